@@ -1,0 +1,84 @@
+"""The one command, `ridgekey`: finds the room that a sub-command lives in, and imports nothing else.
+
+A kiosk never loads the ledger node, a gateway never loads the image code; so the table below holds names of modules,
+not modules. Each of them has a `main(argv) -> int`, with `argv` beginning after the words that chose it.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "demo": ("hw.demo.cli", "a finger goes through all twelve steps, every part real"),
+    "sensor simulate": ("hw.simulator.cli", "a simulated R307 or R503 on a pseudo-terminal"),
+    "sensor place": ("hw.simulator.remote", "put a finger on a running simulated sensor, or lift it"),
+    "sensor info": ("drivers.cli", "which sensor is on the wire, and is it fit for use"),
+    "sensor capture": ("drivers.cli", "take one image and say how it is; nothing is kept"),
+    "edge": ("edge.cli", "the kiosk: agent, enrol, records, grant, deny, withdraw"),
+    "gateway": ("gateway.cli", "the relay between kiosks, requesters and the ledger"),
+    "ledger": ("gateway.ledger.cli", "the embedded ledger node: run, deploy, info, submit"),
+    "requester": ("gateway.requester.cli", "ask for a record, follow the answer, open what was granted"),
+    "audit": ("gateway.audit.cli", "check the history of consents from the ledger alone"),
+}
+"""Words of a sub-command: the module whose `main` runs it, and what `--help` says of it."""
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+
+
+def usage() -> str:
+    """The text of `ridgekey --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {words:<{width}}  {text}" for words, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        ["usage: ridgekey COMMAND ... [--help]", "", *lines, "", "Try `ridgekey demo` first; every command has --help."]
+    )
+
+
+def find(argv: Sequence[str]) -> tuple[str, list[str]] | None:
+    """The longest sub-command that `argv` begins with, and the arguments after it."""
+    for length in (2, 1):
+        words = " ".join(argv[:length])
+        if words in COMMANDS:
+            return words, list(argv[length:])
+    return None
+
+
+def run(words: str, argv: list[str]) -> int:
+    """Run one sub-command; an error meant for a person carries an `exit_code` and becomes one line."""
+    try:
+        main_of: int = importlib.import_module(COMMANDS[words][0]).main(argv)
+    except KeyboardInterrupt:
+        print("ridgekey: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except ModuleNotFoundError as error:
+        extra = {"hw": "hw", "drivers": "edge"}.get(COMMANDS[words][0].split(".")[0], COMMANDS[words][0].split(".")[0])
+        print(f"ridgekey: {error}; install it with: pip install 'ridgekey[{extra}]'", file=sys.stderr)
+        return EXIT_USAGE
+    except Exception as error:
+        exit_code = getattr(error, "exit_code", None)
+        if exit_code is None:
+            raise
+        print(f"ridgekey: {error}", file=sys.stderr)
+        return int(exit_code)
+    return main_of
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the command."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"ridgekey {version('ridgekey')}")
+        return 0
+    found = find(arguments)
+    if found is None:
+        asked_for_help = not arguments or arguments[0] in ("-h", "--help") or (arguments[1:2] and arguments[1] in ("-h", "--help"))
+        print(usage(), file=sys.stdout if asked_for_help else sys.stderr)
+        return 0 if asked_for_help else EXIT_USAGE
+    return run(*found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
