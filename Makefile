@@ -1,0 +1,47 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`. Both do their own set-up, in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: demo test test-long lint format contract clean help
+
+help:
+	@echo "make demo       a finger goes through all twelve steps   (options: make demo ARGS='--sensor r503')"
+	@echo "make test       ruff, mypy and every test that takes seconds"
+	@echo "make test-long  the measurements that take minutes; they print what they measured"
+	@echo "make contract   compile contracts/ConsentRegistry.vy again"
+	@echo "make format     let ruff tidy the code"
+
+# The C decoder is rebuilt, and the packages brought up to date, when one of these changes.
+.venv/ready: pyproject.toml $(wildcard setup.py edge/biometrics/*.c edge/biometrics/*.h) hw/debian-packages.sh
+	@sh hw/debian-packages.sh $(PYTHON)
+	@echo "Setting up .venv (once, about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[edge,gateway,hw,dev]'
+	@touch $@
+
+demo: .venv/ready
+	@$(BIN)/ridgekey demo $(ARGS)
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest $(ARGS)
+
+test-long: .venv/ready
+	$(BIN)/pytest -m long -s $(ARGS)
+
+contract: .venv/ready
+	$(BIN)/python contracts/compile.py
+
+format: .venv/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .venv-vyper build dist *.egg-info edge/biometrics/*.so

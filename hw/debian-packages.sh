@@ -1,0 +1,28 @@
+#!/bin/sh
+# What a fresh Debian machine may lack and pip cannot bring: Python's venv and headers, and the mosquitto broker.
+# Installs them when it may (root and apt-get), otherwise says what follows; it never stops the build by itself.
+set -u
+python=${1:-python3}
+
+missing=""
+"$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+"$python" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
+    || missing="$missing python3-dev"
+command -v cc >/dev/null || missing="$missing gcc libc6-dev"
+command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing Debian packages:$missing"
+    # RUNLEVEL=1 keeps the package from starting a broker of its own: the demo starts one on a free port.
+    if apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
+        exit 0
+    fi
+fi
+case "$missing" in
+    *mosquitto) echo "mosquitto is not installed: the embedded broker (amqtt) takes its place." ;;
+esac
+rest=$(echo "$missing" | sed 's/ mosquitto//')
+[ -z "$rest" ] || echo "If the set-up fails, install these packages first:$rest"
+exit 0

@@ -1,0 +1,52 @@
+"""The arrows of the house: which room may import which, read from the code itself."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ARROWS = {
+    "contracts": set(),
+    "drivers": set(),
+    "edge": {"drivers", "contracts"},
+    "gateway": {"contracts"},
+    "hw": {"drivers", "contracts"},
+}
+"""Room: the rooms that it may import. edge and gateway meet only in contracts."""
+
+
+def imports_of(source: str) -> set[str]:
+    """Top-level names of everything that a module imports, wherever in the module it does."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def modules_of(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", ARROWS)
+def test_a_room_imports_only_along_the_arrows(room: str) -> None:
+    ours = set(ARROWS) | {"ridgekey", "tests"}
+    crossings = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules_of(room)
+        for name in imports_of(path.read_text()) & ours - {room} - ARROWS[room]
+    }
+    assert modules_of(room)
+    assert not crossings
+
+
+def test_the_reading_finds_an_import_inside_a_function() -> None:
+    assert imports_of("def late() -> None:\n    from gateway.store import Store\n") == {"gateway"}
+
+
+def test_the_command_imports_no_room_by_itself() -> None:
+    assert not imports_of((ROOT / "ridgekey.py").read_text()) & set(ARROWS)
