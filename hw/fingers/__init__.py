@@ -1,1 +1,6 @@
+"""Fingers for the bench: synthetic ones by seed, and folders of images."""
 
+from hw.fingers.folder import ImageFolder
+from hw.fingers.source import FingerSource, open_source
+
+__all__ = ["FingerSource", "ImageFolder", "open_source"]
