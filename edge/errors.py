@@ -1,4 +1,4 @@
-"""What can go wrong at the kiosk: each error is one clear line for a person, and an exit code for a script."""
+"""What can go wrong at the kiosk: each error is one clear line, and an exit code for a script."""
 
 
 class EdgeError(Exception):
@@ -7,23 +7,23 @@ class EdgeError(Exception):
     exit_code: int = 1
 
 
-class Refused(EdgeError):  # noqa: N818 - the name says what happened
+class RefusedError(EdgeError):
     """A check did not hold, or the gateway refused: an answer, not a fault."""
 
 
-class FingerNotRecognised(EdgeError):  # noqa: N818
+class FingerNotRecognisedError(EdgeError):
     """Good presses, but none opened the record: another finger, or an unlucky one."""
 
 
-class WeakCapture(EdgeError):  # noqa: N818
+class WeakCaptureError(EdgeError):
     """The presses were too weak to judge; says nothing about whose finger it is."""
 
 
-class Cancelled(EdgeError):  # noqa: N818
+class CancelledError(EdgeError):
     """The person or the operator stopped the journey."""
 
 
-class Busy(EdgeError):  # noqa: N818
+class BusyError(EdgeError):
     """Another person's journey is under way; there is one sensor."""
 
     exit_code = 69
@@ -35,19 +35,19 @@ class UsageError(EdgeError):
     exit_code = 2
 
 
-class BadData(EdgeError):  # noqa: N818
+class BadDataError(EdgeError):
     """Bytes from a peer or a file are not what they should be."""
 
     exit_code = 65
 
 
-class NotFound(EdgeError):  # noqa: N818
+class NotFoundError(EdgeError):
     """The named subject, record, request or file is not here."""
 
     exit_code = 66
 
 
-class Unavailable(EdgeError):  # noqa: N818
+class UnavailableError(EdgeError):
     """A part that is needed is not there: agent, link, room in the outbox."""
 
     exit_code = 69
