@@ -1,12 +1,14 @@
 """The one command, `ridgekey`: finds the room that a sub-command lives in, and imports nothing else.
 
-A kiosk never loads the ledger node, a gateway never loads the image code; so the table below holds names of modules,
-not modules. Each of them has a `main(argv) -> int`, with `argv` beginning after the words that chose it.
+A kiosk never loads the ledger node, a gateway never loads the image code; so the table below holds names
+of modules, not modules. Each of them has a `main(argv) -> int`, with `argv` beginning after the words that
+chose it.
 """
 
 import importlib
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 COMMANDS = {
     "demo": ("hw.demo.cli", "a finger goes through all twelve steps, every part real"),
@@ -22,6 +24,9 @@ COMMANDS = {
 }
 """Words of a sub-command: the module whose `main` runs it, and what `--help` says of it."""
 
+EXTRAS = {"drivers": "edge"}
+"""Room: the extra that brings what it needs, where that is not named as the room is."""
+
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
@@ -31,7 +36,13 @@ def usage() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {words:<{width}}  {text}" for words, (_, text) in COMMANDS.items()]
     return "\n".join(
-        ["usage: ridgekey COMMAND ... [--help]", "", *lines, "", "Try `ridgekey demo` first; every command has --help."]
+        [
+            "usage: ridgekey COMMAND ... [--help]",
+            "",
+            *lines,
+            "",
+            "Try `ridgekey demo` first; every command has --help.",
+        ]
     )
 
 
@@ -44,40 +55,39 @@ def find(argv: Sequence[str]) -> tuple[str, list[str]] | None:
     return None
 
 
-def run(words: str, argv: list[str]) -> int:
+def run(module: str, argv: list[str]) -> int:
     """Run one sub-command; an error meant for a person carries an `exit_code` and becomes one line."""
     try:
-        main_of: int = importlib.import_module(COMMANDS[words][0]).main(argv)
+        status: int = importlib.import_module(module).main(argv)
     except KeyboardInterrupt:
         print("ridgekey: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except ModuleNotFoundError as error:
-        extra = {"hw": "hw", "drivers": "edge"}.get(COMMANDS[words][0].split(".")[0], COMMANDS[words][0].split(".")[0])
+        room = module.split(".", maxsplit=1)[0]
+        extra = EXTRAS.get(room, room)
         print(f"ridgekey: {error}; install it with: pip install 'ridgekey[{extra}]'", file=sys.stderr)
         return EXIT_USAGE
     except Exception as error:
-        exit_code = getattr(error, "exit_code", None)
-        if exit_code is None:
+        if not hasattr(error, "exit_code"):
             raise
         print(f"ridgekey: {error}", file=sys.stderr)
-        return int(exit_code)
-    return main_of
+        return int(error.exit_code)
+    return status
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the command."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments and arguments[0] == "--version":
-        from importlib.metadata import version
-
+    if arguments == ["--version"]:
         print(f"ridgekey {version('ridgekey')}")
         return 0
     found = find(arguments)
-    if found is None:
-        asked_for_help = not arguments or arguments[0] in ("-h", "--help") or (arguments[1:2] and arguments[1] in ("-h", "--help"))
-        print(usage(), file=sys.stdout if asked_for_help else sys.stderr)
-        return 0 if asked_for_help else EXIT_USAGE
-    return run(*found)
+    if found is not None:
+        words, rest = found
+        return run(COMMANDS[words][0], rest)
+    asked = not arguments or arguments[-1] in ("-h", "--help")
+    print(usage(), file=sys.stdout if asked else sys.stderr)
+    return 0 if asked else EXIT_USAGE
 
 
 if __name__ == "__main__":
