@@ -1,14 +1,13 @@
 """The six acts of a consent, each signed once, by the person or the requester, for the contract.
 
-An act is an EIP-712 struct; the dataclass is the struct: the same fields in the same order, in camelCase there. Kiosk
-and gateway carry acts, they cannot change one without breaking its signature.
+An act is an EIP-712 struct; the dataclass is the struct: the same fields in the same order, in camelCase
+there. Kiosk and gateway carry acts, they cannot change one without breaking its signature.
 """
 
 import secrets
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from enum import Enum, IntEnum
-from functools import cache
 from typing import Any, ClassVar
 
 from contracts.cbor import UINT64_MAX, Fields
@@ -57,8 +56,8 @@ class RecordKind(Enum):
 def fresh_nonce() -> int:
     """A nonce that nobody has used: 256 random bits.
 
-    The contract keeps nonces unordered, as a bitmap per person (word = nonce >> 8, bit = nonce & 255), so kiosks that
-    do not see each other do not block each other.
+    The contract keeps nonces unordered, as a bitmap per person (word = nonce >> 8, bit = nonce & 255), so
+    kiosks that do not see each other do not block each other.
     """
     return secrets.randbits(256)
 
@@ -94,7 +93,9 @@ class _Struct:
         """EIP-712's hashStruct, 32 bytes; that of a request is the request's id."""
         return keccak256(
             type_hash(type(self))
-            + b"".join(_encode_word(member.metadata["type"], getattr(self, member.name)) for member in fields(self))
+            + b"".join(
+                _encode_word(member.metadata["type"], getattr(self, member.name)) for member in fields(self)
+            )
         )
 
     def digest(self, domain: Domain) -> bytes:
@@ -106,11 +107,10 @@ class _Struct:
 
         A uint256 becomes 32 bytes, so that the format needs no bignums.
         """
-        values = {0: int(self.KIND)} | {
+        return {0: int(self.KIND)} | {
             key: _to_cbor(member.metadata["type"], getattr(self, member.name))
             for key, member in enumerate(fields(self), start=1)
         }
-        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class Request(_Struct):
 
 @dataclass(frozen=True, slots=True)
 class Grant(_Struct):
-    """The person says yes, for this purpose, until then; the sealed key opens the record for the requester alone.
+    """The person says yes, for this purpose, until then; the sealed key opens the record for the requester.
 
     Attributes:
         subject: who grants.
@@ -249,14 +249,12 @@ def camel_case(name: str) -> str:
     return first + "".join(map(str.capitalize, rest))
 
 
-@cache
 def encode_type(act: type[_Struct]) -> str:
     """EIP-712's encodeType, such as `Deny(address subject,bytes32 request,uint256 nonce,uint64 deadline)`."""
     members = ",".join(f"{member.metadata['type']} {camel_case(member.name)}" for member in fields(act))
     return f"{act.__name__}({members})"
 
 
-@cache
 def type_hash(act: type[_Struct]) -> bytes:
     """EIP-712's typeHash, 32 bytes."""
     return keccak256(encode_type(act).encode("ascii"))

@@ -1,8 +1,8 @@
 """Deterministic CBOR (RFC 8949, section 4.2.1), and a decoder that takes nothing else.
 
-The formats use maps with unsigned integer keys, arrays, byte and text strings, unsigned and small negative integers,
-true, false and null: no tags, no floats. So there is exactly one encoding of a message, and a signature over the
-bytes is a signature over what they mean.
+The formats use maps with unsigned integer keys, arrays, byte and text strings, unsigned and small negative
+integers, true, false and null: no tags, no floats. So there is exactly one encoding of a message, and a
+signature over the bytes is a signature over what they mean.
 """
 
 from collections.abc import Mapping, Set
@@ -20,8 +20,8 @@ UINT64_MAX = 2**64 - 1
 
 def encode(value: object) -> bytes:
     """The one deterministic encoding of `value`."""
-    # cbor2's canonical order is RFC 7049's (length first); it equals RFC 8949's here, because all keys of a map
-    # are unsigned integers.
+    # cbor2's canonical order is RFC 7049's (length first); it equals RFC 8949's here, because all keys of a
+    # map are unsigned integers.
     return cbor2.dumps(value, canonical=True)
 
 
@@ -34,8 +34,8 @@ def decode(data: bytes, limit: int, what: str) -> object:
         what: name of the thing for the error's text, such as "a receipt".
 
     Raises:
-        MalformedError: on anything else: too long, trailing bytes, duplicate keys, indefinite lengths, integers
-            that are not the shortest, tags, or bytes that are no CBOR at all.
+        MalformedError: on anything else: too long, trailing bytes, duplicate keys, indefinite lengths,
+            integers that are not the shortest, tags, or bytes that are no CBOR at all.
     """
     if not data:
         raise MalformedError(f"{what} is empty")
@@ -80,11 +80,24 @@ class Fields:
         what: name of the thing for the error's text.
         keys: every key that the map may have; those not in `optional` must be there.
         optional: the keys that may be absent.
+        version: the one version that key 0 may hold; None for a map without.
+
+    Raises:
+        UnsupportedVersionError: saying which of the two ends is behind.
     """
 
-    def __init__(self, value: object, what: str, keys: Set[int], optional: Set[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        value: object,
+        what: str,
+        keys: Set[int],
+        optional: Set[int] = frozenset(),
+        version: int | None = None,
+    ) -> None:
         if not isinstance(value, Mapping):
             raise MalformedError(f"{what} is not a map")
+        if version is not None:
+            _check_version(value.get(0), version, what)
         present = set(value)
         # True == 1 in Python, but not in CBOR.
         integers = all(type(key) is int for key in present)
@@ -130,17 +143,14 @@ class Fields:
             raise self._bad(key, "true or false")
         return value
 
-    def version(self, key: int, spoken: int) -> None:
-        """Refuse every version but `spoken`.
-
-        Raises:
-            UnsupportedVersionError: saying which of the two ends is behind.
-        """
-        found = self.unsigned(key)
-        if found != spoken:
-            raise UnsupportedVersionError(
-                f"{self._what} has version {found}, this release speaks {spoken}; update the older of the two ends"
-            )
-
     def _bad(self, key: int, expected: str) -> MalformedError:
         return MalformedError(f"field {key} of {self._what} is not {expected}")
+
+
+def _check_version(found: object, spoken: int, what: str) -> None:
+    if type(found) is not int:
+        raise MalformedError(f"{what} does not say its version")
+    if found != spoken:
+        raise UnsupportedVersionError(
+            f"{what} has version {found}, this release speaks {spoken}; update the older of the two ends"
+        )

@@ -11,7 +11,9 @@ VERSION = "1"
 MAX_ENVIRONMENT = 64
 """Characters in the name of an environment, such as "demo" or "city-of-x/production"."""
 
-DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)"
+DOMAIN_TYPE = (
+    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)"
+)
 DOMAIN_TYPE_HASH = keccak256(DOMAIN_TYPE.encode("ascii"))
 
 
@@ -23,7 +25,9 @@ def word(value: int) -> bytes:
 def environment_salt(environment: str) -> bytes:
     """The domain's salt: one deployment's consents mean nothing in another, even on the same ledger."""
     if not 0 < len(environment) <= MAX_ENVIRONMENT:
-        raise MalformedError(f"an environment's name has 1 to {MAX_ENVIRONMENT} characters, got {len(environment)}")
+        raise MalformedError(
+            f"an environment's name has 1 to {MAX_ENVIRONMENT} characters, got {len(environment)}"
+        )
     return keccak256(environment.encode("utf-8"))
 
 

@@ -25,7 +25,9 @@ def from_hex(text: str, length: int) -> bytes:
     """
     match = _HEX.fullmatch(text)
     if match is None or len(match[1]) != 2 * length:
-        raise MalformedError(f"expected {length} bytes as 0x and {2 * length} hex digits, got {text[:_SHOWN]!r}")
+        raise MalformedError(
+            f"expected {length} bytes as 0x and {2 * length} hex digits, got {text[:_SHOWN]!r}"
+        )
     return bytes.fromhex(match[1])
 
 

@@ -20,7 +20,8 @@ class Purpose:
     """A purpose in words, with the salt of its commitment.
 
     Attributes:
-        text: 1 to 280 characters that `labels.clean` leaves as they are: what the person reads is what was signed.
+        text: 1 to 280 characters that `labels.clean` leaves as they are, so that what the person reads is
+            what was signed.
         salt: 16 random bytes.
     """
 
@@ -31,7 +32,9 @@ class Purpose:
         if not self.text or len(self.text) > MAX_TEXT:
             raise MalformedError(f"a purpose has 1 to {MAX_TEXT} characters, got {len(self.text)}")
         if clean(self.text, MAX_TEXT) != self.text:
-            raise MalformedError("a purpose is plain text on one line, without control or invisible characters")
+            raise MalformedError(
+                "a purpose is plain text on one line, without control or invisible characters"
+            )
         if len(self.salt) != SALT_LENGTH:
             raise MalformedError(f"a purpose has a salt of {SALT_LENGTH} bytes, got {len(self.salt)}")
 
@@ -40,7 +43,7 @@ class Purpose:
         """The purpose that `text` says, tidied, under a fresh salt.
 
         Raises:
-            MalformedError: if nothing is left of it, or it is too long: a purpose is not cut behind one's back.
+            MalformedError: if nothing is left of it, or it is too long; a purpose is never cut.
         """
         return cls(clean(text, MAX_TEXT + 1), os.urandom(SALT_LENGTH))
 

@@ -1,7 +1,8 @@
 """A data key sealed to one X25519 public key, for one use: HPKE, RFC 9180, base mode, single shot.
 
-DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. The library's call takes no AAD, so what the key is for is bound
-through `info`: a key wrapped for a record cannot be passed off as one sealed for a request, nor for another one.
+DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. The library's call takes no AAD, so what the key is
+for is bound through `info`: a key wrapped for a record cannot be passed off as one sealed for a request,
+nor for another one.
 """
 
 from cryptography.exceptions import InvalidTag
@@ -31,8 +32,8 @@ def seal(public_key: bytes, key: bytes | bytearray, info: bytes) -> bytes:
     """Seal a 32-byte `key` to an X25519 `public_key`; 80 bytes: encapsulation 32, ciphertext 32, tag 16.
 
     Raises:
-        MalformedError: on wrong lengths, or a public key of small order, which would yield a shared secret that
-            everybody knows.
+        MalformedError: on wrong lengths, or a public key of small order, which would yield a shared
+            secret that everybody knows.
     """
     if len(public_key) != KEY_LENGTH or len(key) != KEY_LENGTH:
         raise MalformedError(f"sealing takes a public key and a key of {KEY_LENGTH} bytes each")
@@ -57,5 +58,7 @@ def open_sealed(private_key: X25519PrivateKey, sealed: bytes, info: bytes) -> by
     try:
         key = bytearray(_SUITE.decrypt(sealed, private_key, info))
     except (InvalidTag, ValueError) as error:
-        raise VerificationError("the sealed key does not open: not for this key, not for this use, or altered") from error
+        raise VerificationError(
+            "the sealed key does not open: not for this key, not for this use, or altered"
+        ) from error
     return key

@@ -20,8 +20,8 @@ ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D036414
 """Order n of secp256k1 (SEC 2, section 2.4.1)."""
 
 HALF_ORDER = ORDER // 2
-"""The greatest s taken. With (r, s) the pair (r, n − s) verifies too; allowing one of them only (EIP-2) keeps a
-stranger from turning a signature into a second one."""
+"""The greatest s taken. With (r, s) the pair (r, n − s) verifies too; allowing one of them only (EIP-2)
+keeps a stranger from turning a signature into a second one."""
 
 DIGEST_LENGTH = 32
 SIGNATURE_LENGTH = 64

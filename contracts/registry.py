@@ -1,0 +1,3 @@
+"""Registry placeholder filled below."""
+
+MAX_PUBLISHED_OBJECT = 24 * 1024
