@@ -1,1 +1,1 @@
-
+"""The kiosk: a finger in, a signed act out, and a receipt for the person."""

@@ -1,0 +1,67 @@
+"""What every way out of the kiosk has in common: send one message, hand in what comes, say how it stands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from edge.errors import UnavailableError
+
+
+class LinkState(Enum):
+    """How a link stands."""
+
+    STOPPED = "stopped"
+    CONNECTING = "connecting"
+    UP = "up"
+    DOWN = "down"
+    """Lost or never had; the next try follows after a back-off."""
+    REFUSED = "refused"
+    """The other side knows us not or forbids us: a matter for the operator, tried again at long intervals."""
+
+
+@dataclass(frozen=True)
+class LinkStatus:
+    """State of a link and, where something is amiss, what it is."""
+
+    state: LinkState
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state.value} ({self.detail})" if self.detail else self.state.value
+
+
+class LinkDownError(UnavailableError):
+    """The message did not leave, because the link is down; no attempt is counted."""
+
+
+class LinkRefusedError(UnavailableError):
+    """The message left, but the other side did not take it over; the text says why."""
+
+
+Hear = Callable[[bytes], None]
+"""Takes one incoming message; it is acknowledged when this returns, and comes again if this raises."""
+
+StateChanged = Callable[[LinkStatus], None]
+
+
+class Link(Protocol):
+    """A transport: MQTT today; each new one is a file of its own."""
+
+    @property
+    def status(self) -> LinkStatus:
+        """How the link stands now."""
+
+    def start(self) -> None:
+        """Begin to connect, and to stay connected, in the background."""
+
+    def stop(self) -> None:
+        """Disconnect in good order."""
+
+    def send(self, message: bytes) -> None:
+        """Hand one message over; returns when the other side has it, which is not yet a receipt.
+
+        Raises:
+            LinkDownError: there is no connection.
+            LinkRefusedError: it was not taken over in time, or was refused.
+        """

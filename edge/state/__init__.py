@@ -1,0 +1,1 @@
+"""What the kiosk remembers, in one SQLite file: no name, no title, no biometric in clear, no key."""

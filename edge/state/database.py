@@ -1,0 +1,164 @@
+"""The SQLite file: how it is opened, its tables, and its failures in words.
+
+WAL with `synchronous=FULL`: a transaction that has returned survives a power cut (SQLite manual,
+"Write-Ahead Logging").
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from edge.errors import StateError
+
+Row = sqlite3.Row
+
+VERSION = 1
+"""Of the tables below; kept in the file's `user_version`."""
+
+BUSY_SECONDS = 5.0
+"""How long to wait for another process's lock, such as a backup's."""
+
+SCHEMA = """
+CREATE TABLE subjects (
+    address     BLOB PRIMARY KEY,
+    sealed      BLOB NOT NULL,        -- protected record, AES-256-GCM under the device's pepper
+    enrolled_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE records (
+    record      BLOB PRIMARY KEY,
+    subject     BLOB NOT NULL REFERENCES subjects,
+    kind        BLOB NOT NULL,
+    commitment  BLOB NOT NULL,
+    wrapped_key BLOB NOT NULL,        -- data key, HPKE to the subject
+    stored_at   INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE requests (
+    request     BLOB PRIMARY KEY,
+    subject     BLOB NOT NULL,
+    expiry      INTEGER NOT NULL,
+    signed      BLOB NOT NULL,        -- SignedRequest as it was heard, checked again before it is answered
+    heard_at    INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE outbox (
+    sequence    INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest      BLOB NOT NULL UNIQUE,
+    act         INTEGER NOT NULL,
+    subject     BLOB NOT NULL,
+    about       BLOB NOT NULL,        -- what the act is about: subject, record or request
+    message     BLOB,                 -- COSE bytes; old settled ones are let go
+    queued_at   REAL NOT NULL,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    next_at     REAL NOT NULL,
+    complaint   TEXT NOT NULL DEFAULT '',
+    status      INTEGER,              -- of the gateway's receipt; NULL while it waits
+    receipt     BLOB
+);
+CREATE INDEX outbox_waiting ON outbox (subject, sequence) WHERE status IS NULL;
+CREATE INDEX outbox_about ON outbox (about, sequence);
+"""
+
+
+class Database:
+    """One connection, shared by the agent's threads, one transaction at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it with mode 0600.
+
+        Raises:
+            StateError: it cannot be opened, is no database, or is of a later version.
+        """
+        self.path = path
+        self._lock = threading.RLock()
+        with self._failures():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._connection.row_factory = sqlite3.Row
+            for pragma in (
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "foreign_keys = ON",
+                "secure_delete = ON",
+            ):
+                self._connection.execute(f"PRAGMA {pragma}")
+        self._prepare()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; a transaction inside another joins it.
+
+        Raises:
+            StateError: the disk is full or broken; nothing was written.
+        """
+        with self._lock, self._failures():
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query."""
+        with self._lock, self._failures():
+            return self._connection.execute(query, values).fetchall()
+
+    def row(self, query: str, values: Sequence[Any] = ()) -> Row | None:
+        """The first row of a query, if there is one."""
+        found = self.rows(query, values)
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _prepare(self) -> None:
+        with self.transaction() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
+                raise StateError(
+                    f"{self.path} was written by a later ridgekey (tables {version}); update this one"
+                )
+            if version == 0:
+                for statement in SCHEMA.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise StateError(self._in_words(error)) from None
+        except OSError as error:
+            raise StateError(f"cannot open the kiosk's state {self.path}: {error.strerror}") from None
+
+    def _in_words(self, error: sqlite3.DatabaseError) -> str:
+        name = getattr(error, "sqlite_errorname", "")
+        if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_SHMSIZE"):
+            return (
+                f"no room on the disk that holds {self.path}; free some space and try again: nothing was lost"
+            )
+        if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+            return f"{self.path} is damaged ({error}); restore it from a backup"
+        return f"the kiosk's state {self.path} cannot be used: {error}"

@@ -1,0 +1,70 @@
+"""The people enrolled at this kiosk: an address, and a record that only pepper and finger open."""
+
+from dataclasses import dataclass
+
+from contracts.hexes import to_hex
+from edge.errors import NotFoundError, UsageError
+from edge.state.database import Database, Row
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One enrolled person.
+
+    Attributes:
+        address: 20 bytes, the identifier on the ledger.
+        sealed: the protected record, encrypted under the pepper.
+        enrolled_at: Unix seconds.
+    """
+
+    address: bytes
+    sealed: bytes
+    enrolled_at: int
+
+
+def add(database: Database, subject: Subject) -> None:
+    """Remember a person; inside the transaction of their `Enrol` message."""
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO subjects VALUES (?, ?, ?)", (subject.address, subject.sealed, subject.enrolled_at)
+        )
+
+
+def everyone(database: Database) -> list[Subject]:
+    """All people enrolled here, the latest first."""
+    return [
+        _subject(row) for row in database.rows("SELECT * FROM subjects ORDER BY enrolled_at DESC, address")
+    ]
+
+
+def find(database: Database, address: bytes) -> Subject:
+    """The person of this address.
+
+    Raises:
+        NotFoundError: nobody enrolled here has it.
+    """
+    row = database.row("SELECT * FROM subjects WHERE address = ?", (address,))
+    if row is None:
+        raise NotFoundError(f"{to_hex(address)} is not enrolled at this kiosk; enrol first")
+    return _subject(row)
+
+
+def candidates(database: Database, address: bytes | None, limit: int) -> list[Subject]:
+    """Whose finger it may be: the named person, or everyone as long as that is few.
+
+    Raises:
+        NotFoundError: the named person, or anyone at all, is not enrolled here.
+        UsageError: nobody was named, and more than `limit` people are enrolled.
+    """
+    if address is not None:
+        return [find(database, address)]
+    people = everyone(database)
+    if not people:
+        raise NotFoundError("nobody is enrolled at this kiosk yet; start with: ridgekey edge enrol")
+    if len(people) > limit:
+        raise UsageError(f"{len(people)} people are enrolled here; say who it is with --subject 0x…")
+    return people
+
+
+def _subject(row: Row) -> Subject:
+    return Subject(row["address"], row["sealed"], row["enrolled_at"])
