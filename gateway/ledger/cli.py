@@ -1,0 +1,157 @@
+"""`ridgekey ledger`: run the embedded node, deploy the contract, look at one, submit past the gateway."""
+
+import argparse
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from contracts.errors import ContractError
+from contracts.hexes import ADDRESS_LENGTH, from_hex
+from gateway.config import DEFAULT_CHAIN_ID, DEFAULT_LEDGER_LISTEN, parse_listen
+
+EXAMPLES = """examples:
+  ridgekey ledger run --state ledger-state
+  ridgekey ledger deploy --ledger http://127.0.0.1:8545 --key ledger-state/relayer.pem --environment demo
+  ridgekey ledger info --ledger http://127.0.0.1:8545 --contract 0x5FbD...
+  ridgekey ledger submit --ledger http://127.0.0.1:8545 --contract 0x5FbD... --key relayer.pem --message
+  grant.cose
+"""
+
+MAX_CHAIN_ID = 2**53
+"""Greatest chain id: what JSON numbers carry exactly (EIP-2294 draws the line nearby)."""
+
+
+def main(argv: list[str]) -> int:
+    """Run one of the sub-commands."""
+    arguments = parser().parse_args(argv)
+    code: int = arguments.command(arguments)
+    return code
+
+
+def parser() -> ArgumentParser:
+    """The options of `ridgekey ledger`."""
+    top = ArgumentParser(
+        prog="ridgekey ledger",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    node = _command(commands, "run", run, "run a durable single-node ledger with eth_* JSON-RPC")
+    node.add_argument(
+        "--state", type=Path, required=True, metavar="DIR", help="its directory, made if missing"
+    )
+    node.add_argument(
+        "--listen",
+        default=DEFAULT_LEDGER_LISTEN,
+        metavar="HOST:PORT",
+        help="default %(default)s; port 0: any free one",
+    )
+    node.add_argument(
+        "--chain-id",
+        type=_chain_id,
+        default=DEFAULT_CHAIN_ID,
+        metavar="N",
+        help="of a new ledger (default %(default)s)",
+    )
+    node.add_argument(
+        "--fund",
+        type=_address,
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="gets the funds of a new ledger; without it a relayer account is made in DIR/relayer.pem",
+    )
+
+    deploy_ = _command(commands, "deploy", deploy, "put the contract on a ledger")
+    _add_ledger(deploy_)
+    _add_key(deploy_)
+    _add_environment(deploy_)
+
+    info_ = _command(commands, "info", info, "say which ledger this is, and whether a contract on it is ours")
+    _add_ledger(info_)
+    info_.add_argument(
+        "--contract", type=_address, metavar="ADDRESS", help="check that our contract is there"
+    )
+    _add_environment(info_, required=False)
+
+    submit_ = _command(
+        commands,
+        "submit",
+        submit,
+        "send a kiosk's message straight to the contract, past every gateway check",
+    )
+    _add_ledger(submit_)
+    submit_.add_argument("--contract", type=_address, required=True, metavar="ADDRESS", help="our contract")
+    _add_key(submit_)
+    submit_.add_argument(
+        "--message", type=Path, required=True, metavar="FILE", help="the COSE message of a kiosk"
+    )
+    return top
+
+
+def run(arguments: Namespace) -> int:
+    """`ridgekey ledger run`."""
+    from gateway.ledger.node.run import NodeConfig
+    from gateway.ledger.node.run import run as run_node
+
+    host, port = parse_listen(arguments.listen, "--listen")
+    config = NodeConfig(arguments.state, host, port, arguments.chain_id, tuple(arguments.fund))
+    run_node(config, as_json=arguments.json)
+    return 0
+
+
+def deploy(arguments: Namespace) -> int:
+    """`ridgekey ledger deploy`."""
+    raise NotImplementedError
+
+
+def info(arguments: Namespace) -> int:
+    """`ridgekey ledger info`."""
+    raise NotImplementedError
+
+
+def submit(arguments: Namespace) -> int:
+    """`ridgekey ledger submit`."""
+    raise NotImplementedError
+
+
+def _command(
+    commands: "argparse._SubParsersAction[ArgumentParser]", name: str, function: object, text: str
+) -> ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.add_argument("--json", action="store_true", help="one JSON object, for machines")
+    command.set_defaults(command=function)
+    return command
+
+
+def _add_ledger(command: ArgumentParser) -> None:
+    command.add_argument("--ledger", required=True, metavar="URL", help="JSON-RPC of the ledger")
+
+
+def _add_key(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--key", type=Path, required=True, metavar="FILE", help="key of the account that pays (PEM)"
+    )
+
+
+def _add_environment(command: ArgumentParser, *, required: bool = True) -> None:
+    command.add_argument(
+        "--environment",
+        required=required,
+        metavar="NAME",
+        help="name of the deployment, part of what is signed",
+    )
+
+
+def _address(text: str) -> bytes:
+    try:
+        return from_hex(text, ADDRESS_LENGTH)
+    except ContractError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _chain_id(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= MAX_CHAIN_ID:
+        raise argparse.ArgumentTypeError(f"a chain id is a number from 1 to {MAX_CHAIN_ID}")
+    return int(text)
