@@ -2,5 +2,6 @@
 
 from hw.fingers.folder import ImageFolder
 from hw.fingers.source import FingerSource, open_source
+from hw.fingers.synthetic import SyntheticFingers
 
-__all__ = ["FingerSource", "ImageFolder", "open_source"]
+__all__ = ["FingerSource", "ImageFolder", "SyntheticFingers", "open_source"]

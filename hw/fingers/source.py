@@ -5,6 +5,7 @@ from typing import Protocol
 
 from hw.fingers.folder import ImageFolder
 from hw.fingers.frame import Pixels
+from hw.fingers.synthetic import SyntheticFingers
 
 SYNTHETIC = "synthetic"
 FOLDER_PREFIX = "folder:"
@@ -34,7 +35,5 @@ def open_source(spec: str) -> FingerSource:
         BenchError: the folder is missing, empty, or holds something that is no image of a finger.
     """
     if spec == SYNTHETIC:
-        from hw.fingers.synthetic import SyntheticFingers
-
         return SyntheticFingers()
     return ImageFolder(spec.removeprefix(FOLDER_PREFIX))
