@@ -22,11 +22,14 @@ from contracts.sealing import KEY_LENGTH, seal, wrap_info
 MAX_PLAINTEXT = 256 * 1024
 """Bytes of a record; a scanned document fits, a message with it still passes every broker's default."""
 
+MAX_PUBLISHED_OBJECT = 24 * 1024
+"""Bytes of an encoded envelope that may stand on the ledger itself; the contract has the same bound."""
+
 SALT_LENGTH = 32
 NONCE_LENGTH = 12
 TAG_LENGTH = 16
 MAX_OBJECT = MAX_PLAINTEXT + 512
-"""Bytes of an encoded envelope: the ciphertext, and 251 bytes or fewer around it."""
+"""Bytes of an encoded envelope: the ciphertext, and some 230 bytes around it."""
 
 
 @dataclass(frozen=True, slots=True)

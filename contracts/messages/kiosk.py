@@ -8,10 +8,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contracts import cose, signing
 from contracts.acts import Act, Register, act_from_map
 from contracts.eip712 import MAX_ENVIRONMENT, environment_salt
-from contracts.envelope import MAX_OBJECT, check_commitment
+from contracts.envelope import MAX_OBJECT, MAX_PUBLISHED_OBJECT, check_commitment
 from contracts.errors import MalformedError
 from contracts.messages import wire
-from contracts.registry import MAX_PUBLISHED_OBJECT
 
 MAX_KIOSK_MESSAGE = MAX_OBJECT + 1024
 """Bytes of the payload: an object, and the other fields with room to spare."""

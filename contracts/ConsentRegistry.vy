@@ -1,0 +1,484 @@
+# pragma version 0.4.3
+# pragma evm-version cancun
+# pragma optimize gas
+# SPDX-License-Identifier: Apache-2.0
+"""
+@title ConsentRegistry
+@license Apache-2.0
+@notice Who may open which record, for what and until when, as the persons themselves signed it.
+@dev Every act is an EIP-712 struct with a signature; whoever carries it here can neither forge, alter nor repeat it.
+     There is no owner, no upgrade, no way to pay in, and no call to another contract, so nothing can re-enter.
+     Each event holds all that was signed and the signature: the logs alone prove the whole history.
+"""
+
+struct Request:
+    requester: address
+    subject: address
+    record: bytes32
+    purpose: bytes32
+    encryption_key: bytes32
+    expiry: uint64
+    nonce: uint256
+    deadline: uint64
+
+
+event Enrolled:
+    subject: indexed(address)
+    encryption_key: bytes32
+    nonce: uint256
+    deadline: uint64
+    signature: Bytes[65]
+
+event Registered:
+    subject: indexed(address)
+    record: indexed(bytes32)
+    kind: bytes32
+    commitment: bytes32
+    nonce: uint256
+    deadline: uint64
+    signature: Bytes[65]
+
+event Published:
+    subject: indexed(address)
+    record: indexed(bytes32)
+    object: Bytes[24576]
+
+event Requested:
+    request: indexed(bytes32)
+    requester: indexed(address)
+    subject: indexed(address)
+    record: bytes32
+    purpose: bytes32
+    encryption_key: bytes32
+    expiry: uint64
+    nonce: uint256
+    deadline: uint64
+    signature: Bytes[65]
+
+event Granted:
+    subject: indexed(address)
+    request: indexed(bytes32)
+    purpose: bytes32
+    expiry: uint64
+    sealed_key: Bytes[80]
+    nonce: uint256
+    deadline: uint64
+    signature: Bytes[65]
+
+event Denied:
+    subject: indexed(address)
+    request: indexed(bytes32)
+    nonce: uint256
+    deadline: uint64
+    signature: Bytes[65]
+
+event Withdrawn:
+    subject: indexed(address)
+    request: indexed(bytes32)
+    nonce: uint256
+    deadline: uint64
+    signature: Bytes[65]
+
+
+# States of a consent. A request's id is never free again, so none of these acts can be repeated.
+REQUESTED: constant(uint256) = 1
+GRANTED: constant(uint256) = 2
+DENIED: constant(uint256) = 3
+WITHDRAWN: constant(uint256) = 4
+
+# A consent is one word: subject << 72 | expiry << 8 | state.
+STATE_MASK: constant(uint256) = 2**8 - 1
+EXPIRY_MASK: constant(uint256) = 2**64 - 1
+EXPIRY_SHIFT: constant(uint256) = 8
+SUBJECT_SHIFT: constant(uint256) = 72
+
+SEALED_KEY_LENGTH: constant(uint256) = 80
+SIGNATURE_LENGTH: constant(uint256) = 65
+
+# Order of secp256k1, and half of it: of the two signatures (r, s) and (r, ORDER - s) only the lower counts (EIP-2).
+ORDER: constant(uint256) = 115792089237316195423570985008687907852837564279074904382605163141518161494337
+HALF_ORDER: constant(uint256) = ORDER // 2
+
+DOMAIN_TYPEHASH: constant(bytes32) = keccak256(
+    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)"
+)
+ENROL_TYPEHASH: constant(bytes32) = keccak256(
+    "Enrol(address subject,bytes32 encryptionKey,uint256 nonce,uint64 deadline)"
+)
+REGISTER_TYPEHASH: constant(bytes32) = keccak256(
+    "Register(address subject,bytes32 record,bytes32 kind,bytes32 commitment,uint256 nonce,uint64 deadline)"
+)
+REQUEST_TYPEHASH: constant(bytes32) = keccak256(
+    "Request(address requester,address subject,bytes32 record,bytes32 purpose,bytes32 encryptionKey,uint64 expiry,uint256 nonce,uint64 deadline)"
+)
+GRANT_TYPEHASH: constant(bytes32) = keccak256(
+    "Grant(address subject,bytes32 request,bytes32 purpose,uint64 expiry,bytes sealedKey,uint256 nonce,uint64 deadline)"
+)
+DENY_TYPEHASH: constant(bytes32) = keccak256(
+    "Deny(address subject,bytes32 request,uint256 nonce,uint64 deadline)"
+)
+WITHDRAW_TYPEHASH: constant(bytes32) = keccak256(
+    "Withdraw(address subject,bytes32 request,uint256 nonce,uint64 deadline)"
+)
+NAME_HASH: constant(bytes32) = keccak256("ridgekey")
+VERSION_HASH: constant(bytes32) = keccak256("1")
+
+ENVIRONMENT_SALT: immutable(bytes32)
+CHAIN_ID: immutable(uint256)
+DOMAIN_SEPARATOR: immutable(bytes32)
+
+keys: HashMap[address, address]  # subject -> the key that signs for it now
+nonces: HashMap[address, HashMap[uint256, uint256]]  # subject -> word -> 256 used-up bits
+commitments: HashMap[address, HashMap[bytes32, bytes32]]  # subject -> record -> commitment
+consents: HashMap[bytes32, uint256]  # request id -> packed consent
+
+
+@deploy
+def __init__(environment_salt: bytes32):
+    """
+    @notice Set up an empty registry for one environment.
+    @param environment_salt keccak256 of the environment's name; signatures for another environment fail here.
+    """
+    ENVIRONMENT_SALT = environment_salt
+    CHAIN_ID = chain.id
+    DOMAIN_SEPARATOR = self._separator(environment_salt)
+
+
+@external
+def enrol(subject: address, encryption_key: bytes32, nonce: uint256, deadline: uint64, signature: Bytes[65]):
+    """
+    @notice A person joins, under the address of the key that signs.
+    @dev The identifier stays when the key behind it changes, so it is looked up in `keys` from here on.
+    @param subject The person's identifier.
+    @param encryption_key X25519 public key to which the person's data keys are wrapped.
+    @param nonce Any nonce that the person has not used.
+    @param deadline Last second at which the act is taken.
+    @param signature The person's, over the Enrol struct.
+    """
+    assert self.keys[subject] == empty(address), "already enrolled"
+    struct_hash: bytes32 = keccak256(abi_encode(ENROL_TYPEHASH, subject, encryption_key, nonce, deadline))
+    self._check_signed(subject, struct_hash, deadline, signature)
+    self._use_nonce(subject, nonce)
+    self.keys[subject] = subject
+    log Enrolled(
+        subject=subject, encryption_key=encryption_key, nonce=nonce, deadline=deadline, signature=signature
+    )
+
+
+@external
+def register(
+    subject: address,
+    record: bytes32,
+    kind: bytes32,
+    commitment: bytes32,
+    nonce: uint256,
+    deadline: uint64,
+    signature: Bytes[65],
+):
+    """
+    @notice A person's record exists. A later act for the same record replaces its commitment: a new edition.
+    @param subject Whose record.
+    @param record Random identifier of the record.
+    @param kind Identifier of the kind of record.
+    @param commitment SHA-256 of the encrypted object, which holds a salt of its own.
+    @param nonce Any nonce that the person has not used.
+    @param deadline Last second at which the act is taken.
+    @param signature The person's, over the Register struct.
+    """
+    assert commitment != empty(bytes32), "empty commitment"
+    struct_hash: bytes32 = keccak256(
+        abi_encode(REGISTER_TYPEHASH, subject, record, kind, commitment, nonce, deadline)
+    )
+    self._check_signed(self._key_of(subject), struct_hash, deadline, signature)
+    self._use_nonce(subject, nonce)
+    self.commitments[subject][record] = commitment
+    log Registered(
+        subject=subject,
+        record=record,
+        kind=kind,
+        commitment=commitment,
+        nonce=nonce,
+        deadline=deadline,
+        signature=signature,
+    )
+
+
+@external
+def publish(subject: address, record: bytes32, object: Bytes[24576]):
+    """
+    @notice Put an encrypted record itself on the ledger, for persons who chose that.
+    @dev Needs no signature: only the object that the person committed to is taken.
+    @param subject Whose record.
+    @param record Which record.
+    @param object The encrypted object.
+    """
+    assert sha256(object) == self._commitment_of(subject, record), "wrong object"
+    log Published(subject=subject, record=record, object=object)
+
+
+@external
+def request(r: Request, signature: Bytes[65]):
+    """
+    @notice A trusted entity asks for a record.
+    @dev The id is the hash of the Request struct; that it is taken from now on stops a repetition.
+    @param r What is asked for.
+    @param signature The requester's, over the Request struct.
+    """
+    id: bytes32 = self._id_of(r)
+    assert self.consents[id] == 0, "already requested"
+    assert self._commitment_of(r.subject, r.record) != empty(bytes32)
+    assert block.timestamp < convert(r.expiry, uint256), "past expiry"
+    self._check_signed(r.requester, id, r.deadline, signature)
+    self.consents[id] = self._packed(r.subject, r.expiry, REQUESTED)
+    log Requested(
+        request=id,
+        requester=r.requester,
+        subject=r.subject,
+        record=r.record,
+        purpose=r.purpose,
+        encryption_key=r.encryption_key,
+        expiry=r.expiry,
+        nonce=r.nonce,
+        deadline=r.deadline,
+        signature=signature,
+    )
+
+
+@external
+def grant(
+    r: Request,
+    expiry: uint64,
+    sealed_key: Bytes[80],
+    nonce: uint256,
+    deadline: uint64,
+    signature: Bytes[65],
+):
+    """
+    @notice The person says yes to a request.
+    @dev The purpose is not passed again: the person signed it, and it must be that of the request.
+    @param r The request, as it was made.
+    @param expiry First second at which the consent no longer counts; not after the request's.
+    @param sealed_key The record's data key, sealed to the requester.
+    @param nonce Any nonce that the person has not used.
+    @param deadline Last second at which the act is taken.
+    @param signature The person's, over the Grant struct.
+    """
+    id: bytes32 = self._id_of(r)
+    assert self.consents[id] & STATE_MASK == REQUESTED, "not requested"
+    assert block.timestamp < convert(expiry, uint256), "past expiry"
+    assert expiry <= r.expiry, "late expiry"
+    assert len(sealed_key) == SEALED_KEY_LENGTH, "wrong sealed key"
+    struct_hash: bytes32 = keccak256(
+        abi_encode(GRANT_TYPEHASH, r.subject, id, r.purpose, expiry, keccak256(sealed_key), nonce, deadline)
+    )
+    self._check_signed(self._key_of(r.subject), struct_hash, deadline, signature)
+    self._use_nonce(r.subject, nonce)
+    self.consents[id] = self._packed(r.subject, expiry, GRANTED)
+    log Granted(
+        subject=r.subject,
+        request=id,
+        purpose=r.purpose,
+        expiry=expiry,
+        sealed_key=sealed_key,
+        nonce=nonce,
+        deadline=deadline,
+        signature=signature,
+    )
+
+
+@external
+def deny(request: bytes32, nonce: uint256, deadline: uint64, signature: Bytes[65]):
+    """
+    @notice The person says no to a request.
+    @param request The request's id.
+    @param nonce Any nonce that the person has not used.
+    @param deadline Last second at which the act is taken.
+    @param signature The person's, over the Deny struct.
+    """
+    consent: uint256 = self.consents[request]
+    assert consent & STATE_MASK == REQUESTED, "not requested"
+    subject: address = self._close(DENY_TYPEHASH, request, consent, DENIED, nonce, deadline, signature)
+    log Denied(subject=subject, request=request, nonce=nonce, deadline=deadline, signature=signature)
+
+
+@external
+def withdraw(request: bytes32, nonce: uint256, deadline: uint64, signature: Bytes[65]):
+    """
+    @notice The person takes a consent back.
+    @param request The request's id.
+    @param nonce Any nonce that the person has not used.
+    @param deadline Last second at which the act is taken.
+    @param signature The person's, over the Withdraw struct.
+    """
+    consent: uint256 = self.consents[request]
+    assert consent & STATE_MASK == GRANTED, "not granted"
+    subject: address = self._close(WITHDRAW_TYPEHASH, request, consent, WITHDRAWN, nonce, deadline, signature)
+    log Withdrawn(subject=subject, request=request, nonce=nonce, deadline=deadline, signature=signature)
+
+
+@external
+@view
+def isGranted(r: Request) -> bool:
+    """
+    @notice Whether the person's consent to this request counts now.
+    @dev The purpose is part of the request, so another purpose is another request.
+    @param r The request, as it was made.
+    """
+    consent: uint256 = self.consents[self._id_of(r)]
+    return consent & STATE_MASK == GRANTED and block.timestamp < self._expiry_in(consent)
+
+
+@external
+@view
+def consentOf(request: bytes32) -> (uint8, uint64):
+    """
+    @notice How a request stands, whatever the time is.
+    @param request The request's id.
+    @return State (0 unknown, 1 requested, 2 granted, 3 denied, 4 withdrawn), and first second of no consent.
+    """
+    consent: uint256 = self.consents[request]
+    return convert(consent & STATE_MASK, uint8), convert(self._expiry_in(consent), uint64)
+
+
+@external
+@view
+def keyOf(subject: address) -> address:
+    """
+    @notice The key that signs for a person now; empty for a stranger.
+    @param subject The person's identifier.
+    """
+    return self.keys[subject]
+
+
+@external
+@view
+def commitmentOf(subject: address, record: bytes32) -> bytes32:
+    """
+    @notice What a person committed to for a record; empty if it is not registered.
+    @param subject Whose record.
+    @param record Which record.
+    """
+    return self.commitments[subject][record]
+
+
+@external
+@view
+def isNonceUsed(subject: address, nonce: uint256) -> bool:
+    """
+    @notice Whether a person has used up a nonce.
+    @param subject The person's identifier.
+    @param nonce The nonce.
+    """
+    return self.nonces[subject][nonce >> 8] & (1 << (nonce & 255)) != 0
+
+
+@external
+@view
+def domainSeparator() -> bytes32:
+    """
+    @notice EIP-712's domain separator, in which all signatures are made.
+    """
+    return self._domain_separator()
+
+
+@internal
+@view
+def _domain_separator() -> bytes32:
+    # After a fork the chain's id may be another one; what was signed for the old chain must not count.
+    if chain.id == CHAIN_ID:
+        return DOMAIN_SEPARATOR
+    return self._separator(ENVIRONMENT_SALT)
+
+
+@internal
+@view
+def _separator(environment_salt: bytes32) -> bytes32:
+    return keccak256(abi_encode(DOMAIN_TYPEHASH, NAME_HASH, VERSION_HASH, chain.id, self, environment_salt))
+
+
+@internal
+@pure
+def _id_of(r: Request) -> bytes32:
+    return keccak256(abi_encode(REQUEST_TYPEHASH, r))
+
+
+@internal
+@pure
+def _packed(subject: address, expiry: uint64, state: uint256) -> uint256:
+    return (
+        (convert(subject, uint256) << SUBJECT_SHIFT)
+        | (convert(expiry, uint256) << EXPIRY_SHIFT)
+        | state
+    )
+
+
+@internal
+@pure
+def _expiry_in(consent: uint256) -> uint256:
+    return (consent >> EXPIRY_SHIFT) & EXPIRY_MASK
+
+
+@internal
+@view
+def _key_of(subject: address) -> address:
+    key: address = self.keys[subject]
+    assert key != empty(address), "not enrolled"
+    return key
+
+
+@internal
+@view
+def _commitment_of(subject: address, record: bytes32) -> bytes32:
+    commitment: bytes32 = self.commitments[subject][record]
+    assert commitment != empty(bytes32), "unknown record"
+    return commitment
+
+
+@internal
+@view
+def _check_signed(signer: address, struct_hash: bytes32, deadline: uint64, signature: Bytes[65]):
+    """
+    @dev Reverts unless `signature` over the struct, in this domain, is by `signer`, and not past its deadline.
+    """
+    assert block.timestamp <= convert(deadline, uint256), "past deadline"
+    assert len(signature) == SIGNATURE_LENGTH, "wrong signature length"
+    s: uint256 = convert(extract32(signature, 32), uint256)
+    assert s <= HALF_ORDER, "high s"
+    digest: bytes32 = keccak256(concat(b"\x19\x01", self._domain_separator(), struct_hash))
+    recovered: address = ecrecover(
+        digest, convert(slice(signature, 64, 1), uint256), convert(extract32(signature, 0), uint256), s
+    )
+    # ecrecover answers with the empty address where there is no signer.
+    assert recovered != empty(address) and recovered == signer, "wrong signer"
+
+
+@internal
+def _use_nonce(subject: address, nonce: uint256):
+    """
+    @dev Unordered, as in Permit2: kiosks that do not see each other take bits or words of their own.
+    """
+    bit: uint256 = 1 << (nonce & 255)
+    used: uint256 = self.nonces[subject][nonce >> 8]
+    assert used & bit == 0, "used nonce"
+    self.nonces[subject][nonce >> 8] = used | bit
+
+
+@internal
+def _close(
+    typehash: bytes32,
+    request: bytes32,
+    consent: uint256,
+    state: uint256,
+    nonce: uint256,
+    deadline: uint64,
+    signature: Bytes[65],
+) -> address:
+    """
+    @dev What denying and withdrawing share: their structs differ in name alone. Returns the subject.
+    """
+    subject: address = convert(consent >> SUBJECT_SHIFT, address)
+    struct_hash: bytes32 = keccak256(abi_encode(typehash, subject, request, nonce, deadline))
+    self._check_signed(self._key_of(subject), struct_hash, deadline, signature)
+    self._use_nonce(subject, nonce)
+    self.consents[request] = (consent & ~STATE_MASK) | state
+    return subject
