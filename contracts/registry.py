@@ -1,4 +1,4 @@
-"""The contract `ConsentRegistry` as its callers see it: ABI, bytecode, the call for each act, reasons in words.
+"""The contract `ConsentRegistry` as its callers see it: ABI, bytecode, calls, and its reasons in words.
 
 Nothing here encodes or sends: the gateway and the audit do that with the ABI.
 """
@@ -40,8 +40,9 @@ EVENT_OF: Mapping[type[Act], str] = {
     Deny: "Denied",
     Withdraw: "Withdrawn",
 }
-"""The event that tells of each act: all its fields, and the 65-byte `signature`. That of a request also has the
-request's id, `request`."""
+"""The event that tells of each act: all its fields, and the 65-byte `signature`.
+
+That of a request also has the request's id, `request`."""
 
 PUBLISHED = "Published"
 """The event with an encrypted record: `subject`, `record`, `object`."""
