@@ -1,0 +1,278 @@
+/*
+ * The decoder of the fuzzy vault: random k-subsets of each frame's points are interpolated over GF(2^16) until the
+ * polynomial's SipHash-2-4 equals the frame's tag. decoder_reference.py does the same in NumPy and is the description;
+ * this file only makes it fast. No allocation, no Python object is touched while the lock is released.
+ *
+ * Sources: Newton's divided differences (any numerical text); Floyd's sampling (Bentley and Floyd, CACM 30(9), 1987);
+ * SplitMix64 (Steele, Lea, Flood, OOPSLA 2014); SipHash (Aumasson and Bernstein, INDOCRYPT 2012).
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    GROUP_ORDER = 65535,   /* of the multiplicative group of GF(2^16) */
+    FIELD_POLYNOMIAL = 0x1100B, /* x^16 + x^12 + x^3 + x + 1, primitive: 2 generates the group */
+    MOST_POINTS = 64,      /* a subset is kept as the bits of one word */
+    MOST_COEFFICIENTS = 16,
+    TRIALS_BETWEEN_LOOKS = 256 /* at the cancel flag: some 50 microseconds */
+};
+
+static uint16_t logarithm[GROUP_ORDER + 1];
+static uint16_t power[2 * GROUP_ORDER]; /* twice round, so that a sum of two logarithms needs no reduction */
+
+static void make_tables(void)
+{
+    uint32_t element = 1;
+    for (uint32_t i = 0; i < GROUP_ORDER; i++) {
+        power[i] = power[i + GROUP_ORDER] = (uint16_t)element;
+        logarithm[element] = (uint16_t)i;
+        element <<= 1;
+        if (element >> 16)
+            element ^= FIELD_POLYNOMIAL;
+    }
+}
+
+/* a times the element whose logarithm is given */
+static inline uint16_t times(uint16_t a, uint16_t log_b)
+{
+    return a ? power[(uint32_t)logarithm[a] + log_b] : 0;
+}
+
+static inline uint64_t mixed(uint64_t z) /* the output function of SplitMix64 */
+{
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+static inline uint64_t rotated(uint64_t x, int bits)
+{
+    return (x << bits) | (x >> (64 - bits));
+}
+
+#define SIP_ROUND                                                            \
+    do {                                                                     \
+        v0 += v1; v1 = rotated(v1, 13); v1 ^= v0; v0 = rotated(v0, 32);      \
+        v2 += v3; v3 = rotated(v3, 16); v3 ^= v2;                            \
+        v0 += v3; v3 = rotated(v3, 21); v3 ^= v0;                            \
+        v2 += v1; v1 = rotated(v1, 17); v1 ^= v2; v2 = rotated(v2, 32);      \
+    } while (0)
+
+/* SipHash-2-4 of the coefficients as little-endian bytes, lowest degree first */
+static uint64_t tag_of(const uint16_t *coefficients, int count, const uint64_t key[2])
+{
+    uint64_t v0 = key[0] ^ 0x736f6d6570736575u, v1 = key[1] ^ 0x646f72616e646f6du;
+    uint64_t v2 = key[0] ^ 0x6c7967656e657261u, v3 = key[1] ^ 0x7465646279746573u;
+    uint64_t word = 0;
+    for (int i = 0; i < count; i++) {
+        word |= (uint64_t)coefficients[i] << (16 * (i & 3));
+        if ((i & 3) == 3) {
+            v3 ^= word;
+            SIP_ROUND; SIP_ROUND;
+            v0 ^= word;
+            word = 0;
+        }
+    }
+    word |= (uint64_t)(2 * count) << 56;
+    v3 ^= word;
+    SIP_ROUND; SIP_ROUND;
+    v0 ^= word;
+    v2 ^= 0xff;
+    SIP_ROUND; SIP_ROUND; SIP_ROUND; SIP_ROUND;
+    return v0 ^ v1 ^ v2 ^ v3;
+}
+
+struct frame {
+    uint16_t x_log[MOST_POINTS], y[MOST_POINTS];
+    uint16_t inverse[MOST_POINTS][MOST_POINTS]; /* logarithm of 1 / (x_i - x_j) */
+    int points;
+};
+
+/* 0, or -1 where two points share an x or an x is zero */
+static int prepare(struct frame *frame, const uint16_t *points, int count)
+{
+    frame->points = count;
+    for (int i = 0; i < count; i++) {
+        uint16_t x = points[2 * i];
+        if (x == 0)
+            return -1;
+        frame->x_log[i] = logarithm[x];
+        frame->y[i] = points[2 * i + 1];
+        for (int j = 0; j < i; j++) {
+            uint16_t difference = x ^ points[2 * j];
+            if (difference == 0)
+                return -1;
+            frame->inverse[i][j] = frame->inverse[j][i] = (uint16_t)(GROUP_ORDER - logarithm[difference]);
+        }
+    }
+    return 0;
+}
+
+/* Floyd: k of n, from k 16-bit pieces of the trial's random words */
+static inline void choose(int chosen[], int k, int n, uint64_t stream, uint64_t trial)
+{
+    const uint64_t golden = 0x9E3779B97F4A7C15u;
+    uint64_t words = (uint64_t)((k + 3) / 4), random = 0, taken = 0;
+    for (int i = 0; i < k; i++) {
+        if ((i & 3) == 0)
+            random = mixed(stream + (trial * words + (uint64_t)(i / 4) + 1) * golden);
+        int most = n - k + i;
+        int pick = (int)(((random & 0xffff) * (uint64_t)(most + 1)) >> 16);
+        random >>= 16;
+        if (taken >> pick & 1)
+            pick = most;
+        taken |= (uint64_t)1 << pick;
+        chosen[i] = pick;
+    }
+}
+
+/* Newton's divided differences, then expanded to coefficients, lowest degree first */
+static inline void interpolate(uint16_t *f, const struct frame *frame, const int chosen[], int k)
+{
+    uint16_t c[MOST_COEFFICIENTS];
+    for (int i = 0; i < k; i++)
+        c[i] = frame->y[chosen[i]];
+    for (int step = 1; step < k; step++)
+        for (int i = k - 1; i >= step; i--)
+            c[i] = times(c[i] ^ c[i - 1], frame->inverse[chosen[i]][chosen[i - step]]);
+    f[0] = c[k - 1];
+    for (int i = k - 2, degree = 1; i >= 0; i--, degree++) {
+        uint16_t x_log = frame->x_log[chosen[i]];
+        f[degree] = f[degree - 1];
+        for (int m = degree - 1; m > 0; m--)
+            f[m] = times(f[m], x_log) ^ f[m - 1];
+        f[0] = times(f[0], x_log) ^ c[i];
+    }
+}
+
+/* The number of the frame that opened, -1 for none, -2 for points that cannot be interpolated */
+static inline Py_ssize_t search_frames(
+    const int k, const uint16_t *points, const uint32_t *bounds, Py_ssize_t frames, const uint64_t *streams,
+    const uint64_t *tags, const uint64_t key[2], uint32_t first, uint32_t last, volatile uint8_t *cancel, uint16_t *f)
+{
+    struct frame frame;
+    int chosen[MOST_COEFFICIENTS];
+    Py_ssize_t result = -1;
+    for (Py_ssize_t i = 0; i < frames && result == -1; i++) {
+        int count = (int)(bounds[i + 1] - bounds[i]);
+        if (count < k)
+            continue;
+        if (prepare(&frame, points + 2 * bounds[i], count) < 0) {
+            result = -2;
+            break;
+        }
+        for (uint32_t trial = first; trial < last; trial++) {
+            if ((trial - first) % TRIALS_BETWEEN_LOOKS == 0 && *cancel)
+                goto done;
+            choose(chosen, k, count, streams[i], trial);
+            interpolate(f, &frame, chosen, k);
+            if (tag_of(f, k, key) == tags[i]) {
+                *cancel = 1;
+                result = i;
+                break;
+            }
+        }
+    }
+done:
+    if (result < 0)
+        memset(f, 0, (size_t)k * sizeof *f);
+    memset(&frame, 0, sizeof frame);
+    memset(chosen, 0, sizeof chosen);
+#if defined(__GNUC__)
+    __asm__ volatile("" : : "r"(&frame), "r"(chosen) : "memory"); /* or the compiler leaves the wiping out */
+#endif
+    return result;
+}
+
+/* k is a constant in each of the usual cases, so that the compiler unrolls the loops */
+static Py_ssize_t dispatch(
+    int k, const uint16_t *points, const uint32_t *bounds, Py_ssize_t frames, const uint64_t *streams,
+    const uint64_t *tags, const uint64_t key[2], uint32_t first, uint32_t last, volatile uint8_t *cancel, uint16_t *f)
+{
+#define SEARCH(constant) \
+    search_frames(constant, points, bounds, frames, streams, tags, key, first, last, cancel, f)
+    switch (k) {
+    case 7: return SEARCH(7);
+    case 8: return SEARCH(8);
+    case 9: return SEARCH(9);
+    case 10: return SEARCH(10);
+    default: return SEARCH(k);
+    }
+#undef SEARCH
+}
+
+static int is_sound(const Py_buffer *points, const Py_buffer *bounds, Py_ssize_t frames)
+{
+    const uint32_t *bound = bounds->buf;
+    if (frames < 0 || bound[0] != 0 || (Py_ssize_t)bound[frames] * 4 != points->len)
+        return 0;
+    for (Py_ssize_t i = 0; i < frames; i++)
+        if (bound[i + 1] < bound[i] || bound[i + 1] - bound[i] > MOST_POINTS)
+            return 0;
+    return 1;
+}
+
+static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer points, bounds, streams, tags, key, cancel, f;
+    int k;
+    unsigned int first, last;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*iIIw*w*:search", &points, &bounds, &streams, &tags, &key, &k, &first,
+                          &last, &cancel, &f))
+        return NULL;
+    Py_ssize_t frames = bounds.len / 4 - 1, result = -2;
+    int sound = k >= 2 && k <= MOST_COEFFICIENTS && first <= last && bounds.len % 4 == 0 && bounds.len >= 4
+        && streams.len == frames * 8 && tags.len == frames * 8 && key.len == 16 && cancel.len == 1 && f.len == 2 * k
+        && is_sound(&points, &bounds, frames);
+    if (sound) {
+        uint64_t words[2];
+        memcpy(words, key.buf, sizeof words);
+        Py_BEGIN_ALLOW_THREADS
+        result = dispatch(k, points.buf, bounds.buf, frames, streams.buf, tags.buf, words, first, last, cancel.buf,
+                          f.buf);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&points);
+    PyBuffer_Release(&bounds);
+    PyBuffer_Release(&streams);
+    PyBuffer_Release(&tags);
+    PyBuffer_Release(&key);
+    PyBuffer_Release(&cancel);
+    PyBuffer_Release(&f);
+    if (result == -2) {
+        PyErr_SetString(PyExc_ValueError, "the frames given to the decoder do not fit together");
+        return NULL;
+    }
+    return PyLong_FromSsize_t(result);
+}
+
+static PyMethodDef functions[] = {
+    {"search", search, METH_VARARGS, "See decoder_reference.search, which does the same."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int execute(PyObject *Py_UNUSED(module))
+{
+    make_tables();
+    return 0;
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)execute},
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "edge.biometrics._decoder",
+    .m_doc = "The fuzzy vault's decoder, compiled.",
+    .m_methods = functions,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__decoder(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,15 @@
+from collections.abc import Buffer
+
+def search(
+    points: Buffer,
+    bounds: Buffer,
+    streams: Buffer,
+    tags: Buffer,
+    key: Buffer,
+    k: int,
+    first: int,
+    last: int,
+    cancel: Buffer,
+    coefficients: Buffer,
+    /,
+) -> int: ...

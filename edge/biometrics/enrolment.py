@@ -1,0 +1,113 @@
+"""Enrolment: from several presses of a finger to its protected record and a fresh root secret."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.biometrics.alignment import Template, merge
+from edge.biometrics.minutiae import Minutiae
+from edge.biometrics.parameters import DEFAULTS, Parameters
+from edge.biometrics.protected_record import ProtectedRecord, key_check
+from edge.biometrics.quality import Reason
+from edge.biometrics.quantisation import choose_lattice, in_frame_of, most_stable, references
+from edge.biometrics.vault import SALT_BYTES, SECRET_BYTES, Vault, lock
+from edge.errors import EdgeError
+
+PRESSES = 3
+"""Impressions that enrolment asks for; a fourth gives a point or two and costs the person's time."""
+
+REFERENCES = 3
+REFERENCES_APART_PX = 30.0
+LEAST_PARTNERS = 9
+"""Presses of strangers share eight minutiae or fewer under the best alignment, nearly always."""
+
+LEAST_KEPT = 18
+"""A vault of fewer features would open to too few of the finger's own presses, and be cheaper to guess."""
+
+SHOWN_AGAIN = np.array([0.0, 0.35, 0.75, 0.92])
+"""Chance that a further press shows a minutia that none, one, two or three presses showed."""
+
+
+class EnrolmentError(EdgeError):
+    """The presses do not make a record.
+
+    Attributes:
+        reason: why, in words for the person.
+    """
+
+    exit_code = 1
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"this finger was not enrolled: {reason.sentence}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What enrolment gives.
+
+    Attributes:
+        record: to be sealed and stored.
+        secret: the 32-byte root secret; wipe it after deriving keys.
+    """
+
+    record: ProtectedRecord
+    secret: bytearray
+
+    def __repr__(self) -> str:
+        return "<enrolment>"
+
+
+def enrol(presses: Sequence[Minutiae], parameters: Parameters = DEFAULTS) -> Enrolment:
+    """Make a protected record out of presses of one finger.
+
+    Args:
+        presses: three (at least two) presses that passed the quality gate.
+        parameters: of the record.
+
+    Raises:
+        EnrolmentError: the presses show too little in common, or too little at all.
+    """
+    if len(presses) < 2:
+        raise ValueError("enrolment needs at least two presses")
+    if min(map(len, presses)) < LEAST_PARTNERS:
+        raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
+    template, partners = merge(presses)
+    try:
+        if partners < LEAST_PARTNERS:
+            raise EnrolmentError(Reason.PRESSES_DIFFER)
+        return bind(template, parameters)
+    finally:
+        template.wipe()
+
+
+def bind(template: Template, parameters: Parameters) -> Enrolment:
+    """Lock a fresh root secret with the template, once in the frame of each reference minutia."""
+    salt = secrets.token_bytes(SALT_BYTES)
+    secret = bytearray(secrets.token_bytes(SECRET_BYTES))
+    chosen = references(template, REFERENCES, REFERENCES_APART_PX)
+    vaults = tuple(
+        lock_frame(template, reference, parameters, secret, salt, number)
+        for number, reference in enumerate(chosen)
+    )
+    return Enrolment(ProtectedRecord(parameters, salt, key_check(secret, salt), vaults), secret)
+
+
+def lock_frame(
+    template: Template, reference: int, parameters: Parameters, secret: bytearray, salt: bytes, number: int
+) -> Vault:
+    """The vault in one reference minutia's frame; the reference itself, the same in every frame, stays out."""
+    others = np.arange(len(template.table)) != reference
+    relative = in_frame_of(template.table[reference], template.table[others])
+    weight = SHOWN_AGAIN[np.minimum(template.seen[others], len(SHOWN_AGAIN) - 1)]
+    lattice, chance = choose_lattice(relative, weight, parameters)
+    features = most_stable(lattice.features(relative), chance, parameters.kept)
+    try:
+        if len(features) < LEAST_KEPT:
+            raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
+        return lock(secret, lattice, features, parameters.coefficients, salt, number)
+    finally:
+        relative.fill(0)
+        features.fill(0)
