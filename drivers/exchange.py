@@ -1,0 +1,198 @@
+"""One command, one answer: and never the answer to another command.
+
+Answers carry no number, so which command one belongs to can only be known if each command is sent after the
+one before has been answered in full. From the moment a command is sent until the last byte of its answer is
+accepted, the link is *out of step*; an error in between, or a caller that broke off, leaves it so. A command
+that finds the link out of step first goes through the barrier, which no late answer passes.
+"""
+
+import time
+from dataclasses import dataclass
+
+from drivers.codes import Code, meaning
+from drivers.errors import (
+    CommandRefusedError,
+    DamagedPacketError,
+    DeadlineError,
+    NotASensorError,
+    OutOfStepError,
+    SensorRebootedError,
+    SilentSensorError,
+)
+from drivers.opcodes import ALLOWED, Opcode, guard
+from drivers.packets import Kind, encode
+from drivers.upload import Cancelled, Progress, Received, receive
+from drivers.wire import Wire
+
+WAKE_UP = b"\x55"
+"""The bare byte that a module sends after every power-up and reset."""
+
+_BARRIER_TRIES = 3
+_PASSWORD_VERIFIED = 0x0004  # bit of the status register
+
+
+@dataclass(frozen=True)
+class _Parameters:
+    """What the barrier knows ReadSysPara's answer by.
+
+    Payload: code 1, status 2, system 2, library size 2, security level 2, address 4, packet size 2, baud 2.
+
+    Attributes:
+        status: The status register; the one field that changes by itself.
+        identity: System id, library size, security level and address.
+    """
+
+    status: int
+    identity: bytes
+
+    @classmethod
+    def parse(cls, payload: bytes) -> "_Parameters | None":
+        """Take an answer's payload apart; None if it is not ReadSysPara's."""
+        if len(payload) != 17 or payload[0] != Code.DONE:
+            return None
+        return cls(int.from_bytes(payload[1:3], "big"), payload[3:13])
+
+
+class Exchange:
+    """Sends commands and takes their answers, in step. Not for several threads at once.
+
+    Args:
+        wire: Where packets come and go.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._in_step = True
+        self._sent: Opcode | None = None
+        self._sent_at = 0.0
+        self._known: _Parameters | None = None
+
+    def start_over(self, baud: int) -> None:
+        """Set the port's rate, wait for the line to be idle, and begin as if nothing had been sent.
+
+        Raises:
+            OutOfStepError: The line is never idle.
+        """
+        self.wire.tune(baud)
+        self.wire.await_idle()
+        self._in_step = True
+
+    def distrust(self) -> None:
+        """Have the next command go through the barrier."""
+        self._in_step = False
+
+    def ask(self, opcode: int, arguments: bytes = b"") -> None:
+        """Send one command.
+
+        Raises:
+            ForbiddenOpcodeError: It is not on the list of `drivers.opcodes`; nothing was written.
+            SensorRebootedError: The sensor has started anew since the last command; nothing was written.
+            SilentSensorError: The link was out of step and could not be brought back.
+        """
+        allowed = guard(opcode)
+        if not self._in_step:
+            self._pass_barrier()
+        if self.wire.flush() == WAKE_UP and allowed != Opcode.VFY_PWD:
+            raise SensorRebootedError("the sensor has started anew by itself; check its power supply")
+        self._write(allowed, arguments)
+
+    def answer(self) -> bytes:
+        """The answer to the command that was sent last: its confirmation code and its results.
+
+        Raises:
+            CommandRefusedError: The code is neither success nor one that belongs to normal life.
+            SensorRebootedError: The sensor wants its password again.
+            OutOfStepError: A packet came that cannot be this answer.
+            DeadlineError: None came.
+            DamagedPacketError: What came was damaged.
+        """
+        if self._sent is None:
+            raise OutOfStepError("no command was sent that could have an answer")
+        sent, rule = self._sent, ALLOWED[self._sent]
+        wait = self.wire.deadlines.capture if rule.captures else self.wire.deadlines.answer
+        packet = self.wire.packet(self._sent_at + wait)
+        code, results = packet.payload[0], len(packet.payload) - 1
+        allowed = rule.results if code == rule.success else rule.results | {0}
+        if packet.kind != Kind.ACK or results not in allowed:
+            packet.wipe()
+            raise OutOfStepError(f"the sensor sent {packet!r}, which cannot be the answer to {sent.name}")
+        # After UpImage's answer the image is still to come; any other command is done now.
+        self._in_step = sent != Opcode.UP_IMAGE or code != rule.success
+        if code == Code.PASSWORD_NEEDED:
+            raise SensorRebootedError(
+                "the sensor asks for its password again: it has started anew by itself, or is locked"
+            )
+        if code != rule.success and code not in rule.expected:
+            raise CommandRefusedError(f"the sensor refused {sent.name}: {meaning(code)}", sent, code)
+        if sent == Opcode.READ_SYS_PARA:
+            self._known = _Parameters.parse(bytes(packet.payload))
+        return bytes(packet.payload)
+
+    def image(self, size: int, progress: Progress, cancelled: Cancelled) -> Received:
+        """The data packets that follow UpImage's answer; see `drivers.upload.receive`."""
+        received = receive(self.wire, size, progress, cancelled)
+        self._in_step = True
+        return received
+
+    def _write(self, opcode: Opcode, arguments: bytes = b"") -> None:
+        self._in_step = False
+        self._sent = opcode
+        self.wire.write(encode(Kind.COMMAND, bytes([opcode]) + arguments))
+        self._sent_at = time.monotonic()
+
+    def _pass_barrier(self) -> None:
+        """Get back in step, whatever may still be on its way.
+
+        Flushing is not enough: a late answer may arrive after it. The sensor does one thing after the other,
+        so when it has answered a command that we send now, nothing older is to come. The command is
+        ReadSysPara: its answer is longer than any that might be late, and all but its status is known
+        beforehand.
+
+        Raises:
+            SilentSensorError: The sensor does not answer any more.
+            SensorRebootedError: It does, and has started anew in between.
+            NotASensorError: It does, but it is another sensor than before.
+        """
+        time.sleep(max(0.0, self._sent_at + self.wire.deadlines.longest - time.monotonic()))
+        self.wire.await_idle()
+        for attempt in range(_BARRIER_TRIES):
+            self.wire.flush()
+            self._write(Opcode.READ_SYS_PARA)
+            now = self._await_parameters()
+            if now is not None:
+                if attempt:  # the answers to the earlier tries may still be coming
+                    self.wire.await_idle(self.wire.deadlines.answer)
+                self._in_step = True
+                self._compare(now)
+                return
+        raise SilentSensorError(
+            f"the sensor on {self.wire.path} does not answer any more; check cable and power"
+        )
+
+    def _await_parameters(self) -> _Parameters | None:
+        """ReadSysPara's answer; anything else that comes before it is late, and thrown away."""
+        until = time.monotonic() + self.wire.deadlines.answer
+        while True:
+            try:
+                packet = self.wire.packet(until)
+            except (DeadlineError, DamagedPacketError):
+                return None
+            payload = (
+                bytes(packet.payload[:17]) if packet.kind == Kind.ACK and len(packet.payload) <= 17 else b""
+            )
+            packet.wipe()
+            if payload == bytes([Code.PASSWORD_NEEDED]):
+                self.wire.await_idle(self.wire.deadlines.answer)
+                self._in_step = True
+                raise SensorRebootedError("the sensor asks for its password: it has started anew by itself")
+            parameters = _Parameters.parse(payload)
+            if parameters is not None:
+                return parameters
+
+    def _compare(self, now: _Parameters) -> None:
+        if self._known is None:
+            return
+        if now.identity != self._known.identity:
+            raise NotASensorError(f"another sensor answers on {self.wire.path} than before; start over")
+        if self._known.status & _PASSWORD_VERIFIED and not now.status & _PASSWORD_VERIFIED:
+            raise SensorRebootedError("the sensor has started anew by itself; check its power supply")

@@ -1,0 +1,101 @@
+"""Adafruit's command set for this family of modules, on a transport that can be trusted.
+
+`adafruit_fingerprint` builds the commands and takes the fields of their answers apart. As published it checks
+no checksum, loses packets without a word, calls itself once per packet, and lets a late answer answer the
+next command. So its commands stay and everything between them and the wire is replaced: `_send_packet`,
+`_get_packet` and `_get_data`. Its methods that would touch templates or flash are still there, and raise
+`ForbiddenOpcodeError` before a byte is written.
+"""
+
+import time
+
+from adafruit_fingerprint import Adafruit_Fingerprint  # type: ignore[import-untyped]  # ships no types
+
+from drivers.codes import Code
+from drivers.exchange import Exchange
+from drivers.image import Transfer
+from drivers.opcodes import Opcode
+from drivers.upload import Cancelled, Progress, Received
+
+_BARE = 12  # bytes of an answer without results, as the methods of the base class count
+_PACKET_CODES = range(4)  # 32, 64, 128 and 256 bytes
+
+
+class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is untyped
+    """The commands of one fingerprint module. Methods raise the errors of `drivers.exchange`.
+
+    Args:
+        exchange: What brings a command to the module and its answer back.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        # Not super().__init__(): it talks to the module at once, and calls every trouble "check wiring".
+        self.password = (0, 0, 0, 0)
+        self.exchange = exchange
+        self._uart = exchange.wire
+        self._image_size = 0
+        self._progress: Progress = ignore_progress
+        self._cancelled: Cancelled = never
+        self._received: Received | None = None
+
+    def read_sysparam(self) -> int:
+        """ReadSysPara; also tells the transport the size of data packets."""
+        code: int = super().read_sysparam()
+        if self.data_packet_size in _PACKET_CODES:
+            self.exchange.wire.packet_size = 32 << self.data_packet_size
+        return code
+
+    def shake_hands(self) -> bool:
+        """HandShake (R503): True, if the module is alive."""
+        self._send_packet([Opcode.HAND_SHAKE])
+        return self._get_packet(_BARE)[0] == Code.DONE
+
+    def check_sensor(self) -> None:
+        """CheckSensor (R503): returns if the sensing part is fine."""
+        self._send_packet([Opcode.CHECK_SENSOR])
+        self._get_packet(_BARE)
+
+    def read_product(self) -> bytes:
+        """ReadProdInfo (R503): 46 or 50 bytes, for `drivers.profiles.parse_product`."""
+        self._send_packet([Opcode.READ_PROD_INFO])
+        return bytes(self._get_packet(_BARE)[1:])
+
+    def upload_image(self, size: int, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
+        """UpImage: the image that the module holds, whole and checked, or an error.
+
+        Args:
+            size: Bytes that it must have (two pixels each).
+            progress: Told of each piece.
+            cancelled: Asked after each piece.
+
+        Returns:
+            The image, which the caller wipes, and how it came.
+        """
+        started = time.monotonic()
+        self._image_size, self._progress, self._cancelled = size, progress, cancelled
+        try:
+            data: bytearray = self.get_fpdata("image")
+            received = self._received
+        finally:
+            self._progress, self._cancelled, self._received = ignore_progress, never, None
+        assert received is not None  # noqa: S101 get_fpdata went through _get_data, or raised
+        return data, Transfer(1, time.monotonic() - started, received.packets, received.closed)
+
+    def _send_packet(self, data: list[int]) -> None:
+        self.exchange.ask(data[0], bytes(data[1:]))
+
+    def _get_packet(self, expected: int) -> list[int]:  # noqa: ARG002 the exchange knows what each command's answer is
+        return list(self.exchange.answer())
+
+    def _get_data(self, expected: int) -> bytearray:  # noqa: ARG002 the base class asks for a header's bytes
+        self._received = self.exchange.image(self._image_size, self._progress, self._cancelled)
+        return self._received.data
+
+
+def ignore_progress(_done: int, _total: int) -> None:
+    """The progress of a caller that does not ask."""
+
+
+def never() -> bool:
+    """The wish of a caller that does not break off."""
+    return False
