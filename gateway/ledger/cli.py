@@ -1,12 +1,21 @@
 """`ridgekey ledger`: run the embedded node, deploy the contract, look at one, submit past the gateway."""
 
 import argparse
+import json
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
 
 from contracts.errors import ContractError
-from contracts.hexes import ADDRESS_LENGTH, from_hex
+from contracts.hexes import ADDRESS_LENGTH, checksum_address, from_hex, to_hex
+from contracts.messages import MAX_KIOSK_MESSAGE
 from gateway.config import DEFAULT_CHAIN_ID, DEFAULT_LEDGER_LISTEN, parse_listen
+from gateway.ledger.account import Relayer
+from gateway.ledger.client import LedgerClient
+from gateway.ledger.errors import NoSuchInputError, RevertedError
+from gateway.ledger.registry import Registry
+from gateway.ledger.submission import OVERHEAD, read
+from gateway.ledger.submission import submit as submit_to
 
 EXAMPLES = """examples:
   ridgekey ledger run --state ledger-state
@@ -103,17 +112,71 @@ def run(arguments: Namespace) -> int:
 
 def deploy(arguments: Namespace) -> int:
     """`ridgekey ledger deploy`."""
-    raise NotImplementedError
+    relayer = Relayer.load(arguments.key)
+    with LedgerClient(arguments.ledger) as client:
+        registry = Registry.deploy(client, relayer, arguments.environment)
+        facts = {
+            "contract": checksum_address(registry.contract),
+            "chain_id": client.chain_id(),
+            "environment": arguments.environment,
+        }
+    _show(facts, as_json=arguments.json)
+    return 0
 
 
 def info(arguments: Namespace) -> int:
     """`ridgekey ledger info`."""
-    raise NotImplementedError
+    with LedgerClient(arguments.ledger) as client:
+        facts: dict[str, object] = {
+            "ledger": client.version(),
+            "chain_id": client.chain_id(),
+            "block": client.block_number(),
+        }
+        if arguments.contract is not None:
+            registry = Registry(client, arguments.contract)
+            registry.check(arguments.environment)
+            facts["contract"] = f"{checksum_address(registry.contract)}, ours"
+            facts["domain_separator"] = to_hex(registry.domain_separator())
+    _show(facts, as_json=arguments.json)
+    return 0
 
 
 def submit(arguments: Namespace) -> int:
-    """`ridgekey ledger submit`."""
-    raise NotImplementedError
+    """`ridgekey ledger submit`: 0 if the contract accepts, 1 if it refuses."""
+    submission = read(_contents(arguments.message))
+    relayer = Relayer.load(arguments.key)
+    act = type(submission.act).__name__.lower()
+    with LedgerClient(arguments.ledger) as client:
+        registry = Registry(client, arguments.contract)
+        registry.check()
+        try:
+            receipt = submit_to(registry, relayer, submission)
+        except RevertedError as error:
+            _show(
+                {"act": act, "accepted": False, "reason": error.reason, "verdict": str(error)},
+                as_json=arguments.json,
+            )
+            return 1
+    facts = {"act": act, "accepted": True, "transaction": to_hex(receipt.transaction), "block": receipt.block}
+    _show(facts, as_json=arguments.json)
+    return 0
+
+
+def _contents(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_KIOSK_MESSAGE + OVERHEAD + 1)
+    except OSError as error:
+        raise NoSuchInputError(f"cannot read the message {path}: {error.strerror}") from error
+
+
+def _show(facts: Mapping[str, object], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(facts))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name.replace('_', ' '):<{width}}  {value}")
 
 
 def _command(

@@ -41,6 +41,12 @@ class BadMessageError(LedgerError):
     exit_code = 65
 
 
+class NoSuchInputError(LedgerError):
+    """An input file cannot be read."""
+
+    exit_code = 66
+
+
 class RpcError(LedgerError):
     """The ledger understood the request and refused it.
 

@@ -5,6 +5,7 @@ from eth_abi.exceptions import DecodingError
 
 from contracts.keccak import keccak256
 from contracts.labels import clean
+from contracts.registry import REASONS
 from gateway.ledger.errors import RevertedError
 
 ERROR_SELECTOR = keccak256(b"Error(string)")[:4]
@@ -42,9 +43,6 @@ def reverted(data: object, message: str) -> RevertedError:
 
 def explain(reason: str) -> str:
     """One line for a person who reads that the contract refused."""
-    from contracts.registry import REVERT_REASONS
-
-    text = REVERT_REASONS.get(reason)
-    if text is None:
-        return f"the contract refused: {reason or 'it gave no reason'}"
-    return f"the contract refused: {text}"
+    if not reason:
+        return "the contract refused and gave no reason"
+    return f"the contract refused: {REASONS.get(reason, reason)}"
