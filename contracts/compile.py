@@ -34,7 +34,7 @@ def compiler() -> Path:
     command = ENVIRONMENT / "bin" / "vyper"
     if not command.exists():
         venv.create(ENVIRONMENT, with_pip=True, clear=True)
-        pip = [ENVIRONMENT / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+        pip: list[str | Path] = [ENVIRONMENT / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
         try:
             _output([*pip, "install", "--quiet", f"vyper=={VYPER}"], SECONDS_TO_INSTALL)
         except subprocess.SubprocessError as error:

@@ -1,0 +1,135 @@
+"""An EVM in this process: one open block, whose time the test sets, and one account that pays for everything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eth.abc import LogAPI
+from eth.chains.base import MiningChain
+from eth.consensus import ConsensusApplier, NoProofConsensus
+from eth.db.atomic import AtomicDB
+from eth.vm.forks import PragueVM
+from eth_abi import decode, encode
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from contracts import registry
+from contracts.acts import Act, Request
+from contracts.eip712 import Domain
+from contracts.keccak import keccak256
+
+CHAIN_ID = 31337
+NOW = 1_800_000_000
+GAS_LIMIT = 10**9
+TRANSACTION_GAS = 8_000_000
+REVERT_SELECTOR = keccak256(b"Error(string)")[:4]
+
+
+def chain_class(chain_id: int) -> type[MiningChain]:
+    vms = ConsensusApplier(NoProofConsensus).amend_vm_configuration(((0, PragueVM),))
+    return type("TestChain", (MiningChain,), {"chain_id": chain_id, "vm_configuration": vms})
+
+
+@dataclass
+class Outcome:
+    """What a transaction did."""
+
+    reason: str | None
+    """None if it went through, else the text of its revert; empty if it gave none."""
+    gas: int
+    output: bytes
+    logs: Sequence[LogAPI]
+
+
+@dataclass
+class Evm:
+    chain_id: int = CHAIN_ID
+    time: int = NOW
+    payer: LocalAccount = field(default_factory=lambda: Account.from_key(b"\x01" * 32))
+    nonce: int = 0
+
+    def __post_init__(self) -> None:
+        rich = {"balance": 10**30, "nonce": 0, "code": b"", "storage": {}}
+        genesis = {"difficulty": 0, "gas_limit": GAS_LIMIT, "timestamp": self.time - 1, "extra_data": b""}
+        state = {bytes.fromhex(self.payer.address[2:]): rich}
+        self.database = AtomicDB()
+        self.chain = chain_class(self.chain_id).from_genesis(self.database, genesis, state)
+
+    def fork(self, chain_id: int) -> "Evm":
+        """The same state under another chain id."""
+        other = Evm(chain_id, self.time, self.payer, self.nonce)
+        other.chain = chain_class(chain_id)(self.database, self.chain.header)
+        return other
+
+    def transact(self, to: bytes, data: bytes) -> Outcome:
+        self.chain.set_header_timestamp(self.time)
+        fees = {"gas": TRANSACTION_GAS, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1}
+        signed = self.payer.sign_transaction(
+            {"chainId": self.chain_id, "nonce": self.nonce, "to": to, "data": data, "value": 0, **fees}
+        )
+        transaction = self.chain.get_vm().get_transaction_builder().decode(bytes(signed.raw_transaction))
+        used_before = self.chain.header.gas_used
+        _, receipt, computation = self.chain.apply_transaction(transaction)
+        self.nonce += 1
+        self.created = computation.msg.storage_address
+        reason = None if computation.is_success else revert_text(computation.output)
+        return Outcome(reason, self.chain.header.gas_used - used_before, computation.output, receipt.logs)
+
+
+def revert_text(output: bytes) -> str:
+    if output[:4] != REVERT_SELECTOR:
+        return ""
+    (text,) = decode(["string"], output[4:])
+    return text
+
+
+class Registry:
+    """A deployed `ConsentRegistry`, called by the ABI that is shipped."""
+
+    def __init__(self, evm: Evm, environment: str = "tests", code: bytes | None = None) -> None:
+        self.evm = evm
+        deployed = evm.transact(b"", code or registry.deployment_code(environment))
+        assert deployed.reason is None
+        self.deployment_gas = deployed.gas
+        self.address = bytes(evm.created)
+        self.domain = Domain(evm.chain_id, self.address, environment)
+
+    def call(self, name: str, *arguments: object) -> Outcome:
+        types = [_type(entry) for entry in registry.function(name)["inputs"]]
+        return self.evm.transact(self.address, registry.selector(name) + encode(types, arguments))
+
+    def view(self, name: str, *arguments: object) -> Any:
+        outcome = self.call(name, *arguments)
+        assert outcome.reason is None, outcome.reason
+        values = decode([_type(entry) for entry in registry.function(name)["outputs"]], outcome.output)
+        return values[0] if len(values) == 1 else values
+
+    def submit(self, act: Act, signature: bytes, request: Request | None = None) -> Outcome:
+        name, arguments = registry.call_arguments(act, signature, request)
+        return self.call(name, *arguments)
+
+
+def decode_log(log: LogAPI) -> tuple[str, dict[str, Any]]:
+    """Name and arguments of an event, addresses as 20 bytes."""
+    topics = [topic.to_bytes(32, "big") for topic in log.topics]
+    entry = next(
+        entry
+        for entry in registry.ABI
+        if entry["type"] == "event" and registry.event_topic(entry["name"]) == topics[0]
+    )
+    indexed = [part for part in entry["inputs"] if part["indexed"]]
+    plain = [part for part in entry["inputs"] if not part["indexed"]]
+    values = {
+        part["name"]: decode([part["type"]], topic)[0]
+        for part, topic in zip(indexed, topics[1:], strict=True)
+    }
+    decoded = decode([part["type"] for part in plain], log.data)
+    values |= dict(zip((part["name"] for part in plain), decoded, strict=True))
+    for part in entry["inputs"]:
+        if part["type"] == "address":
+            values[part["name"]] = bytes.fromhex(values[part["name"]][2:])
+    return entry["name"], values
+
+
+def _type(parameter: dict[str, Any]) -> str:
+    return registry.signature_of({"name": "", "inputs": [parameter]})[1:-1]
