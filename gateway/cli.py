@@ -1,0 +1,127 @@
+"""`ridgekey gateway`: make the gateway's keys, run the relay."""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.hexes import checksum_address
+from gateway import keyfiles
+from gateway.config import check_url, load_config
+
+EXAMPLES = """examples:
+  ridgekey gateway init --state gateway-state
+  ridgekey gateway run --config gateway.toml
+  ridgekey gateway run --config gateway.toml --ledger http://127.0.0.1:8545 --json
+
+A configuration, of which only the first three settings are needed:
+
+  state = "gateway-state"          # from this file's directory
+  environment = "demo"             # signatures for one environment are void in another
+  broker = "mqtt://127.0.0.1:1883"
+  listen = "127.0.0.1:8700"        # HTTP for requesters; port 0 takes a free one
+  ledger = "http://10.0.0.5:8545"  # without it an embedded ledger is run,
+  ledger_listen = "127.0.0.1:8545" # listening here,
+  chain_id = 20022                 # with this chain id
+  contract = "0x5FbD..."           # without it one is deployed at the first run, and remembered
+  confirmations = 1                # blocks until a transaction is final
+
+  [kiosks]                         # who is listened to; `ridgekey edge init` prints the line
+  "0123456789abcdef" = "the kiosk's public key, 64 hex digits"
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run one of the sub-commands."""
+    arguments = parser().parse_args(argv)
+    code: int = arguments.command(arguments)
+    return code
+
+
+def parser() -> ArgumentParser:
+    """The options of `ridgekey gateway`."""
+    top = ArgumentParser(
+        prog="ridgekey gateway",
+        description="The relay: takes what kiosks and requesters signed to the ledger, and answers them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    init_ = commands.add_parser(
+        "init",
+        help="make the gateway's key and the account that pays for transactions",
+        description="Make the gateway's key, with which it signs receipts, and the relayer's, which pays for"
+        " transactions on the ledger. Kiosks need the public key that this prints, as gateway_key.",
+    )
+    init_.add_argument("--state", type=Path, required=True, metavar="DIR", help="made if missing")
+    init_.add_argument("--json", action="store_true", help="one JSON object, for machines")
+    init_.set_defaults(command=init)
+
+    run_ = commands.add_parser(
+        "run",
+        help="run the relay until SIGTERM or Ctrl-C",
+        description="Run the relay until SIGTERM or Ctrl-C. One line says when it is ready, and where.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run_.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML, see below")
+    run_.add_argument("--ledger", metavar="URL", help="use this ledger instead of the configuration's")
+    run_.add_argument("--json", action="store_true", help="the readiness line as JSON, for machines")
+    run_.set_defaults(command=run)
+    return top
+
+
+def init(arguments: Namespace) -> int:
+    """`ridgekey gateway init`."""
+    from gateway.ledger.account import KEY_FILE, Relayer
+    from gateway.service import GATEWAY_KEY_FILE
+
+    keyfiles.make_directory(arguments.state)
+    key = Ed25519PrivateKey.generate()
+    keyfiles.create(arguments.state / GATEWAY_KEY_FILE, key)
+    relayer = Relayer.create(arguments.state / KEY_FILE)
+    public_key, address = key.public_key().public_bytes_raw().hex(), checksum_address(relayer.address)
+    if arguments.json:
+        print(json.dumps({"gateway_key": public_key, "relayer": address, "state": str(arguments.state)}))
+    else:
+        print(f"gateway key (for each kiosk's gateway_key)   {public_key}")
+        print(f"relayer (fund it, on a ledger of others)     {address}")
+        print(f"both private keys are in {arguments.state}; next: ridgekey gateway run --help")
+    return 0
+
+
+def run(arguments: Namespace) -> int:
+    """`ridgekey gateway run`."""
+    from gateway.service import Gateway
+
+    logging.basicConfig(format="ridgekey gateway: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    config = load_config(arguments.config)
+    if arguments.ledger:
+        check_url(arguments.ledger, "--ledger", ("http", "https"))
+        config = replace(config, ledger=arguments.ledger)
+    gateway = Gateway(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: gateway.stop())
+    with gateway:
+        announce(gateway.description(), as_json=arguments.json)
+        gateway.wait()
+    return 0
+
+
+def announce(description: dict[str, object], *, as_json: bool) -> None:
+    """The readiness line."""
+    if as_json:
+        print(json.dumps(description), flush=True)
+        return
+    print(
+        "gateway ready at {http}: environment {environment}, contract {contract} on chain {chain_id}"
+        " at {ledger}, gateway key {gateway_key}".format(**description),
+        flush=True,
+    )

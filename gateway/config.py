@@ -1,0 +1,183 @@
+"""What the gateway's operator decides, read once from a TOML file and checked before anything starts."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from contracts.cose import kid_of
+from contracts.errors import ContractError
+from contracts.hexes import from_hex
+from gateway.errors import GatewayError
+
+DEFAULT_LISTEN = "127.0.0.1:8700"
+DEFAULT_LEDGER_LISTEN = "127.0.0.1:8545"  # where Ethereum's tools look for a node
+DEFAULT_CHAIN_ID = 20_022
+"""Of the embedded ledger: free in the public list of chains, so that nothing signed here counts on another
+chain."""
+DEFAULT_CONFIRMATIONS = 1
+"""One block is final on a ledger of one node; set more where several nodes take turns."""
+MAX_CONFIRMATIONS = 1000
+MAX_CONFIG_FILE = 4 << 20
+MAX_ENVIRONMENT = 64
+
+KNOWN = {
+    "state", "environment", "broker", "listen", "ledger", "ledger_listen", "chain_id", "contract",
+    "confirmations", "kiosks",
+}  # fmt: skip
+
+
+class ConfigError(GatewayError):
+    """The configuration is missing or says something that cannot be followed."""
+
+    exit_code = 78
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """The settings of one gateway.
+
+    Attributes:
+        state: Directory of keys, journal, objects and the embedded ledger.
+        environment: Name of the deployment; signatures made for one environment are void in another.
+        broker: `mqtt://host:port`.
+        listen: Host and port of the HTTP interface for requesters; port 0 takes a free one.
+        ledger: URL of a node's JSON-RPC, or None for the embedded one.
+        ledger_listen: Host and port of the embedded ledger.
+        chain_id: Chain id of the ledger; None accepts the one that an external ledger names.
+        contract: Address of the contract, or None to deploy one at the first run.
+        confirmations: Blocks, its own included, after which a transaction is final.
+        kiosks: Directory of the kiosks that are listened to: kid to public key.
+    """
+
+    state: Path
+    environment: str
+    broker: str
+    listen: tuple[str, int]
+    ledger: str | None
+    ledger_listen: tuple[str, int]
+    chain_id: int | None
+    contract: bytes | None
+    confirmations: int
+    kiosks: Mapping[bytes, Ed25519PublicKey]
+
+
+def load_config(path: Path) -> GatewayConfig:
+    """Read and check `gateway.toml`. A relative `state` is taken from the file's own directory.
+
+    Raises:
+        ConfigError: Missing, not TOML, or a setting that is unknown, missing or ill-formed.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_CONFIG_FILE).decode()
+    except FileNotFoundError:
+        raise ConfigError(f"there is no configuration {path}; see: ridgekey gateway run --help") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from None
+    try:
+        return parse_config(tomllib.loads(text), path.parent)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
+    """Check the settings of a configuration whose relative paths start at `directory`.
+
+    Raises:
+        ConfigError: A setting is unknown, missing or ill-formed.
+    """
+    unknown = sorted(settings.keys() - KNOWN)
+    if unknown:
+        raise ConfigError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(KNOWN))}")
+    ledger = _text(settings, "ledger", "")
+    if ledger:
+        check_url(ledger, "ledger", ("http", "https"))
+    broker = _text(settings, "broker")
+    check_url(broker, "broker", ("mqtt",))
+    environment = _text(settings, "environment")
+    if not 0 < len(environment) <= MAX_ENVIRONMENT:
+        raise ConfigError(f"'environment' must have 1 to {MAX_ENVIRONMENT} characters")
+    contract = _text(settings, "contract", "")
+    return GatewayConfig(
+        state=directory / _text(settings, "state"),
+        environment=environment,
+        broker=broker,
+        listen=parse_listen(_text(settings, "listen", DEFAULT_LISTEN), "listen"),
+        ledger=ledger or None,
+        ledger_listen=parse_listen(_text(settings, "ledger_listen", DEFAULT_LEDGER_LISTEN), "ledger_listen"),
+        chain_id=_number(settings, "chain_id", None if ledger else DEFAULT_CHAIN_ID, 2**53),
+        contract=_hex(contract, 20, "contract") if contract else None,
+        confirmations=_number(settings, "confirmations", DEFAULT_CONFIRMATIONS, MAX_CONFIRMATIONS) or 1,
+        kiosks=_kiosks(settings.get("kiosks", {})),
+    )
+
+
+def parse_listen(text: str, name: str) -> tuple[str, int]:
+    """Host and port out of `host:port`.
+
+    Raises:
+        ConfigError: It isn't of that form.
+    """
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise ConfigError(f"'{name}' must be HOST:PORT, for example 127.0.0.1:8700, not {text[:80]!r}")
+    return host.strip("[]"), int(port)
+
+
+def check_url(text: str, name: str, schemes: tuple[str, ...]) -> None:
+    """Check that a setting is a URL with a host.
+
+    Raises:
+        ConfigError: It isn't.
+    """
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(f"'{name}' must be a URL like {schemes[0]}://127.0.0.1:1883, not {text[:80]!r}")
+
+
+def _text(settings: dict[str, Any], name: str, default: str | None = None) -> str:
+    value = settings.get(name, default)
+    if value is None:
+        raise ConfigError(f"the setting '{name}' is missing")
+    if not isinstance(value, str):
+        raise ConfigError(f"'{name}' must be a text in quotes")
+    return value
+
+
+def _number(settings: dict[str, Any], name: str, default: int | None, most: int) -> int | None:
+    value = settings.get(name, default)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= most):
+        raise ConfigError(f"'{name}' must be a whole number from 1 to {most}")
+    return value
+
+
+def _hex(text: str, length: int, name: str) -> bytes:
+    try:
+        return from_hex(text, length)
+    except ContractError as error:
+        raise ConfigError(f"'{name}': {error}") from None
+
+
+def _kiosks(table: object) -> Mapping[bytes, Ed25519PublicKey]:
+    if not isinstance(table, dict):
+        raise ConfigError('\'kiosks\' must be a table: [kiosks] with lines like "KIOSK ID" = "PUBLIC KEY"')
+    directory: dict[bytes, Ed25519PublicKey] = {}
+    for kiosk, text in table.items():
+        key = Ed25519PublicKey.from_public_bytes(_hex(str(text), 32, f"kiosks.{kiosk}"))
+        kid = kid_of(key)
+        if kid.hex() != kiosk:
+            raise ConfigError(f"the public key given for kiosk {kiosk} belongs to kiosk {kid.hex()}")
+        directory[kid] = key
+    return MappingProxyType(directory)

@@ -1,0 +1,130 @@
+"""The requesters' desk: takes signed requests, says how they stand, and knows which are still unanswered."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts.acts import ActKind
+from contracts.eip712 import Domain
+from contracts.messages import SignedRequest
+from contracts.registry import ConsentState
+from gateway.errors import GatewayError
+from gateway.journal import Arrival, Entry, Journal, State
+from gateway.ledger.registry import Registry
+
+MAX_OPEN_REQUESTS = 32
+"""Unanswered requests of one requester: one that asks everybody about everything does not fill the kiosks."""
+
+
+class RefusedRequestError(GatewayError):
+    """A request that could only be refused by the ledger, or by the person's patience."""
+
+
+class TooManyRequestsError(RefusedRequestError):
+    """The requester has as many unanswered requests as one may have."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a request stands.
+
+    Attributes:
+        state: "received" on its way to the ledger, "rejected" by it, then "requested", "granted", "denied",
+            "withdrawn" as the ledger says, or "expired".
+        expiry: First second at which the consent, or the request, no longer counts; None before the ledger
+            has it.
+        reason: Why it was rejected.
+    """
+
+    state: str
+    expiry: int | None
+    reason: str
+
+
+class RequestDesk:
+    """Requests, from their arrival over HTTP to the answer."""
+
+    def __init__(
+        self, journal: Journal, registry: Registry, domain: Domain, wake: Callable[[], None]
+    ) -> None:
+        """Connect the parts; `wake` is called when there is something new to relay."""
+        self._journal, self._registry, self._domain, self._wake = journal, registry, domain, wake
+
+    def submit(self, data: bytes) -> bytes:
+        """Take a signed request into the journal; the same one again changes nothing.
+
+        Returns:
+            The request's id.
+
+        Raises:
+            ContractError: Ill-formed, or a signature, address or purpose that does not hold.
+            RefusedRequestError: Stale, or about somebody or something that is not on the ledger.
+            TooManyRequestsError: The requester must wait for answers first.
+        """
+        signed = SignedRequest.decode(data)
+        signed.check(self._domain)
+        request = signed.request
+        digest, identifier = request.digest(self._domain), request.hash_struct()
+        if self._journal.find(digest) is None:
+            self._check(signed)
+        arrival = Arrival(
+            digest=digest,
+            kind=ActKind.REQUEST,
+            subject=request.subject,
+            request=identifier,
+            requester=request.requester,
+            kiosk=None,
+            message=data,
+            fingerprint=hashlib.sha256(signed.signature).digest(),
+        )
+        _, is_new = self._journal.admit(arrival)
+        if is_new:
+            self._wake()
+        return identifier
+
+    def _check(self, signed: SignedRequest) -> None:
+        request, now = signed.request, time.time()
+        if now > request.deadline or now >= request.expiry:
+            raise RefusedRequestError(
+                "the request's deadline or expiry has passed; check the clock and ask again"
+            )
+        if self._registry.key_of(request.subject) is None:
+            raise RefusedRequestError("nobody with this identifier is enrolled; check --subject")
+        if self._registry.commitment_of(request.subject, request.record) is None:
+            raise RefusedRequestError("the person has no such record; check --record")
+        unanswered = self._journal.open_requests_of_requester(request.requester)
+        if len(unanswered) >= MAX_OPEN_REQUESTS and sum(map(self.is_open, unanswered)) >= MAX_OPEN_REQUESTS:
+            raise TooManyRequestsError(
+                f"this requester has {MAX_OPEN_REQUESTS} unanswered requests, the most there may be; wait for answers"
+            )
+
+    def is_open(self, entry: Entry) -> bool:
+        """Whether a request still waits for its answer; what no longer does is noted as answered.
+
+        Raises:
+            LedgerUnreachableError: The ledger can't be asked.
+        """
+        if entry.state is not State.FINAL:
+            return entry.state is not State.REJECTED
+        request = SignedRequest.decode(entry.message).request
+        state, expiry = self._registry.consent_of(request.hash_struct())
+        if state is ConsentState.REQUESTED and time.time() < expiry:
+            return True
+        self._journal.set_answered(request.hash_struct())
+        return False
+
+    def standing(self, request: bytes) -> Standing | None:
+        """How the request with this id stands: by the ledger, before that by the journal; None if unknown.
+
+        Raises:
+            LedgerUnreachableError: The ledger can't be asked.
+        """
+        state, expiry = self._registry.consent_of(request)
+        if state is not ConsentState.UNKNOWN:
+            over = state in (ConsentState.REQUESTED, ConsentState.GRANTED) and time.time() >= expiry
+            return Standing("expired" if over else state.name.lower(), expiry, "")
+        entry = self._journal.request(request)
+        if entry is None:
+            return None
+        return Standing("rejected" if entry.state is State.REJECTED else "received", None, entry.reason)

@@ -1,0 +1,108 @@
+"""Messages of kiosks as they arrive: checked against the directory, journaled, or dropped and counted.
+
+A message that is not by a known kiosk, or not for this environment, leaves no trace but a number: a stranger
+can't fill the disk. Whether the act itself holds is for the ledger to say, later, in `gateway.relay`.
+"""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from contracts.acts import Act, Request
+from contracts.eip712 import Domain
+from contracts.errors import ContractError
+from contracts.messages import KioskMessage
+from gateway.journal import Arrival, Journal
+
+LOG = logging.getLogger(__name__)
+
+MAX_UNDER_WAY = 10_000
+"""Acts that may wait for the ledger; beyond that the kiosks' own outboxes are the better place."""
+
+Send = Callable[[str, bytes], None]
+"""Takes a message to a kiosk, by its id; it may get lost, the kiosk repeats its own."""
+
+
+class Intake:
+    """The gateway's ear."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        kiosks: Mapping[bytes, Ed25519PublicKey],
+        domain: Domain,
+        send: Send,
+        wake: Callable[[], None],
+        counts: Counter[str],
+    ) -> None:
+        """Connect the parts.
+
+        Args:
+            journal: Where what arrives is kept.
+            kiosks: Directory, kid to public key.
+            domain: Where the acts count.
+            send: Answers a repeat with the receipt that is there already.
+            wake: Called when there is something new to relay.
+            counts: Counts what happens, for `/health`.
+        """
+        self._journal, self._kiosks, self._domain = journal, kiosks, domain
+        self._send, self._wake, self._counts = send, wake, counts
+
+    def receive(self, kiosk_id: str, payload: bytes) -> None:
+        """Take one message from a kiosk's topic; on the disk, or dropped for good, when this returns.
+
+        Raises:
+            JournalError: It could not be kept and must come again.
+        """
+        try:
+            kid, message = KioskMessage.verify(payload, self._kiosks.get)
+        except ContractError as error:
+            self._drop("forged", kiosk_id, str(error))
+            return
+        if kid.hex() != kiosk_id:
+            self._drop("misplaced", kiosk_id, f"it is signed by kiosk {kid.hex()}")
+        elif message.environment != self._domain.environment:
+            self._drop("other environment", kiosk_id, "it is for another environment")
+        elif isinstance(message.act, Request):
+            self._drop("misplaced", kiosk_id, "requests come from requesters, not from kiosks")
+        elif self._journal.count_under_way() >= MAX_UNDER_WAY:
+            self._drop("no room", kiosk_id, "too many acts wait for the ledger; the kiosk will repeat it")
+        else:
+            self._keep(kiosk_id, arrival_of(kid, message, payload, self._domain))
+
+    def _keep(self, kiosk_id: str, arrival: Arrival) -> None:
+        entry, is_new = self._journal.admit(arrival)
+        self._counts["received" if is_new else "repeated"] += 1
+        if is_new:
+            self._wake()
+        elif entry.receipt is not None:
+            self._send(kiosk_id, entry.receipt)
+
+    def _drop(self, cause: str, kiosk_id: str, why: str) -> None:
+        self._counts[f"dropped: {cause}"] += 1
+        LOG.warning("a message from kiosk %s was dropped: %s", kiosk_id, why)
+
+
+def arrival_of(kid: bytes, message: KioskMessage, payload: bytes, domain: Domain) -> Arrival:
+    """What the journal keeps of a kiosk's verified message."""
+    act = message.act
+    return Arrival(
+        digest=act.digest(domain),
+        kind=act.KIND,
+        subject=act.subject,
+        request=request_of(act),
+        requester=None,
+        kiosk=kid,
+        message=payload,
+        fingerprint=hashlib.sha256(message.signature + (message.object or b"")).digest(),
+    )
+
+
+def request_of(act: Act) -> bytes | None:
+    """Id of the request that an act is about; None for an act that is about none."""
+    if isinstance(act, Request):
+        return act.hash_struct()
+    return getattr(act, "request", None)

@@ -1,0 +1,295 @@
+"""The gateway as one process: its parts, its threads, and how it starts and ends.
+
+Three threads beside the main one: paho's (messages in), the worker's (acts to the ledger, receipts and
+notices out) and uvicorn's (requesters). The main thread watches over the embedded ledger and waits for the
+end. They meet in the journal. An error after which going on would lose something, such as a full disk, ends
+the process; what was not acknowledged comes again.
+"""
+
+import fcntl
+import logging
+import threading
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.acts import ActKind
+from contracts.eip712 import Domain
+from contracts.hexes import checksum_address
+from gateway import keyfiles
+from gateway.api import Api
+from gateway.calls import Calls
+from gateway.config import ConfigError, GatewayConfig
+from gateway.desk import RequestDesk
+from gateway.errors import GatewayError
+from gateway.intake import Intake
+from gateway.journal import Entry, Journal, State
+from gateway.ledger.account import KEY_FILE, Relayer
+from gateway.ledger.client import LedgerClient
+from gateway.ledger.errors import LedgerError
+from gateway.ledger.node.server import listen
+from gateway.ledger.registry import Registry
+from gateway.links.mqtt import MqttLink
+from gateway.node_process import NodeProcess
+from gateway.notices import Notices
+from gateway.relay import Relay
+from gateway.store import ObjectStore
+
+LOG = logging.getLogger(__name__)
+
+GATEWAY_KEY_FILE = "gateway.pem"
+JOURNAL_FILE = "journal.sqlite"
+CONTRACT = "contract"  # fact in the journal: the contract that this gateway deployed
+INIT_REMEDY = "make one with: ridgekey gateway init --state DIR"
+
+WATCH_SECONDS = 0.5
+"""Between two looks at the embedded ledger."""
+POLL_SECONDS = 1.0
+"""Between two looks at acts that wait for a block."""
+IDLE_SECONDS = 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds of back-off while the ledger does not answer: doubled from the first to the longest."""
+
+
+class Gateway:
+    """A running gateway; a context manager that ends everything it started."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        """Prepare; nothing runs before `__enter__`."""
+        self._config = config
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._error: Exception | None = None
+        self._counts: Counter[str] = Counter()
+        self._node: NodeProcess | None = None
+        self._exit = ExitStack()
+
+    def __enter__(self) -> "Gateway":
+        try:
+            self._start()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._wake.set()
+        self._exit.close()
+
+    def stop(self) -> None:
+        """End `wait`; safe in a signal handler."""
+        self._stop.set()
+
+    def wait(self) -> None:
+        """Watch over the embedded ledger until `stop`.
+
+        Raises:
+            GatewayError: Something broke that the gateway cannot go on without.
+        """
+        while not self._stop.wait(WATCH_SECONDS):
+            if self._node is not None:
+                self._node.check()
+        if self._error is not None:
+            raise self._error
+
+    # Start
+
+    def _start(self) -> None:
+        config = self._config
+        keyfiles.make_directory(config.state)
+        self._exit.enter_context(_only_one(config.state))
+        self._gateway_key = keyfiles.load(config.state / GATEWAY_KEY_FILE, Ed25519PrivateKey, INIT_REMEDY)
+        relayer = Relayer.load(config.state / KEY_FILE)
+        self._journal = Journal(config.state / JOURNAL_FILE)
+        self._exit.callback(self._journal.close)
+        store = ObjectStore(config.state / "objects")
+        socket = self._exit.enter_context(listen(*config.listen))
+        self.http_url = "http://{}:{}".format(*socket.getsockname()[:2])
+        self._client = self._exit.enter_context(LedgerClient(self._ledger_url(relayer)))
+        self._registry = self._contract(relayer)
+        self.domain = Domain(self._client.chain_id(), self._registry.contract, config.environment)
+        self._connect(store, relayer)
+        self._serve(store, socket)
+        worker = threading.Thread(target=self._work_guarded, name="relay")
+        worker.start()
+        self._exit.callback(worker.join)
+        self._exit.callback(self._wake.set)
+        self._exit.callback(self._stop.set)
+
+    def _ledger_url(self, relayer: Relayer) -> str:
+        """The external ledger's URL, or that of the embedded one, which is started."""
+        config = self._config
+        if config.ledger:
+            return config.ledger
+        assert config.chain_id is not None  # noqa: S101 - the configuration sees to it
+        self._node = NodeProcess(
+            config.state / "ledger", config.ledger_listen, config.chain_id, relayer.address
+        )
+        self._exit.callback(self._node.stop)
+        return self._node.url
+
+    def _contract(self, relayer: Relayer) -> Registry:
+        """The contract of the configuration, or the one deployed at the first run; checked to be ours."""
+        config = self._config
+        if config.chain_id is not None:
+            self._client.check_chain(config.chain_id)
+        address = config.contract or self._journal.fact(CONTRACT)
+        if address is None:
+            registry = Registry.deploy(self._client, relayer, config.environment)
+            self._journal.remember(CONTRACT, registry.contract)
+            return registry
+        registry = Registry(self._client, address)
+        registry.check(config.environment)
+        return registry
+
+    def _connect(self, store: ObjectStore, relayer: Relayer) -> None:
+        """The parts between kiosks and ledger."""
+        config, environment = self._config, self._config.environment
+        self._desk = RequestDesk(self._journal, self._registry, self.domain, self._wake.set)
+        intake = Intake(self._journal, config.kiosks, self.domain, self._send, self._wake.set, self._counts)
+        self._notices = Notices(self._journal, self._desk.is_open, environment, self._gateway_key, self._send)
+        self._relay = Relay(
+            self._journal, store, self._client, self._registry, relayer, self.domain, self._gateway_key,
+            config.confirmations, Calls(self._registry, self._journal, config.kiosks, self.domain),
+            self._settled, self._counts,
+        )  # fmt: skip
+        client_id = f"ridgekey-gateway-{self.public_key[:16]}"
+        self._link: MqttLink | None = None
+        self._link = MqttLink(
+            config.broker,
+            client_id,
+            lambda kiosk_id, payload: self._receive(intake, kiosk_id, payload),
+            self._appeared,
+        )
+        self._exit.callback(self._link.close)
+
+    def _serve(self, store: ObjectStore, socket: Any) -> None:
+        api = Api(self._desk, self._registry, store, self.domain, self.health, self._fail)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                api.application(),
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=2,
+                server_header=False,
+            )
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, name="http")
+        thread.start()
+        self._exit.callback(thread.join)
+        self._exit.callback(setattr, server, "should_exit", True)
+
+    # What others ask of it
+
+    @property
+    def public_key(self) -> str:
+        """The gateway's Ed25519 key, hex: what kiosks check receipts with."""
+        return self._gateway_key.public_key().public_bytes_raw().hex()
+
+    def description(self) -> dict[str, Any]:
+        """Where everything is, for the readiness line."""
+        return {
+            "http": self.http_url,
+            "ledger": self._client.url,
+            "contract": checksum_address(self.domain.contract),
+            "chain_id": self.domain.chain_id,
+            "environment": self.domain.environment,
+            "gateway_key": self.public_key,
+        }
+
+    def health(self) -> dict[str, Any]:
+        """What works now, and what has happened."""
+        try:
+            ledger = self._client.chain_id() == self.domain.chain_id
+        except LedgerError:
+            ledger = False
+        broker = self._link is not None and self._link.connected
+        return {
+            "ok": ledger and broker,
+            "ledger_answers": ledger,
+            "broker_answers": broker,
+            "under_way": self._journal.count_under_way(),
+            "counts": dict(self._counts),
+            **self.description(),
+        }
+
+    # Threads
+
+    def _work(self) -> None:
+        """Round after round, resting when there is nothing to do, backing off when nothing answers."""
+        pause = 0.0
+        while not self._stop.is_set():
+            self._wake.clear()
+            try:
+                waiting = self._relay.advance()
+                self._notices.greet()
+            except LedgerError as error:
+                if not pause:
+                    LOG.warning("%s; trying again until it answers", error)
+                pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
+                self._stop.wait(pause)
+                continue
+            if pause:
+                LOG.warning("the ledger answers again")
+                pause = 0.0
+            self._wake.wait(POLL_SECONDS if waiting else IDLE_SECONDS)
+
+    def _work_guarded(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001 - raised again by `wait`, in the main thread
+            self._fail(error)
+
+    def _receive(self, intake: Intake, kiosk_id: str, payload: bytes) -> None:
+        try:
+            intake.receive(kiosk_id, payload)
+        except GatewayError as error:
+            self._fail(error)
+            raise
+
+    def _fail(self, error: Exception) -> None:
+        self._error = self._error or error
+        self._stop.set()
+
+    def _settled(self, entry: Entry) -> None:
+        """An act is over: answer the kiosk, or tell kiosks of a request."""
+        if entry.kiosk is not None and entry.receipt is not None:
+            self._send(entry.kiosk.hex(), entry.receipt)
+        if entry.kind is ActKind.REQUEST and entry.state is State.FINAL:
+            self._notices.announce(entry)
+
+    def _send(self, kiosk_id: str, message: bytes) -> None:
+        if self._link is not None:
+            self._link.send(kiosk_id, message)
+
+    def _appeared(self, kiosk_id: str) -> None:
+        kiosk = bytes.fromhex(kiosk_id)
+        if kiosk in self._config.kiosks:
+            self._notices.appeared(kiosk)
+            self._wake.set()
+
+
+class _only_one:  # noqa: N801 - used as a function
+    """Holds the lock of a state directory: two gateways on one journal would take the same nonces."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "lock"
+
+    def __enter__(self) -> None:
+        try:
+            self._file = self._path.open("w")
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"another gateway runs on {self._path.parent}; stop it first") from None
+        except OSError as error:
+            raise ConfigError(
+                f"cannot write in the state directory {self._path.parent}: {error.strerror}"
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
