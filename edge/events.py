@@ -41,6 +41,8 @@ class Asked(Event):
     requester: bytes
     requester_name: str
     purpose: str
+    subject: bytes
+    record: bytes
     kind: str
     expiry: int
 

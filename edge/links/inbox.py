@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from contracts.eip712 import Domain
+from contracts.eip712 import MAX_ENVIRONMENT, Domain
 from contracts.errors import ContractError
 from contracts.hexes import to_hex
-from contracts.messages import Receipt, RequestNotice
-from edge.errors import NotFoundError
+from contracts.labels import clean
+from contracts.messages import Receipt, RequestNotice, SignedRequest, from_gateway
+from edge.errors import BadDataError, NotFoundError
 from edge.links.outbox import Outbox
 from edge.state import requests, subjects
 from edge.state.database import Database
@@ -43,29 +44,25 @@ class Inbox:
             StateError: it is genuine, but could not be stored: it must come again.
         """
         try:
-            self._file_receipt(message)
-        except ContractError as not_a_receipt:
-            try:
-                self._file_notice(message)
-            except (ContractError, NotFoundError) as error:
-                log.warning("ignored a message of %d bytes: %s; %s", len(message), not_a_receipt, error)
+            self._file(from_gateway(message, self._gateway_key), message)
+        except (ContractError, BadDataError, NotFoundError) as error:
+            log.warning("ignored a message of %d bytes: %s", len(message), error)
 
-    def _file_receipt(self, message: bytes) -> None:
-        receipt = Receipt.verify(message, self._gateway_key)
-        if receipt.environment != self._domain.environment:
-            log.warning("ignored a receipt of environment %r", receipt.environment)
-            return
+    def _file(self, item: Receipt | RequestNotice, message: bytes) -> None:
+        if item.environment != self._domain.environment:
+            raise BadDataError(f"it is of environment {clean(item.environment, MAX_ENVIRONMENT)!r}")
+        if isinstance(item, Receipt):
+            self._file_receipt(item, message)
+        else:
+            self._file_notice(item.signed_request)
+
+    def _file_receipt(self, receipt: Receipt, message: bytes) -> None:
         if self._outbox.settle(receipt, message):
             log.info(
                 "receipt for %s: %s %s", to_hex(receipt.digest), receipt.status.name.lower(), receipt.reason
             )
 
-    def _file_notice(self, message: bytes) -> None:
-        notice = RequestNotice.verify(message, self._gateway_key)
-        signed = notice.signed_request
-        if notice.environment != self._domain.environment:
-            log.warning("ignored a notice of environment %r", notice.environment)
-            return
+    def _file_notice(self, signed: SignedRequest) -> None:
         signed.check(self._domain)
         subjects.find(self._database, signed.request.subject)
         request = signed.request.hash_struct()

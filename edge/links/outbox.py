@@ -21,6 +21,11 @@ from edge.state.database import Database, Row
 SETTLED_KEPT = 200
 """Settled messages whose bytes are kept for export; older ones keep only their receipt."""
 
+LET_GO = """
+UPDATE outbox SET message = NULL WHERE message IS NOT NULL AND status IS NOT NULL AND sequence <=
+    (SELECT sequence FROM outbox WHERE status IS NOT NULL ORDER BY sequence DESC LIMIT 1 OFFSET ?)
+"""
+
 CANCEL_LOOK = 0.25
 """Seconds between looks whether whoever waits for a receipt has given up."""
 
@@ -61,6 +66,7 @@ class Entry:
         complaint: what went wrong with the last attempt, or empty.
         status: of the receipt; None while it waits.
         receipt: the receipt's COSE bytes.
+        settled_at: Unix time at which it came.
     """
 
     digest: bytes
@@ -73,6 +79,12 @@ class Entry:
     complaint: str
     status: ReceiptStatus | None
     receipt: bytes | None
+    settled_at: float | None
+
+    @property
+    def settling_seconds(self) -> float:
+        """Time from queue to receipt; 0 while it waits."""
+        return 0.0 if self.settled_at is None else max(0.0, self.settled_at - self.queued_at)
 
 
 class Outbox:
@@ -164,15 +176,11 @@ class Outbox:
         """
         with self._database.transaction() as connection:
             settled = connection.execute(
-                "UPDATE outbox SET status = ?, receipt = ? WHERE digest = ? AND status IS NULL",
-                (int(receipt.status), encoded, receipt.digest),
+                "UPDATE outbox SET status = ?, receipt = ?, settled_at = ?"
+                " WHERE digest = ? AND status IS NULL",
+                (int(receipt.status), encoded, self._clock(), receipt.digest),
             ).rowcount
-            connection.execute(
-                "UPDATE outbox SET message = NULL WHERE message IS NOT NULL AND status IS NOT NULL AND sequence"
-                " <= (SELECT sequence FROM outbox WHERE status IS NOT NULL"
-                " ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
-                (SETTLED_KEPT,),
-            )
+            connection.execute(LET_GO, (SETTLED_KEPT,))
         if settled:
             self.wake()
         return settled == 1
@@ -236,4 +244,5 @@ def _entry(row: Row) -> Entry:
         complaint=row["complaint"],
         status=None if row["status"] is None else ReceiptStatus(row["status"]),
         receipt=row["receipt"],
+        settled_at=row["settled_at"],
     )

@@ -56,7 +56,8 @@ CREATE TABLE outbox (
     next_at     REAL NOT NULL,
     complaint   TEXT NOT NULL DEFAULT '',
     status      INTEGER,              -- of the gateway's receipt; NULL while it waits
-    receipt     BLOB
+    receipt     BLOB,
+    settled_at  REAL
 );
 CREATE INDEX outbox_waiting ON outbox (subject, sequence) WHERE status IS NULL;
 CREATE INDEX outbox_about ON outbox (about, sequence);

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from contracts.acts import ActKind
 from contracts.hexes import to_hex
+from contracts.messages import ReceiptStatus
 from edge.errors import NotFoundError, UsageError
 from edge.state.database import Database, Row
 
@@ -31,10 +33,14 @@ def add(database: Database, subject: Subject) -> None:
 
 
 def everyone(database: Database) -> list[Subject]:
-    """All people enrolled here, the latest first."""
-    return [
-        _subject(row) for row in database.rows("SELECT * FROM subjects ORDER BY enrolled_at DESC, address")
-    ]
+    """All people enrolled here, the latest first; without those whose enrolment was rejected."""
+    rows = database.rows(
+        "SELECT * FROM subjects WHERE NOT EXISTS"
+        " (SELECT 1 FROM outbox WHERE about = address AND act = ? AND status = ?)"
+        " ORDER BY enrolled_at DESC, address",
+        (int(ActKind.ENROL), int(ReceiptStatus.REJECTED)),
+    )
+    return [_subject(row) for row in rows]
 
 
 def find(database: Database, address: bytes) -> Subject:

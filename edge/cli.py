@@ -1,0 +1,124 @@
+"""The words of `ridgekey edge …`; what they do is in `edge.commands`."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from contracts.acts import RecordKind
+from contracts.envelope import MAX_PLAINTEXT
+from edge import commands
+from edge.errands import DEFAULT_WAIT
+
+DESCRIPTION = """\
+The kiosk. `init` makes its keys and `agent` is its process; the other commands ask the running agent for an
+errand and show what happens. Each errand that signs takes a press of the finger."""
+
+EXAMPLES = """\
+examples:
+  ridgekey edge init --state kiosk --config edge.toml
+  ridgekey edge agent --config edge.toml
+  ridgekey edge enrol
+  ridgekey edge store passport.pdf --kind identity-document
+  ridgekey edge requests
+  ridgekey edge grant 0x1c9f02aa --until 2027-01-31
+
+exit codes: 0 done or queued, 1 refused or not recognised, 2 usage, 65 bad data, 66 no such thing here,
+69 agent, sensor or room missing, 74 disk, 78 configuration"""
+
+Words: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def main(argv: list[str]) -> int:
+    """Run one sub-command of `ridgekey edge`."""
+    arguments = parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    return run(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `ridgekey edge`."""
+    top = argparse.ArgumentParser(
+        prog="ridgekey edge",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    words = top.add_subparsers(metavar="COMMAND", required=True)
+    _add_init(words)
+    _add(
+        words,
+        "agent",
+        commands.agent,
+        "Run the kiosk's process until SIGTERM; one JSON line says it is ready.",
+    )
+    _add_errand(words, "enrol", commands.enrol, "Enrol a finger: three presses.")
+    _add_store(words)
+    _add(words, "requests", commands.requests, "List the requests heard at this kiosk.")
+    _add_answers(words)
+    _add(words, "status", commands.status, "Say how the kiosk stands.")
+    _add_outbox(words)
+    return top
+
+
+def _add_init(words: Words) -> None:
+    text = (
+        "Make a new kiosk's device key and pepper (an existing one keeps its own); print id and public key."
+    )
+    command = words.add_parser("init", help=text, description=text)
+    command.set_defaults(run=commands.init)
+    command.add_argument("--state", type=Path, required=True, help="directory for keys and database")
+    command.add_argument("--config", type=Path, help="write a configuration there, to be filled in")
+    command.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def _add_store(words: Words) -> None:
+    command = _add_errand(words, "store", commands.store, "Encrypt a document and register it on the ledger.")
+    command.add_argument("file", type=Path, help=f"the document, at most {MAX_PLAINTEXT // 1024} KiB")
+    command.add_argument("--kind", required=True, choices=[kind.value for kind in RecordKind])
+    command.add_argument("--subject", metavar="0x…", help="whose it is; by default the finger tells")
+
+
+def _add_answers(words: Words) -> None:
+    for word, text in (
+        ("grant", "Grant a request, for its purpose and until it ends."),
+        ("deny", "Deny a request."),
+        ("withdraw", "Take a consent back."),
+    ):
+        command = _add_errand(words, word, commands.answer, text)
+        command.set_defaults(do=word)
+        command.add_argument("request", metavar="0x…", help="identifier of the request, or its first digits")
+        if word == "grant":
+            command.add_argument("--until", metavar="TIME", help="end it earlier: 2027-01-31, or Unix time")
+
+
+def _add_outbox(words: Words) -> None:
+    outbox = words.add_parser("outbox", help="The signed messages of this kiosk.")
+    text = "Write the message of a signed act to a file: COSE bytes, as sent; they hold no biometrics."
+    command = _add(outbox.add_subparsers(metavar="COMMAND", required=True), "export", commands.export, text)
+    command.add_argument("file", type=Path)
+    command.add_argument("--digest", metavar="0x…", required=True, help="of the act, as its result shows it")
+
+
+def _add_errand(
+    words: Words, word: str, run: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    command = _add(words, word, run, text)
+    command.add_argument(
+        "--wait",
+        type=float,
+        default=DEFAULT_WAIT,
+        metavar="SECONDS",
+        help="for the gateway's receipt; if none comes the message stays queued (default: %(default)s)",
+    )
+    return command
+
+
+def _add(
+    words: Words, word: str, run: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    command = words.add_parser(word, help=text, description=text)
+    command.set_defaults(run=run)
+    command.add_argument("--config", type=Path, default=Path("edge.toml"), help="default: %(default)s")
+    command.add_argument("--json", action="store_true", help="JSON lines, as edge/events.py describes them")
+    return command

@@ -1,0 +1,148 @@
+"""What the words of `ridgekey edge …` do: `init` and `agent` themselves, the others by asking the agent."""
+
+import argparse
+import base64
+import json
+import logging
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from contracts.cose import kid_of
+from contracts.envelope import MAX_PLAINTEXT
+from edge import agent as kiosk_agent
+from edge import client, config, render
+from edge.errors import BadDataError, NotFoundError, StateError, UsageError
+from edge.events import JsonObject
+from edge.identity import files
+
+
+def init(arguments: argparse.Namespace) -> int:
+    """Make a kiosk's keys, and print what the gateway must know."""
+    made = files.initialise(arguments.state)
+    public_key = files.device_key(arguments.state).public_key()
+    identity = {"kiosk_id": kid_of(public_key).hex(), "public_key": public_key.public_bytes_raw().hex()}
+    if arguments.config is not None:
+        _write_template(arguments.config, arguments.state)
+    if arguments.json:
+        print(json.dumps(identity))
+        return 0
+    print(f"{'Made' if made else 'Kept'} the keys in {arguments.state}. Tell the gateway, under [kiosks]:")
+    print(f'{identity["kiosk_id"]} = "{identity["public_key"]}"')
+    return 0
+
+
+def agent(arguments: argparse.Namespace) -> int:
+    """Run the agent; its log goes to stderr, its readiness to stdout."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    kiosk_agent.run(config.load(arguments.config), lambda status: print(json.dumps(status), flush=True))
+    return 0
+
+
+def enrol(arguments: argparse.Namespace) -> int:
+    """Enrol a finger."""
+    return _journey(arguments, {"do": "enrol"})
+
+
+def store(arguments: argparse.Namespace) -> int:
+    """Store a document."""
+    document = base64.b64encode(_read(arguments.file)).decode()
+    request: JsonObject = {"do": "store", "document": document, "kind": arguments.kind}
+    if arguments.subject:
+        request["subject"] = arguments.subject
+    return _journey(arguments, request)
+
+
+def answer(arguments: argparse.Namespace) -> int:
+    """Grant, deny or withdraw."""
+    request: JsonObject = {"do": arguments.do, "request": arguments.request}
+    if getattr(arguments, "until", None):
+        request["until"] = unix_time(arguments.until)
+    return _journey(arguments, request)
+
+
+def requests(arguments: argparse.Namespace) -> int:
+    """List requests."""
+    done = _ask(arguments, {"do": "requests"})
+    if not arguments.json:
+        found: Any = done["requests"]
+        Console().print(render.requests_table(found) if found else "No requests yet.")
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Show the agent's status."""
+    done: Any = _ask(arguments, {"do": "status"})
+    if not arguments.json:
+        for name, value in done.items():
+            print(f"{name:12} {len(value) if isinstance(value, list) else value}")
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write a signed message to a file."""
+    done = _ask(arguments, {"do": "export", "digest": arguments.digest})
+    message = bytes.fromhex(str(done["message"]).removeprefix("0x"))
+    try:
+        arguments.file.write_bytes(message)
+    except OSError as error:
+        raise StateError(f"cannot write {arguments.file}: {error.strerror}") from None
+    if not arguments.json:
+        print(f"{arguments.file}: {done['act']}, {len(message)} bytes")
+    return 0
+
+
+def unix_time(text: str) -> int:
+    """Unix seconds of an ISO 8601 date or time (local where it names no zone), or of a number.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        return (
+            int(text) if text.isascii() and text.isdigit() else int(datetime.fromisoformat(text).timestamp())
+        )
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is no time; write it like 2027-01-31 or 2027-01-31T12:00") from None
+
+
+def _journey(arguments: argparse.Namespace, request: JsonObject) -> int:
+    done = _ask(arguments, request | {"wait": arguments.wait})
+    if not arguments.json:
+        Console().print(render.outcome(done), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _ask(arguments: argparse.Namespace, request: JsonObject) -> JsonObject:
+    """Ask the agent, show its events, and with --json print the result as the last of them."""
+    panel = config.load(arguments.config).panel
+    with render.JsonLines() if arguments.json else render.Screen(Console()) as screen:
+        done = client.ask(panel, request, screen.show)
+        if arguments.json:
+            screen.show({"event": "done"} | done)
+    return done
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            document = file.read(MAX_PLAINTEXT + 1)
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no {path}") from None
+    except OSError as error:
+        raise StateError(f"cannot read {path}: {error.strerror}") from None
+    if len(document) > MAX_PLAINTEXT:
+        raise BadDataError(f"{path} has more than {MAX_PLAINTEXT // 1024} KiB; a record holds no more")
+    return document
+
+
+def _write_template(path: Path, state: Path) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(config.TEMPLATE.format(state=state.absolute()))
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; it was left as it is") from None
+    except OSError as error:
+        raise StateError(f"cannot write {path}: {error.strerror}") from None

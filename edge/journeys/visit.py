@@ -1,0 +1,97 @@
+"""What a journey has at hand: the kiosk's parts, the person's screen, and a watch."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.eip712 import Domain
+from edge.biometrics.minutiae import MinutiaExtractor
+from edge.errors import CancelledError
+from edge.events import Report
+from edge.links.outbox import Outbox
+from edge.sensor import KioskSensor
+from edge.state.database import Database
+
+ACT_LIFETIME = 72 * 3600
+"""Seconds that a signed act may take to reach the ledger: a kiosk that loses its network on a Friday evening
+has it back on Monday. A message that was never sent is worth nothing after that."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The kiosk's parts, made once by the agent.
+
+    Attributes:
+        sensor: where fingers are pressed.
+        extractor: image to minutiae.
+        database: the kiosk's state.
+        outbox: where signed messages go.
+        state: directory of the pepper.
+        device_key: signs for the kiosk.
+        domain: where the person's signatures count.
+        on_ledger: whether ciphertexts go on the ledger too.
+        requesters: display names by address.
+        clock: Unix time.
+    """
+
+    sensor: KioskSensor
+    extractor: MinutiaExtractor
+    database: Database
+    outbox: Outbox
+    state: Path
+    device_key: Ed25519PrivateKey
+    domain: Domain
+    on_ledger: bool
+    requesters: Mapping[bytes, str]
+    clock: Callable[[], float] = time.time
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self.clock())
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One person's errand at the desk.
+
+    Attributes:
+        desk: the kiosk's parts.
+        report: shows an event to the person.
+        cancelled: whether the person has left or called it off.
+        seconds: time spent, by phase: `capture` (image on the wire), `unlock` (image to key), `sign`.
+    """
+
+    desk: Desk
+    report: Report
+    cancelled: Callable[[], bool] = lambda: False
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def check_cancelled(self) -> None:
+        """A point at which the journey can stop without harm.
+
+        Raises:
+            CancelledError: the person has left or called it off.
+        """
+        if self.cancelled():
+            raise CancelledError("cancelled; nothing was signed")
+
+    @contextmanager
+    def timing(self, phase: str) -> Iterator[None]:
+        """Add the time inside the `with` to a phase."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.spent(phase, time.monotonic() - began)
+
+    def spent(self, phase: str, seconds: float) -> None:
+        """Add time to a phase."""
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+
+    def deadline(self) -> int:
+        """Last second at which the contract takes an act signed now."""
+        return self.desk.now() + ACT_LIFETIME

@@ -1,0 +1,39 @@
+"""A person takes a consent back: one press, as it took to give it (GDPR, article 7(3))."""
+
+from contracts.acts import Withdraw, fresh_nonce
+from edge.errors import RefusedError
+from edge.journeys.asked import describe
+from edge.journeys.handing_in import SignedAct, hand_in, sign
+from edge.journeys.standing import Standing, standing
+from edge.journeys.unlocking import unlocked
+from edge.journeys.visit import Visit
+from edge.state import requests, subjects
+
+WITHDRAWABLE = frozenset({Standing.GRANTING, Standing.GRANTED})
+"""Also a grant that still waits for its receipt: a person's messages leave in the order they were signed."""
+
+
+def withdraw(visit: Visit, request: str) -> SignedAct:
+    """Withdraw a consent.
+
+    Args:
+        visit: the errand.
+        request: identifier of the request that was granted, in hex, or its first digits.
+
+    Raises:
+        NotFoundError: no such request was heard here.
+        RefusedError: it is not granted.
+        FingerNotRecognisedError, WeakCaptureError, CancelledError, SensorError: at the press.
+    """
+    desk = visit.desk
+    desk.outbox.check_room()
+    request_id, signed = requests.find(desk.database, request)
+    now = standing(desk.outbox, signed.request, desk.now())
+    if now not in WITHDRAWABLE:
+        raise RefusedError(f"this request is {now.value}; only a granted one can be withdrawn")
+    visit.report(describe(desk, request_id, signed))
+    asked = signed.request
+    with unlocked(visit, [subjects.find(desk.database, asked.subject)]) as me:
+        act = Withdraw(asked.subject, request_id, fresh_nonce(), visit.deadline())
+        signed_act = sign(visit, me, act)
+    return hand_in(visit, signed_act, request_id)

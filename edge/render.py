@@ -1,0 +1,144 @@
+"""The kiosk's events for a person at a terminal: a line for each step, a bar while the image comes."""
+
+import json
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from edge.events import JsonObject
+
+SHORT = 10
+"""Characters of an identifier in a table: 0x and the first eight digits, enough to name a request."""
+
+
+class Screen:
+    """Shows events as they come; used in a `with`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("  reading the image"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def show(self, event: JsonObject) -> None:
+        """Show one event; one that a later agent has invented is passed over."""
+        if event.get("event") == "transfer":
+            self._transfer(event)
+            return
+        if event.get("event") == "captured":
+            self._end_transfer()
+        line = describe(event)
+        if line:
+            self._console.print(line, highlight=False)
+
+    def _transfer(self, event: dict[str, Any]) -> None:
+        if self._task is None:
+            self._progress.start()
+            self._task = self._progress.add_task("image", total=event["total"])
+        self._progress.update(self._task, completed=event["done"])
+
+    def _end_transfer(self) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        self._progress.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end_transfer()
+
+
+class JsonLines:
+    """Passes events on as JSON lines, with the result as the last: `{"event": "done", …}`."""
+
+    def show(self, event: JsonObject) -> None:
+        """Print one event."""
+        print(json.dumps(event, ensure_ascii=False), flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+
+def describe(event: dict[str, Any]) -> str:
+    """One event as a line with rich's markup; empty for one that needs none."""
+    match event["event"]:
+        case "asked":
+            return (
+                f"[bold]{escape(event['requester_name'])}[/bold] asks for: {escape(event['kind'])}\n"
+                f"  purpose: {escape(event['purpose'])}\n  until:   {moment(event['expiry'])}"
+            )
+        case "place_finger":
+            return f"[bold cyan]Place your finger[/bold cyan] (press {event['press']} of {event['of']})"
+        case "captured":
+            return f"  image read in {event['seconds']:.1f} s"
+        case "lift_finger":
+            return "  lift your finger"
+        case "quality" if not event["acceptable"]:
+            return f"  [yellow]too weak:[/yellow] {escape(' '.join(event['hints']))}"
+        case "not_recognised":
+            return f"  [yellow]not recognised[/yellow] (press {event['press']} of {event['of']})"
+        case "unlocked":
+            return f"  [green]unlocked[/green] in {event['seconds']:.2f} s"
+        case "signed":
+            return f"  signed: {event['act']}"
+        case "queued":
+            return "  queued for the gateway"
+        case "receipt" if event["status"] == "final":
+            return f"[green]final[/green] in block {event['block']} after {event['seconds']:.1f} s"
+    return ""
+
+
+def outcome(done: dict[str, Any]) -> str:
+    """The result of a journey, as the last line."""
+    names = [f"{name} {done[name]}" for name in ("subject", "record", "request") if name in done]
+    state = "queued, will be sent" if done["state"] == "queued" else done["state"]
+    return f"[bold]{done['act']}: {state}[/bold]\n  " + "\n  ".join([*names, f"digest {done['digest']}"])
+
+
+def requests_table(requests: list[dict[str, Any]]) -> Table:
+    """The requests heard at this kiosk."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("request", "from", "for", "purpose", "until", "state"):
+        table.add_column(title)
+    for each in requests:
+        table.add_row(
+            each["request"][:SHORT],
+            escape(each["requester_name"]),
+            escape(each["kind"]),
+            escape(each["purpose"]),
+            moment(each["expiry"]),
+            each["state"],
+        )
+    return table
+
+
+def moment(unix: int) -> str:
+    """A Unix time in local time, to the minute."""
+    try:
+        return datetime.fromtimestamp(unix).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, ValueError, OSError):
+        return "the end of time"
+
+
+def escape(text: str) -> str:
+    """Text from elsewhere, without effect as rich's markup."""
+    return text.replace("[", r"\[")
