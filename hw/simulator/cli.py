@@ -13,10 +13,10 @@ FACTORY_BAUD = 57600
 DESCRIPTION = """\
 A simulated fingerprint sensor on a pseudo-terminal: any program that can talk to an R307 or R503 over a
 serial port can talk to it. It keeps the times of the real line at the baud rate that the program sets; at
-another rate than the module's own both sides hear garbage, as on a real wire. It runs until Ctrl-C or SIGTERM.
+another rate than the module's own both sides hear garbage, as on a real wire.
 
-It stops with exit code 76 when the program sends an instruction that makes, keeps, moves or matches templates,
-or that could lock or brick a module: ridgekey must never send one."""
+It runs until Ctrl-C or SIGTERM, or until the program sends an instruction that makes, keeps, moves or matches
+templates, or that could lock or brick a module: ridgekey must never send one. Then the exit code is 76."""
 
 EPILOG = """\
 examples:
@@ -28,8 +28,8 @@ examples:
         for tests: as fast as the machine can, and one line of JSON that says where
 
 the log has one line of JSON for each instruction: at (seconds), event, opcode (hex), name, code (hex, the
-sensor's confirmation); other events are flushes, garbage, bad checksums, overruns, and the finger being placed
-or lifted. It never holds a byte of an image."""
+sensor's confirmation); other events are flushes, garbage, bad checksums, overruns, and the finger being
+placed or lifted. It never holds a byte of an image."""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,18 +7,18 @@ IDLE = 1
 def misread(data: bytes, sent_at: int, read_at: int) -> bytes:
     """The bytes that a receiver at `read_at` baud sees when `data` is sent back to back at `sent_at` baud.
 
-    The receiver waits for a falling edge and samples in the middle of each bit (8N1), as UARTs do; so a few per
-    cent of difference do no harm, and more gives what it gives on a real wire. A byte with a broken stop bit is
-    kept, as the kernel's terminal keeps it unless INPCK is set.
+    The receiver waits for a falling edge and samples in the middle of each bit (8N1), as UARTs do; so a few
+    per cent of difference do no harm, and more gives what it gives on a real wire. A byte with a broken stop
+    bit is kept, as the kernel's terminal keeps it unless INPCK is set.
 
     Args:
         data: bytes on the line; it is idle before and after them.
         sent_at: the sender's rate.
-        read_at: the receiver's rate; 0 (B0, the line hung up) sees nothing.
+        read_at: the receiver's rate. At rate 0 (B0, the line hung up) nothing passes.
     """
     if sent_at == read_at:
         return data
-    if read_at <= 0:
+    if not sent_at or not read_at:
         return b""
     levels = [bit for byte in data for bit in _frame(byte)]
     step = sent_at / read_at  # of the sender's bits in one of the receiver's

@@ -16,8 +16,8 @@ Record = Callable[[Mapping[str, object]], None]
 """Takes one entry of the log."""
 
 GAP_LIMIT = 0.1
-"""Seconds of silence after which a frame that has begun is given up. No manual names one; without it, a command
-cut short would swallow those after it. At 9600 baud this is the time of 96 bytes."""
+"""Seconds of silence after which a frame that has begun is given up. No manual names one; without it, a
+command cut short would swallow those after it. At 9600 baud this is the time of 96 bytes."""
 
 RESET_BYTE = b"\x55"
 
@@ -59,12 +59,11 @@ class SensorModule:
         self._last_byte_at = 0.0
 
     def start(self) -> list[Send]:
-        """Switch on or reset: returns the byte that announces it, on modules that send one."""
+        """Switch on or reset: returns the time it takes, with the byte that some modules announce it by."""
         self.state.start()
         self._reader.reset()
-        if not self.state.profile.announces_itself:
-            return []
-        return [Send(RESET_BYTE, self.state.baud, self.state.profile.startup_seconds)]
+        announcement = RESET_BYTE if self.state.profile.announces_itself else b""
+        return [Send(announcement, self.state.baud, self.state.profile.startup_seconds)]
 
     def receive(self, data: bytes, at: float) -> list[Send]:
         """Take bytes off the line at time `at`, in seconds of any steady clock.

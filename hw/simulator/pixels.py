@@ -10,7 +10,7 @@ BLOCK = 16
 """Side in pixels of the squares in which contrast is judged: nearly two ridge periods at 500 dpi."""
 
 CONTRAST = 24.0
-"""Standard deviation, grey levels, above which a square shows ridges: a clean window's noise stays below ten."""
+"""Standard deviation in grey levels above which a square shows ridges; noise alone stays below ten."""
 
 COVERED_SHARE = 0.25
 """Share of the window that ridges must cover: less gives a matcher nothing to hold on to."""

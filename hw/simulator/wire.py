@@ -69,7 +69,7 @@ class Wire:
             if self._paced and baud > 0:
                 clock = max(clock, _now()) + len(data) * BITS_PER_BYTE / baud
                 await _sleep_until(clock)
-            heard = misread(data, baud, self._module.state.baud) if baud > 0 else b""
+            heard = misread(data, baud, self._module.state.baud)
             self._enqueue(self._module.receive(heard, _now()))
 
     def _enqueue(self, sends: list[Send]) -> None:
@@ -92,13 +92,15 @@ class Wire:
 
     async def _send(self, outgoing: Outgoing) -> None:
         send = outgoing.send
-        data = misread(send.data, send.baud, self._terminal.host_baud())
-        if not self._paced:
-            await self._write_at_once(data)
-            return
         start = max(self._free_at, outgoing.queued_at) + send.delay
         self._free_at = start + len(send.data) * BITS_PER_BYTE / send.baud
-        await self._write_paced(data, start, self._free_at)
+        if self._paced:
+            await _sleep_until(start)
+        data = misread(send.data, send.baud, self._terminal.host_baud())
+        if self._paced:
+            await self._write_paced(data, start, self._free_at)
+        else:
+            await self._write_at_once(data)
 
     async def _write_paced(self, data: bytes, start: float, end: float) -> None:
         """Spread `data` from `start` to `end`; what the host leaves no room for is lost, as in a UART."""

@@ -1,0 +1,395 @@
+"""The simulated sensor as hosts meet it: a process on a pseudo-terminal."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import adafruit_fingerprint
+import pytest
+import serial
+
+from hw.errors import BenchError, UnavailableError
+from hw.simulator.control import MAX_LINE
+from hw.simulator.profiles import PROFILES
+from hw.simulator.remote import RefusedError, SensorRemote
+from hw.simulator.remote import main as place
+from tests.hw.sensor_bench import Host, command, frame, known_images, on_the_wire, running
+
+BOTH = pytest.mark.parametrize("profile", sorted(PROFILES))
+
+
+def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Exit code and last line on standard error."""
+    _, errors = process.communicate(timeout=20)
+    return process.returncode, errors.strip().splitlines()[-1] if errors.strip() else ""
+
+
+# Images
+
+
+@BOTH
+def test_image_arrives_bit_exact(profile: str, tmp_path: Path) -> None:
+    images = known_images(tmp_path, profile)
+    with running(profile, tmp_path) as sensor:
+        host = Host(sensor.port)
+        for finger, pixels in images.items():
+            sensor.remote.place(finger)
+            assert host.command(0x01) == b"\x00"
+            assert host.upload() == on_the_wire(pixels)
+
+
+@BOTH
+def test_image_by_the_adafruit_class(profile: str, tmp_path: Path) -> None:
+    images = known_images(tmp_path, profile)
+    with running(profile, tmp_path) as sensor, serial.Serial(sensor.port, 57600, timeout=5) as line:
+        module = adafruit_fingerprint.Adafruit_Fingerprint(line)
+        assert module.library_size == PROFILES[profile].library_size
+        assert module.system_id == PROFILES[profile].system_id
+        assert module.get_image() == adafruit_fingerprint.NOFINGER
+        sensor.remote.place(2)
+        assert module.get_image() == adafruit_fingerprint.OK
+        image = bytes(module.get_fpdata("image"))
+        assert len(image) == PROFILES[profile].image_bytes
+        assert image == on_the_wire(images[2])
+
+
+def test_the_rest_of_the_adafruit_class(tmp_path: Path) -> None:
+    known_images(tmp_path, "r503")
+    with running("r503", tmp_path) as sensor, serial.Serial(sensor.port, 57600, timeout=5) as line:
+        module = adafruit_fingerprint.Adafruit_Fingerprint(line)
+        assert module.count_templates() == adafruit_fingerprint.OK
+        assert module.template_count == 0
+        assert module.set_led(color=2, mode=3) == adafruit_fingerprint.OK
+        assert sensor.remote.status()["led"] == "03800200"
+        module.soft_reset()  # raises unless the module announces itself again
+        assert module.read_sysparam() == adafruit_fingerprint.OK
+    with running("r307", tmp_path) as sensor, serial.Serial(sensor.port, 57600, timeout=5) as line:
+        assert adafruit_fingerprint.Adafruit_Fingerprint(line).check_module()
+
+
+def test_product_info_tells_the_models_apart(tmp_path: Path) -> None:
+    known_images(tmp_path, "r503")
+    with running("r503", tmp_path) as sensor:
+        info = Host(sensor.port).command(0x3C)
+        assert info[1:5] == b"R503"
+        assert info[39:43] == bytes([0, 192, 0, 192])
+    with running("r307", tmp_path) as sensor:
+        assert Host(sensor.port).command(0x3C) == b"\x01"
+
+
+# Line
+
+
+def test_transfer_takes_at_least_the_time_of_the_line(tmp_path: Path) -> None:
+    images = known_images(tmp_path, "r503")
+    with running("r503", tmp_path, "--baud", "115200", paced=True) as sensor:
+        host = Host(sensor.port, 115200)
+        sensor.remote.place(1)
+        started = time.monotonic()
+        assert host.command(0x01) == b"\x00"
+        captured = time.monotonic()
+        assert captured - started >= 0.15
+        assert host.upload() == on_the_wire(images[1])
+        bytes_on_the_line = 12 + 12 + 144 * (128 + 11)
+        assert time.monotonic() - captured >= bytes_on_the_line * 10 / 115200
+
+
+def test_host_at_another_rate_is_not_heard(tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    with running("r307", tmp_path) as sensor:
+        host = Host(sensor.port, 115200)
+        host.line.timeout = 0.3
+        with pytest.raises(AssertionError):
+            host.command(0x0F)
+        assert sensor.remote.status()["host_baud"] == 115200
+        assert sensor.remote.status()["commands"] == {}
+        host.line.baudrate = 57600
+        host.line.reset_input_buffer()
+        time.sleep(0.2)  # longer than the gap after which the module gives up a frame
+        assert host.command(0x0F)[0] == 0
+
+
+def test_sensor_at_another_rate_is_not_understood(tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    with running("r307", tmp_path, paced=True) as sensor:
+        host = Host(sensor.port, 57600)
+        host.line.timeout = 0.5
+        host.line.write(frame(0x01, b"\x01"))
+        host.line.flush()
+        while not sensor.remote.status()["commands"]:
+            time.sleep(0.01)
+        host.line.baudrate = 19200  # the answer comes after the capture time, when the host listens wrongly
+        heard = host.line.read(12)
+        assert heard
+        assert not heard.startswith(b"\xef\x01")
+
+
+def test_stored_baud_and_link(tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    link = tmp_path / "fingerprint"
+    link.symlink_to("/dev/left-over")
+    with running("r307", tmp_path, "--baud", "115200", "--link", str(link)) as sensor:
+        assert sensor.port == str(link)
+        assert Host(str(link), 115200).command(0x0F)[-2:] == b"\x00\x0c"
+    assert not link.is_symlink()
+
+
+def test_flush_before_a_command_is_seen(tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    with running("r307", tmp_path) as sensor:
+        host = Host(sensor.port)  # pyserial flushes when it opens
+        host.command(0x0F)
+        host.line.reset_input_buffer()
+        host.command(0x0F)
+        events = [entry["event"] for entry in sensor.logged()]
+    assert events[-4:] == ["host flushed its input", "command", "host flushed its input", "command"]
+
+
+def test_bytes_that_a_paced_host_leaves_unread_are_lost_and_counted(tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    with running("r307", tmp_path, "--baud", "115200", paced=True) as sensor:
+        host = Host(sensor.port, 115200)
+        sensor.remote.place(1)
+        host.command(0x01)
+        host.line.write(frame(0x01, b"\x0a"))
+        deadline = time.monotonic() + 20
+        while not any(entry["event"] == "overrun" for entry in sensor.logged()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+# Forbidden instructions
+
+
+@pytest.mark.parametrize("opcode", [0x02, 0x08, 0x1A])
+def test_forbidden_instruction_ends_the_run(opcode: int, tmp_path: Path) -> None:
+    known_images(tmp_path, "r503")
+    with running("r503", tmp_path) as sensor:
+        host = Host(sensor.port)
+        host.command(0x0F)
+        host.line.write(frame(0x01, bytes([opcode, 1])))
+        code, message = end(sensor.process)
+        assert code == 76
+        assert f"0x{opcode:02X}" in message
+        assert message.startswith("ridgekey: stopped")
+        last = sensor.logged()[-1]
+        assert (last["event"], last["opcode"]) == ("forbidden", f"{opcode:02X}")
+
+
+def test_log_names_instructions_and_holds_no_image(tmp_path: Path) -> None:
+    images = known_images(tmp_path, "r307")
+    with running("r307", tmp_path) as sensor:
+        host = Host(sensor.port)
+        sensor.remote.place(1)
+        host.command(0x01)
+        host.upload()
+        named = [(entry["name"], entry["code"]) for entry in sensor.logged() if entry["event"] == "command"]
+        assert named == [("GenImg", "00"), ("UpImage", "00")]
+        text = sensor.log.read_text()
+    assert len(text) < 2000
+    assert on_the_wire(images[1])[:8].hex() not in text
+
+
+# The finger
+
+
+def test_finger_is_placed_changed_and_lifted_while_it_runs(tmp_path: Path) -> None:
+    images = known_images(tmp_path, "r503")
+    with running("r503", tmp_path) as sensor:
+        host = Host(sensor.port)
+        assert host.command(0x01) == b"\x02"
+        assert sensor.remote.place(1)["finger"] == 1
+        assert host.command(0x01) == b"\x00"
+        assert sensor.remote.place(2)["finger"] == 2
+        assert host.command(0x01) == b"\x00"
+        assert host.upload() == on_the_wire(images[2])
+        assert sensor.remote.lift()["finger"] is None
+        assert host.command(0x01) == b"\x02"
+        assert sensor.remote.status()["image_held"]
+
+
+def test_unknown_finger_is_refused_and_the_sensor_goes_on(tmp_path: Path) -> None:
+    known_images(tmp_path, "r503")
+    with running("r503", tmp_path) as sensor:
+        with pytest.raises(RefusedError, match="no finger 9"):
+            sensor.remote.place(9)
+        with pytest.raises(RefusedError, match="no impression 5"):
+            sensor.remote.place(1, 5)
+        assert sensor.remote.status()["finger"] is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b'"place"',
+        b'{"erase": {}}',
+        b'{"place": {"finger": 1}}',
+        b'{"place": {"finger": true, "impression": 1}}',
+        b'{"place": {"finger": -1, "impression": 1}}',
+        b'{"place": {"finger": 1e9, "impression": 1}}',
+        b'{"lift": {"finger": 1}}',
+        b'{"lift": {}, "status": {}}',
+        b"[" * (MAX_LINE - 1),
+        b" " * MAX_LINE * 2,
+    ],
+)
+def test_bad_request_gets_an_error(line: bytes, control: SensorRemote) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(control.path))
+        connection.sendall(line + b"\n")
+        answer = json.loads(connection.makefile("rb").readline())
+    assert set(answer) == {"error", "exit_code"}
+    assert control.status()["finger"] is None
+
+
+@pytest.fixture(scope="module")
+def control(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SensorRemote]":
+    folder = tmp_path_factory.mktemp("fingers")
+    known_images(folder, "r307")
+    with running("r307", folder) as sensor:
+        yield sensor.remote
+
+
+def test_control_socket_is_private_and_removed(tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    path = tmp_path / "control"
+    with running("r307", tmp_path, "--control", str(path)) as sensor:
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert sensor.remote.path == path
+        code, message = end(command("--profile", "r307", "--fingers", str(tmp_path), "--control", str(path)))
+        assert code == 69
+        assert "another simulated sensor" in message
+        assert sensor.remote.status()["profile"] == "r307"
+    assert not path.exists()
+
+
+def test_socket_of_a_killed_sensor_is_taken_over(tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    path = tmp_path / "control"
+    with running("r307", tmp_path, "--control", str(path)) as sensor:
+        sensor.process.kill()
+        sensor.process.wait()
+        assert path.exists()
+    with running("r307", tmp_path, "--control", str(path)) as sensor:
+        assert sensor.remote.status()["profile"] == "r307"
+
+
+def test_place_command(control: SensorRemote, capsys: pytest.CaptureFixture[str]) -> None:
+    assert place(["--control", str(control.path), "--finger", "2"]) == 0
+    assert "finger 2, impression 1" in capsys.readouterr().out
+    assert place(["--control", str(control.path), "--lift", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["finger"] is None
+
+
+def test_no_sensor_to_place_on(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="start one"):
+        SensorRemote(tmp_path / "nothing").lift()
+
+
+def test_sensor_that_stops_without_an_answer(tmp_path: Path) -> None:
+    path = tmp_path / "control"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=lambda: listener.accept()[0].close())
+        thread.start()
+        with pytest.raises(UnavailableError):
+            SensorRemote(path).status()
+        thread.join()
+
+
+# Beginning and end
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_it_well(number: int, tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    with running("r307", tmp_path) as sensor:
+        sensor.process.send_signal(number)
+        assert end(sensor.process) == (0, "")
+        assert not os.path.lexists(sensor.port)
+        assert not sensor.remote.path.parent.exists()
+
+
+def test_a_human_is_told_what_to_do_next(tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    with command("--profile", "r307", "--fingers", str(tmp_path)) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(4)]
+        process.terminate()
+    assert "/dev/pts/" in lines[0]
+    assert "ridgekey sensor place --control" in lines[1]
+    assert "--lift" in lines[2]
+
+
+def test_stored_templates_can_be_pretended(tmp_path: Path) -> None:
+    known_images(tmp_path, "r503")
+    with running("r503", tmp_path, "--templates", "3") as sensor:
+        assert Host(sensor.port).command(0x1D) == b"\x00\x00\x03"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--profile", "r307", "--fingers", "{folder}/missing"], 66, "no folder"),
+        (["--profile", "r307", "--fingers", "{folder}/broken"], 65, "not a PNG"),
+        (["--profile", "r307", "--baud", "57601"], 2, "baud"),
+        (["--profile", "r503", "--baud", "48000"], 2, "baud"),
+        (["--profile", "r503", "--templates", "201"], 2, "templates"),
+        (["--profile", "r999"], 2, "r999"),
+        (["--profile", "r307", "--fingers", "{folder}", "--log", "{folder}"], 74, "log"),
+        (["--profile", "r307", "--fingers", "{folder}", "--control", "{folder}/001_1.png"], 74, "--control"),
+        (
+            ["--profile", "r307", "--fingers", "{folder}", "--control", "{folder}/" + "x" * 120],
+            74,
+            "--control",
+        ),
+        (["--profile", "r307", "--fingers", "{folder}", "--link", "{folder}/001_1.png"], 74, "--link"),
+        (["--profile", "r307", "--fingers", "{folder}", "--link", "{folder}/missing/link"], 74, "link"),
+    ],
+)
+def test_bad_input_gives_one_line(arguments: list[str], code: int, words: str, tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "001_1.png").write_bytes(b"not an image")
+    process = command(*(argument.replace("{folder}", str(tmp_path)) for argument in arguments))
+    exit_code, message = end(process)
+    assert (exit_code, "Traceback" in message) == (code, False)
+    assert words in message
+
+
+def test_full_disk_under_the_log_ends_the_run(tmp_path: Path) -> None:
+    known_images(tmp_path, "r307")
+    process = command("--profile", "r307", "--fingers", str(tmp_path), "--log", "/dev/full", "--json")
+    assert process.stdout is not None
+    port = json.loads(process.stdout.readline())["port"]
+    with serial.Serial(port, 57600):
+        code, message = end(process)
+    assert code == 74
+    assert message == "ridgekey: cannot write the log /dev/full: No space left on device"
+
+
+def test_help_teaches() -> None:
+    for words in ("simulate", "place"):
+        text = subprocess.run(
+            [sys.executable, "-m", "ridgekey", "sensor", words, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert "examples:" in text
+
+
+def test_errors_carry_exit_codes() -> None:
+    assert issubclass(RefusedError, BenchError)
