@@ -3,8 +3,8 @@
  * polynomial's SipHash-2-4 equals the frame's tag. decoder_reference.py does the same in NumPy and is the description;
  * this file only makes it fast. No allocation, no Python object is touched while the lock is released.
  *
- * Sources: Newton's divided differences (any numerical text); Floyd's sampling (Bentley and Floyd, CACM 30(9), 1987);
- * SplitMix64 (Steele, Lea, Flood, OOPSLA 2014); SipHash (Aumasson and Bernstein, INDOCRYPT 2012).
+ * Sources: Newton's divided differences (any numerical text); SplitMix64 (Steele, Lea, Flood, OOPSLA 2014);
+ * SipHash (Aumasson and Bernstein, INDOCRYPT 2012).
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -16,6 +16,8 @@ enum {
     FIELD_POLYNOMIAL = 0x1100B, /* x^16 + x^12 + x^3 + x + 1, primitive: 2 generates the group */
     MOST_POINTS = 64,      /* a subset is kept as the bits of one word */
     MOST_COEFFICIENTS = 16,
+    SLOTS = 256, /* of the urn: one byte of randomness draws one */
+    STRIDE = 101, /* odd, so that it visits every slot */
     TRIALS_BETWEEN_LOOKS = 256 /* at the cancel flag: some 50 microseconds */
 };
 
@@ -110,36 +112,49 @@ static int prepare(struct frame *frame, const uint16_t *points, int count)
     return 0;
 }
 
-/* Floyd: k of n, from k 16-bit pieces of the trial's random words */
-static inline void choose(int chosen[], int k, int n, uint64_t stream, uint64_t trial)
+/* How many different points are in the urn; -1 where it names one that the frame lacks */
+static int points_in(const uint8_t *urn, int count)
+{
+    uint64_t seen = 0;
+    int different = 0;
+    for (int i = 0; i < SLOTS; i++) {
+        if (urn[i] >= count)
+            return -1;
+        different += !(seen >> urn[i] & 1);
+        seen |= (uint64_t)1 << urn[i];
+    }
+    return different;
+}
+
+/* k different points out of the urn; one that is already drawn is passed over in strides */
+static inline void draw(int drawn[], int k, const uint8_t *urn, uint64_t stream, uint64_t trial)
 {
     const uint64_t golden = 0x9E3779B97F4A7C15u;
-    uint64_t words = (uint64_t)((k + 3) / 4), random = 0, taken = 0;
+    uint64_t words = (uint64_t)((k + 7) / 8), random = 0, taken = 0;
     for (int i = 0; i < k; i++) {
-        if ((i & 3) == 0)
-            random = mixed(stream + (trial * words + (uint64_t)(i / 4) + 1) * golden);
-        int most = n - k + i;
-        int pick = (int)(((random & 0xffff) * (uint64_t)(most + 1)) >> 16);
-        random >>= 16;
-        if (taken >> pick & 1)
-            pick = most;
-        taken |= (uint64_t)1 << pick;
-        chosen[i] = pick;
+        if ((i & 7) == 0)
+            random = mixed(stream + (trial * words + (uint64_t)(i / 8) + 1) * golden);
+        unsigned slot = random & (SLOTS - 1);
+        random >>= 8;
+        while (taken >> urn[slot] & 1)
+            slot = (slot + STRIDE) & (SLOTS - 1);
+        taken |= (uint64_t)1 << urn[slot];
+        drawn[i] = urn[slot];
     }
 }
 
 /* Newton's divided differences, then expanded to coefficients, lowest degree first */
-static inline void interpolate(uint16_t *f, const struct frame *frame, const int chosen[], int k)
+static inline void interpolate(uint16_t *f, const struct frame *frame, const int drawn[], int k)
 {
     uint16_t c[MOST_COEFFICIENTS];
     for (int i = 0; i < k; i++)
-        c[i] = frame->y[chosen[i]];
+        c[i] = frame->y[drawn[i]];
     for (int step = 1; step < k; step++)
         for (int i = k - 1; i >= step; i--)
-            c[i] = times(c[i] ^ c[i - 1], frame->inverse[chosen[i]][chosen[i - step]]);
+            c[i] = times(c[i] ^ c[i - 1], frame->inverse[drawn[i]][drawn[i - step]]);
     f[0] = c[k - 1];
     for (int i = k - 2, degree = 1; i >= 0; i--, degree++) {
-        uint16_t x_log = frame->x_log[chosen[i]];
+        uint16_t x_log = frame->x_log[drawn[i]];
         f[degree] = f[degree - 1];
         for (int m = degree - 1; m > 0; m--)
             f[m] = times(f[m], x_log) ^ f[m - 1];
@@ -149,25 +164,30 @@ static inline void interpolate(uint16_t *f, const struct frame *frame, const int
 
 /* The number of the frame that opened, -1 for none, -2 for points that cannot be interpolated */
 static inline Py_ssize_t search_frames(
-    const int k, const uint16_t *points, const uint32_t *bounds, Py_ssize_t frames, const uint64_t *streams,
-    const uint64_t *tags, const uint64_t key[2], uint32_t first, uint32_t last, volatile uint8_t *cancel, uint16_t *f)
+    const int k, const uint16_t *points, const uint32_t *bounds, const uint8_t *urns, Py_ssize_t frames,
+    const uint64_t *streams, const uint64_t *tags, const uint64_t key[2], uint32_t first, uint32_t last,
+    volatile uint8_t *cancel, uint16_t *f)
 {
     struct frame frame;
-    int chosen[MOST_COEFFICIENTS];
+    int drawn[MOST_COEFFICIENTS];
     Py_ssize_t result = -1;
     for (Py_ssize_t i = 0; i < frames && result == -1; i++) {
+        const uint8_t *urn = urns + SLOTS * i;
         int count = (int)(bounds[i + 1] - bounds[i]);
         if (count < k)
             continue;
-        if (prepare(&frame, points + 2 * bounds[i], count) < 0) {
+        int different = points_in(urn, count);
+        if (different < 0 || prepare(&frame, points + 2 * bounds[i], count) < 0) {
             result = -2;
             break;
         }
+        if (different < k)
+            continue;
         for (uint32_t trial = first; trial < last; trial++) {
             if ((trial - first) % TRIALS_BETWEEN_LOOKS == 0 && *cancel)
                 goto done;
-            choose(chosen, k, count, streams[i], trial);
-            interpolate(f, &frame, chosen, k);
+            draw(drawn, k, urn, streams[i], trial);
+            interpolate(f, &frame, drawn, k);
             if (tag_of(f, k, key) == tags[i]) {
                 *cancel = 1;
                 result = i;
@@ -179,25 +199,28 @@ done:
     if (result < 0)
         memset(f, 0, (size_t)k * sizeof *f);
     memset(&frame, 0, sizeof frame);
-    memset(chosen, 0, sizeof chosen);
+    memset(drawn, 0, sizeof drawn);
 #if defined(__GNUC__)
-    __asm__ volatile("" : : "r"(&frame), "r"(chosen) : "memory"); /* or the compiler leaves the wiping out */
+    __asm__ volatile("" : : "r"(&frame), "r"(drawn) : "memory"); /* or the compiler leaves the wiping out */
 #endif
     return result;
 }
 
 /* k is a constant in each of the usual cases, so that the compiler unrolls the loops */
 static Py_ssize_t dispatch(
-    int k, const uint16_t *points, const uint32_t *bounds, Py_ssize_t frames, const uint64_t *streams,
-    const uint64_t *tags, const uint64_t key[2], uint32_t first, uint32_t last, volatile uint8_t *cancel, uint16_t *f)
+    int k, const uint16_t *points, const uint32_t *bounds, const uint8_t *urns, Py_ssize_t frames,
+    const uint64_t *streams, const uint64_t *tags, const uint64_t key[2], uint32_t first, uint32_t last,
+    volatile uint8_t *cancel, uint16_t *f)
 {
 #define SEARCH(constant) \
-    search_frames(constant, points, bounds, frames, streams, tags, key, first, last, cancel, f)
+    search_frames(constant, points, bounds, urns, frames, streams, tags, key, first, last, cancel, f)
     switch (k) {
     case 7: return SEARCH(7);
     case 8: return SEARCH(8);
     case 9: return SEARCH(9);
     case 10: return SEARCH(10);
+    case 11: return SEARCH(11);
+    case 12: return SEARCH(12);
     default: return SEARCH(k);
     }
 #undef SEARCH
@@ -216,26 +239,27 @@ static int is_sound(const Py_buffer *points, const Py_buffer *bounds, Py_ssize_t
 
 static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    Py_buffer points, bounds, streams, tags, key, cancel, f;
+    Py_buffer points, bounds, urns, streams, tags, key, cancel, f;
     int k;
     unsigned int first, last;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*iIIw*w*:search", &points, &bounds, &streams, &tags, &key, &k, &first,
-                          &last, &cancel, &f))
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*y*iIIw*w*:search", &points, &bounds, &urns, &streams, &tags, &key, &k,
+                          &first, &last, &cancel, &f))
         return NULL;
     Py_ssize_t frames = bounds.len / 4 - 1, result = -2;
     int sound = k >= 2 && k <= MOST_COEFFICIENTS && first <= last && bounds.len % 4 == 0 && bounds.len >= 4
-        && streams.len == frames * 8 && tags.len == frames * 8 && key.len == 16 && cancel.len == 1 && f.len == 2 * k
+        && urns.len == frames * SLOTS && streams.len == frames * 8 && tags.len == frames * 8 && key.len == 16 && cancel.len == 1 && f.len == 2 * k
         && is_sound(&points, &bounds, frames);
     if (sound) {
         uint64_t words[2];
         memcpy(words, key.buf, sizeof words);
         Py_BEGIN_ALLOW_THREADS
-        result = dispatch(k, points.buf, bounds.buf, frames, streams.buf, tags.buf, words, first, last, cancel.buf,
-                          f.buf);
+        result = dispatch(k, points.buf, bounds.buf, urns.buf, frames, streams.buf, tags.buf, words, first, last,
+                          cancel.buf, f.buf);
         Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&points);
     PyBuffer_Release(&bounds);
+    PyBuffer_Release(&urns);
     PyBuffer_Release(&streams);
     PyBuffer_Release(&tags);
     PyBuffer_Release(&key);

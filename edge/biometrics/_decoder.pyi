@@ -3,6 +3,7 @@ from collections.abc import Buffer
 def search(
     points: Buffer,
     bounds: Buffer,
+    urns: Buffer,
     streams: Buffer,
     tags: Buffer,
     key: Buffer,

@@ -1,5 +1,6 @@
 """Searches the frames of a press for the polynomial of their vault, on two threads of compiled code."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.biometrics import _decoder, galois
-from edge.biometrics.decoder_reference import GOLDEN, splitmix64
+from edge.biometrics.decoder_reference import GOLDEN, SLOTS, splitmix64
 
 THREADS = 2
 ROUNDS = 8
@@ -21,11 +22,13 @@ class Frames:
     Attributes:
         points: (n, 2) uint16, x and y of all frames, one frame after the other.
         bounds: (frames + 1,) first point of each frame, and n.
+        urns: (frames, 256) uint8, which points to draw how often.
         tags: (frames,) uint64 tag of each frame's vault.
     """
 
     points: galois.Elements
     bounds: npt.NDArray[np.uint32]
+    urns: npt.NDArray[np.uint8]
     tags: npt.NDArray[np.uint64]
 
     def __len__(self) -> int:
@@ -35,16 +38,47 @@ class Frames:
         return f"<{len(self)} frames>"
 
     def wipe(self) -> None:
-        """Overwrite the points and the bounds."""
-        self.points.fill(0)
-        self.bounds.fill(0)
+        """Overwrite everything that comes from the press."""
+        for buffer in (self.points, self.bounds, self.urns):
+            buffer.fill(0)
 
     def every(self, step: int, start: int) -> "Frames":
         """A copy of each `step`-th frame."""
         sizes = np.diff(self.bounds)
         frame_of_point = np.repeat(np.arange(len(self)), sizes)
         bounds = np.concatenate(([0], np.cumsum(sizes[start::step]))).astype(np.uint32)
-        return Frames(self.points[frame_of_point % step == start], bounds, self.tags[start::step].copy())
+        own = frame_of_point % step == start
+        return Frames(self.points[own], bounds, self.urns[start::step].copy(), self.tags[start::step].copy())
+
+
+def join(parts: Sequence[Frames]) -> Frames:
+    """The frames of several vaults, one after the other; the parts are wiped."""
+    starts = np.cumsum([0] + [len(part.points) for part in parts])
+    bounds = [part.bounds[1:] + np.uint32(start) for part, start in zip(parts, starts, strict=False)]
+    whole = Frames(
+        np.concatenate([part.points for part in parts]),
+        np.concatenate([np.zeros(1, dtype=np.uint32), *bounds]),
+        np.concatenate([part.urns for part in parts]),
+        np.concatenate([part.tags for part in parts]),
+    )
+    for part in parts:
+        part.wipe()
+    return whole
+
+
+def fill_urns(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Give each point of each frame slots in proportion to its weight; a very light one may get none.
+
+    Args:
+        weight: (frames, n) not negative, with a positive sum in each row.
+
+    Returns:
+        (frames, 256) column numbers of `weight`.
+    """
+    frames, n = weight.shape
+    share = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
+    slots = np.diff(np.rint(share * SLOTS).astype(np.intp), axis=1, prepend=0)
+    return np.repeat(np.tile(np.arange(n), frames), slots.ravel()).reshape(frames, SLOTS)
 
 
 def search(
@@ -92,7 +126,7 @@ def _search_part(
         for number in range(ROUNDS):
             first, last = number * each, (number + 1) * each
             frame = _decoder.search(
-                part.points, part.bounds, streams, part.tags, key, k, first, last, cancel, coefficients
+                part.points, part.bounds, part.urns, streams, part.tags, key, k, first, last, cancel, coefficients
             )
             if frame >= 0:
                 return frame, coefficients

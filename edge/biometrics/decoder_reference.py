@@ -1,8 +1,9 @@
 """The decoder in NumPy: the description of `_decoder.c`, which must give the same results.
 
 Decoding is guessing, in the sense of Clancy, Kiyavash and Lin (2003): k points of a frame are drawn at random, the
-polynomial through them is interpolated, and its SipHash is compared with the vault's tag. Every draw is a function
-of the frame's stream number and the trial's number alone, so that a search can be split and repeated.
+polynomial through them is interpolated, and its SipHash is compared with the vault's tag. Points are drawn from the
+frame's urn of 256 slots, in which a reliable point has more slots than a doubtful one. Every draw is a function of
+the frame's stream number and the trial's number alone, so that a search can be split and repeated.
 
 SipHash-2-4 (Aumasson and Bernstein, INDOCRYPT 2012) is keyed by the record's public salt; it is a filter, not the
 proof: what passes is tried on the wrapped secret.
@@ -16,12 +17,22 @@ from edge.biometrics import galois
 Words = npt.NDArray[np.uint64]
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+SLOTS = 256
+"""Slots of an urn: one byte of randomness draws one."""
+
+STRIDE = 101
+"""From a slot whose point is already drawn to the next that is tried; odd, so that it visits every slot."""
+
+MOST_POINTS = 64
+"""Points of a frame; the compiled decoder keeps those drawn as the bits of one word."""
+
 BATCH = 4096
 
 
 def search(
     points: galois.Elements,
     bounds: npt.NDArray[np.uint32],
+    urns: npt.NDArray[np.uint8],
     streams: Words,
     tags: Words,
     key: bytes,
@@ -36,6 +47,8 @@ def search(
     Args:
         points: (n, 2) x (distinct in a frame, not zero) and y.
         bounds: (frames + 1,) first point of each frame, and n; at most 64 points a frame.
+        urns: (frames, 256) for each slot the number of a point of the frame; a frame whose urn holds fewer than k
+            different points is passed over.
         streams: (frames,) number of each frame's random stream.
         tags: (frames,) SipHash of the polynomial sought in each frame.
         key: 16 bytes, SipHash's key.
@@ -50,11 +63,12 @@ def search(
     """
     for frame in range(len(bounds) - 1):
         own = points[bounds[frame] : bounds[frame + 1]]
-        for start in range(first, last if len(own) >= k else first, BATCH):
+        enough = len(np.unique(urns[frame])) >= k
+        for start in range(first, last if enough else first, BATCH):
             if cancel[0]:
                 return -1
             trials = np.arange(start, min(start + BATCH, last), dtype=np.uint64)
-            chosen = own[draws(streams[frame], trials, k, len(own))]
+            chosen = own[draws(urns[frame], streams[frame], trials, k)]
             found = galois.interpolate(chosen[..., 0], chosen[..., 1])
             hits = np.flatnonzero(siphash(found, key) == tags[frame])
             if len(hits):
@@ -64,23 +78,22 @@ def search(
     return -1
 
 
-def draws(stream: np.uint64, trials: Words, k: int, n: int) -> npt.NDArray[np.int64]:
-    """Which points each trial draws: Floyd's sampling on 16-bit pieces of SplitMix64.
+def draws(urn: npt.NDArray[np.uint8], stream: np.uint64, trials: Words, k: int) -> npt.NDArray[np.intp]:
+    """Which points each trial draws, from the bytes of SplitMix64.
 
     Returns:
-        (trials, k) indices below n, distinct in each row.
+        (trials, k) numbers of points, distinct in each row.
     """
-    words = (k + 3) // 4
-    counter = trials[:, np.newaxis] * np.uint64(words) + np.arange(1, words + 1, dtype=np.uint64)
+    words = np.uint64((k + 7) // 8)
+    counter = trials[:, np.newaxis] * words + np.arange(1, int(words) + 1, dtype=np.uint64)
     random = splitmix64(stream + counter * GOLDEN)
-    chosen = np.zeros((len(trials), k), dtype=np.int64)
+    drawn = np.zeros((len(trials), k), dtype=np.intp)
     for i in range(k):
-        most = n - k + i
-        piece = (random[:, i // 4] >> np.uint64(16 * (i % 4))) & np.uint64(0xFFFF)
-        pick = ((piece * np.uint64(most + 1)) >> np.uint64(16)).astype(np.int64)
-        taken = (chosen[:, :i] == pick[:, np.newaxis]).any(axis=1)
-        chosen[:, i] = np.where(taken, most, pick)
-    return chosen
+        slot = ((random[:, i // 8] >> np.uint64(8 * (i % 8))) % np.uint64(SLOTS)).astype(np.intp)
+        while (taken := (drawn[:, :i] == urn[slot][:, np.newaxis]).any(axis=1)).any():
+            slot = np.where(taken, (slot + STRIDE) % SLOTS, slot)
+        drawn[:, i] = urn[slot]
+    return drawn
 
 
 def splitmix64(z: Words) -> Words:

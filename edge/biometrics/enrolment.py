@@ -11,7 +11,14 @@ from edge.biometrics.minutiae import Minutiae
 from edge.biometrics.parameters import DEFAULTS, Parameters
 from edge.biometrics.protected_record import ProtectedRecord, key_check
 from edge.biometrics.quality import Reason
-from edge.biometrics.quantisation import choose_lattice, in_frame_of, most_stable, references
+from edge.biometrics.quantisation import (
+    Features,
+    Lattice,
+    choose_lattice,
+    in_frame_of,
+    most_stable,
+    references,
+)
 from edge.biometrics.vault import SALT_BYTES, SECRET_BYTES, Vault, lock
 from edge.errors import EdgeError
 
@@ -98,16 +105,26 @@ def bind(template: Template, parameters: Parameters) -> Enrolment:
 def lock_frame(
     template: Template, reference: int, parameters: Parameters, secret: bytearray, salt: bytes, number: int
 ) -> Vault:
-    """The vault in one reference minutia's frame; the reference itself, the same in every frame, stays out."""
-    others = np.arange(len(template.table)) != reference
-    relative = in_frame_of(template.table[reference], template.table[others])
-    weight = SHOWN_AGAIN[np.minimum(template.seen[others], len(SHOWN_AGAIN) - 1)]
-    lattice, chance = choose_lattice(relative, weight, parameters)
-    features = most_stable(lattice.features(relative), chance, parameters.kept)
+    """The vault in one reference minutia's frame."""
+    lattice, features = frame_features(template, reference, parameters)
     try:
         if len(features) < LEAST_KEPT:
             raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
         return lock(secret, lattice, features, parameters.coefficients, salt, number)
     finally:
-        relative.fill(0)
         features.fill(0)
+
+
+def frame_features(template: Template, reference: int, parameters: Parameters) -> tuple[Lattice, Features]:
+    """The features to lock in one reference minutia's frame, most stable first, and the lattice they were taken on.
+
+    The reference itself would be the same feature in every frame, so it stays out.
+    """
+    others = np.arange(len(template.table)) != reference
+    relative = in_frame_of(template.table[reference], template.table[others])
+    weight = SHOWN_AGAIN[np.minimum(template.seen[others], len(SHOWN_AGAIN) - 1)]
+    lattice, chance = choose_lattice(relative, weight, parameters)
+    try:
+        return lattice, most_stable(lattice.features(relative), chance, parameters.kept)
+    finally:
+        relative.fill(0)

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.biometrics import decoder
-from edge.biometrics.decoder import Frames
+from edge.biometrics.decoder import Frames, fill_urns, join
 from edge.biometrics.minutiae import Minutiae
 from edge.biometrics.protected_record import ProtectedRecord
-from edge.biometrics.quantisation import Lattice
+from edge.biometrics.reliability import odds
 from edge.biometrics.vault import Vault, field_elements, filter_key, unwrap, wipe
+
+Array = npt.NDArray[np.float64]
 
 TRIALS = 2**22
 """Decoding trials over all frames together; a third of a second on two cores. Four times fewer cost a point."""
@@ -42,8 +44,10 @@ def unlock(
     Returns:
         The 32-byte root secret, to be wiped after use; None if this press does not bring it out.
     """
-    frames, vault_of_frame = frames_of(record, press)
     key, k = filter_key(record.salt), record.parameters.coefficients
+    if len(press) <= k:
+        return None
+    frames, vault_of_frame = frames_of(record, press)
     try:
         found = decoder.search(frames, key, k, trials, bytearray(1) if cancel is None else cancel)
     finally:
@@ -59,60 +63,65 @@ def unlock(
 
 
 def frames_of(record: ProtectedRecord, press: Minutiae) -> tuple[Frames, npt.NDArray[np.intp]]:
-    """All frames of a press for all vaults of a record, the strongest reference minutiae first.
+    """All frames of a press for all vaults of a record.
 
     Returns:
         The frames, and the number of each frame's vault.
     """
-    relative = all_relative(press.table[:STRONGEST].astype(np.float64))
-    parts = [points_of(vault, relative, record.salt, number) for number, vault in enumerate(record.vaults)]
-    sizes = np.array([[len(points) for points in part] for part in parts], dtype=np.uint32)
-    # References outermost, vaults innermost: points and sizes in the same order.
-    points = [part[i] for i in range(len(relative)) for part in parts]
+    relative, quality = all_relative(press.table[:STRONGEST].astype(np.float64))
     try:
-        return Frames(
-            np.concatenate([np.zeros((0, 2), dtype=np.uint16), *points]),
-            np.concatenate(([0], np.cumsum(sizes.T.ravel()))).astype(np.uint32),
-            np.tile(np.array([vault.tag for vault in record.vaults], dtype=np.uint64), len(relative)),
-        ), np.tile(np.arange(len(record.vaults)), len(relative))
+        parts = [
+            vault_frames(vault, relative, quality, record.salt, number)
+            for number, vault in enumerate(record.vaults)
+        ]
     finally:
-        for buffer in (relative, *points):
-            buffer.fill(0)
+        relative.fill(0)
+        quality.fill(0)
+    return join(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
-def all_relative(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def all_relative(table: Array) -> tuple[Array, Array]:
     """The minutiae of a press in each of its frames.
 
     Args:
         table: (n, 4) minutiae.
 
     Returns:
-        (n * turns, n - 1, 3) x, y and direction of the others in the frame of each minutia under each turn.
+        (n * turns, n - 1, 3) x, y and direction of the others in the frame of each minutia under each turn, and
+        (n * turns, n - 1) their qualities.
     """
     n = len(table)
-    others = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=np.intp).reshape(
-        n, max(n - 1, 0)
-    )
+    others = np.nonzero(~np.eye(n, dtype=bool))[1].reshape(n, max(n - 1, 0))
     angle = (table[:, 2, np.newaxis] + TURNS)[..., np.newaxis]
     offset = (table[others, :2] - table[:, np.newaxis, :2])[:, np.newaxis]
     x = offset[..., 0] * np.cos(angle) + offset[..., 1] * np.sin(angle)
     y = offset[..., 1] * np.cos(angle) - offset[..., 0] * np.sin(angle)
     direction = np.mod(table[others, 2][:, np.newaxis] - angle, 2 * np.pi)
-    return np.stack((x, y, direction), axis=-1).reshape(n * len(TURNS), max(n - 1, 0), 3)
+    relative = np.stack((x, y, direction), axis=-1).reshape(n * len(TURNS), max(n - 1, 0), 3)
+    return relative, np.repeat(table[others, 3], len(TURNS), axis=0)
 
 
-def points_of(
-    vault: Vault, relative: npt.NDArray[np.float64], salt: bytes, number: int
-) -> list[npt.NDArray[np.uint16]]:
-    """The points (x, V(x)) of each frame, one for each distinct feature."""
-    lattice: Lattice = vault.lattice
-    features = np.sort(lattice.features(relative), axis=1)
+def vault_frames(vault: Vault, relative: Array, quality: Array, salt: bytes, number: int) -> Frames:
+    """The frames of a press for one vault: the points (x, V(x)), and urns to draw them from.
+
+    Where two minutiae share a feature, the more reliable one stands for it.
+    """
+    lattice = vault.lattice
+    features, weight = lattice.features(relative), odds(lattice, relative, quality)
+    order = np.lexsort((-weight, features), axis=1)
+    features = np.take_along_axis(features, order, axis=1)
     distinct = np.ones(features.shape, dtype=bool)
     distinct[:, 1:] = features[:, 1:] != features[:, :-1]
-    x = field_elements(lattice.universe, salt, number)[features]
-    points = np.stack((x, vault.values(x)), axis=-1)
+    weight = np.take_along_axis(weight, order, axis=1) * distinct
+    x = field_elements(lattice.universe, salt, number)[features[distinct]]
+    place = np.cumsum(distinct, axis=1) - 1
     try:
-        return [frame[mask] for frame, mask in zip(points, distinct, strict=True)]
+        return Frames(
+            points=np.stack((x, vault.values(x)), axis=-1),
+            bounds=np.concatenate(([0], np.cumsum(distinct.sum(axis=1)))).astype(np.uint32),
+            urns=np.take_along_axis(place, fill_urns(weight), axis=1).astype(np.uint8),
+            tags=np.full(len(features), vault.tag, dtype=np.uint64),
+        )
     finally:
-        for buffer in (features, x, points):
+        for buffer in (features, weight, x):
             buffer.fill(0)
