@@ -1,0 +1,63 @@
+"""One good message of each type, from which the tests make the bad ones."""
+
+from contracts import envelope
+from contracts.acts import Deny, Enrol, Grant, RecordKind, Register, Request, Withdraw
+from contracts.eip712 import Domain
+from contracts.messages import KioskMessage, Receipt, ReceiptStatus, RequestNotice, SignedRequest
+from contracts.purpose import Purpose
+from contracts.sealing import seal, seal_info
+from tests.contracts.people import Person, device
+
+PERSON, REQUESTER = Person(1), Person(2)
+KIOSK, GATEWAY = device(1), device(2)
+DOMAIN = Domain(31337, b"\xc0" * 20, "tests")
+RECORD = b"\x11" * 32
+KIND = RecordKind.IDENTITY_DOCUMENT.identifier
+DEADLINE = 1_800_000_600
+EXPIRY = 1_800_086_400
+
+OBJECT = envelope.encrypt(b"a record", RECORD, KIND, PERSON.encryption_public_key).encode()
+PURPOSE = Purpose("Rent of a flat", bytes(range(16)))
+
+ENROL = Enrol(PERSON.address, PERSON.encryption_public_key, 1, DEADLINE)
+REGISTER = Register(PERSON.address, RECORD, KIND, envelope.commitment(OBJECT), 2, DEADLINE)
+REQUEST = Request(
+    REQUESTER.address,
+    PERSON.address,
+    RECORD,
+    PURPOSE.commitment(),
+    REQUESTER.encryption_public_key,
+    EXPIRY,
+    2**256 - 1,
+    DEADLINE,
+)
+REQUEST_ID = REQUEST.hash_struct()
+GRANT = Grant(
+    PERSON.address,
+    REQUEST_ID,
+    REQUEST.purpose,
+    EXPIRY,
+    seal(REQUEST.encryption_key, bytes(32), seal_info(REQUEST_ID)),
+    3,
+    DEADLINE,
+)
+DENY = Deny(PERSON.address, REQUEST_ID, 4, DEADLINE)
+WITHDRAW = Withdraw(PERSON.address, REQUEST_ID, 5, DEADLINE)
+PERSONS_ACTS = (ENROL, REGISTER, GRANT, DENY, WITHDRAW)
+
+SIGNED_REQUEST = SignedRequest(REQUEST, PURPOSE, REQUESTER.public_key, REQUESTER.sign(REQUEST, DOMAIN))
+NOTICE = RequestNotice("tests", SIGNED_REQUEST)
+FINAL = Receipt("tests", GRANT.digest(DOMAIN), ReceiptStatus.FINAL, b"\x7a" * 32, 12, "", DEADLINE)
+REJECTED = Receipt("tests", GRANT.digest(DOMAIN), ReceiptStatus.REJECTED, None, None, "past deadline", DEADLINE)
+
+
+def kiosk_message(act, **more) -> KioskMessage:
+    return KioskMessage("tests", act, PERSON.sign(act, DOMAIN), DEADLINE - 600, **more)
+
+
+KIOSK_MESSAGES = (
+    *map(kiosk_message, PERSONS_ACTS),
+    kiosk_message(REGISTER, object=OBJECT),
+    kiosk_message(REGISTER, object=OBJECT, on_ledger=True),
+)
+
