@@ -97,7 +97,7 @@ class ProtectedRecord:
         except ContractError as error:
             raise RecordError(f"{error}; enrol the finger again") from error
 
-    def seal(self, pepper: bytes) -> bytes:
+    def seal(self, pepper: bytes | bytearray) -> bytes:
         """Encrypt the record for storage.
 
         Args:
@@ -115,7 +115,7 @@ class ProtectedRecord:
         return cbor.encode({**head, 2: sealed})
 
     @classmethod
-    def open(cls, blob: bytes, pepper: bytes) -> "ProtectedRecord":
+    def open(cls, blob: bytes, pepper: bytes | bytearray) -> "ProtectedRecord":
         """Decrypt what `seal` returned.
 
         Raises:
@@ -143,7 +143,7 @@ def key_check(secret: bytearray, salt: bytes) -> bytes:
     return sha256(b"ridgekey/key-check" + salt + secret).digest()
 
 
-def sealing_key(pepper: bytes, salt: bytes) -> bytearray:
+def sealing_key(pepper: bytes | bytearray, salt: bytes) -> bytearray:
     """AES-256 key of a sealed record: HKDF-SHA-256 of the pepper; fresh for each salt, so used once."""
     key = bytearray(32)
     HKDF(hashes.SHA256(), 32, salt, b"ridgekey/sealed-record").derive_into(pepper, key)
