@@ -93,7 +93,7 @@ def describe(event: dict[str, Any]) -> str:
         case "lift_finger":
             return "  lift your finger"
         case "quality" if not event["acceptable"]:
-            return f"  [yellow]too weak:[/yellow] {escape(' '.join(event['hints']))}"
+            return f"  [yellow]too weak:[/yellow] {escape('; '.join(event['hints']))}"
         case "not_recognised":
             return f"  [yellow]not recognised[/yellow] (press {event['press']} of {event['of']})"
         case "unlocked":

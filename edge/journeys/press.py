@@ -34,10 +34,8 @@ def good_press(visit: Visit, press: int, of: int) -> Minutiae:
         if judged.acceptable:
             return minutiae
         minutiae.wipe()
-    advice = " ".join(judged.hints)
-    raise WeakCaptureError(
-        f"{WEAK_LIMIT} presses in a row were too weak: {advice} Try again, or another finger"
-    )
+    advice = "; ".join(judged.hints)
+    raise WeakCaptureError(f"{WEAK_LIMIT} presses in a row were too weak to judge: {advice}")
 
 
 def _press(visit: Visit, press: int, of: int) -> tuple[Minutiae, QualityJudged]:
@@ -66,10 +64,9 @@ def _press(visit: Visit, press: int, of: int) -> tuple[Minutiae, QualityJudged]:
 
 
 def _judge(assessed: quality.Quality) -> QualityJudged:
-    reasons = () if assessed.acceptable else assessed.reasons
     return QualityJudged(
         assessed.score,
         assessed.acceptable,
-        tuple(reason.name for reason in reasons),
-        tuple(reason.sentence for reason in reasons),
+        tuple(reason.name for reason in assessed.reasons),
+        tuple(reason.sentence for reason in assessed.reasons),
     )

@@ -35,6 +35,10 @@ KEEP_ALIVE = 20
 ANSWER_SECONDS = 10.0
 """Longest wait for a CONNACK, SUBACK or PUBACK."""
 
+VERSION_SECONDS = 2.0
+"""Longest wait for a CONNACK under MQTT 5, after which 3.1.1 is tried: amqtt, which speaks only that, does not
+answer at all. A slow broker that is wrongly taken for an old one costs the reason codes, nothing else."""
+
 LOSS_LOOK = 0.2
 """Seconds between looks whether the connection is still there while an acknowledgement is awaited."""
 
@@ -49,6 +53,11 @@ REFUSED_PAUSE = 60.0
 """Seconds after a refusal: an operator's work, that trying faster does not speed up."""
 
 ONLINE, OFFLINE = b"online", b"offline"
+
+OTHER_VERSION = {
+    MQTTProtocolVersion.MQTTv5: MQTTProtocolVersion.MQTTv311,
+    MQTTProtocolVersion.MQTTv311: MQTTProtocolVersion.MQTTv5,
+}
 
 FORBIDDEN = frozenset({0x86, 0x87, 0x8A, 0x8C})
 """CONNACK reason codes of MQTT 5 (section 3.2.2.2) about who we are: bad user name or password, not
@@ -151,9 +160,10 @@ class MqttLink:
             connection.close()
             if self._stopping.is_set():
                 break
-            if problem.version and self._version is MQTTProtocolVersion.MQTTv5:
-                self._version = MQTTProtocolVersion.MQTTv311
-                continue
+            if problem.version:
+                self._version = OTHER_VERSION[self._version]
+                if self._version is MQTTProtocolVersion.MQTTv311:
+                    continue
             pause = self._pause(problem, pause)
         self._become(LinkState.STOPPED)
 
@@ -283,12 +293,13 @@ class _Connection:
         self._client.connect(host, port, KEEP_ALIVE, clean_start=False, properties=properties)
 
     def _wait_answer(self, packet: str) -> Problem | None:
-        came = self._answered.wait(ANSWER_SECONDS)
+        guessing = packet == "CONNACK"
+        came = self._answered.wait(VERSION_SECONDS if guessing and self._is_5 else ANSWER_SECONDS)
         self._answered.clear()
         answer, self._answer = self._answer, None
         if answer is None:
             said = "closed the connection" if came else "did not answer"
-            return Problem(f"the broker {said} (no {packet})", version=packet == "CONNACK" and self._is_5)
+            return Problem(f"the broker {said} (no {packet})", version=guessing)
         if answer.is_failure:
             return Problem(
                 f"the broker refused: {answer}",
