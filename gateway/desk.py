@@ -96,7 +96,7 @@ class RequestDesk:
         unanswered = self._journal.open_requests_of_requester(request.requester)
         if len(unanswered) >= MAX_OPEN_REQUESTS and sum(map(self.is_open, unanswered)) >= MAX_OPEN_REQUESTS:
             raise TooManyRequestsError(
-                f"this requester has {MAX_OPEN_REQUESTS} unanswered requests, the most there may be; wait for answers"
+                f"this requester has {MAX_OPEN_REQUESTS} unanswered requests, the most one may have"
             )
 
     def is_open(self, entry: Entry) -> bool:

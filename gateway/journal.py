@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from contracts.acts import ActKind
 from gateway.errors import GatewayError
@@ -401,23 +402,7 @@ class Journal:
     def _entries(self, where: str, *values: bytes | int) -> list[Entry]:
         with self._read():
             rows = self._database.execute(f"SELECT {ENTRY} FROM entries WHERE {where}", values).fetchall()  # noqa: S608 - our own text
-            return [
-                Entry(
-                    number,
-                    digest,
-                    ActKind(kind),
-                    subject,
-                    request,
-                    requester,
-                    kiosk,
-                    message,
-                    State(state),
-                    step,
-                    reason,
-                    receipt,
-                )
-                for number, digest, kind, subject, request, requester, kiosk, message, state, step, reason, receipt in rows
-            ]
+            return [_entry(row) for row in rows]
 
     # SQLite
 
@@ -446,3 +431,11 @@ class Journal:
             raise JournalError(
                 f"the journal {self._path} cannot be used: {error}; check the disk, then start again"
             ) from None
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    """An entry from its row, in the order of `ENTRY`."""
+    number, digest, kind, subject, request, requester, kiosk, message, state, *rest = row
+    return Entry(
+        number, digest, ActKind(kind), subject, request, requester, kiosk, message, State(state), *rest
+    )
