@@ -16,6 +16,7 @@ from drivers.errors import (
     DeadlineError,
     NotASensorError,
     OutOfStepError,
+    SensorLockedError,
     SensorRebootedError,
     SilentSensorError,
 )
@@ -67,14 +68,18 @@ class Exchange:
         self._sent_at = 0.0
         self._known: _Parameters | None = None
 
-    def start_over(self, baud: int) -> None:
+    def start_over(self, baud: int, limit: float) -> None:
         """Set the port's rate, wait for the line to be idle, and begin as if nothing had been sent.
+
+        Args:
+            baud: The rate.
+            limit: Seconds to wait at most.
 
         Raises:
             OutOfStepError: The line is never idle.
         """
         self.wire.tune(baud)
-        self.wire.await_idle()
+        self.wire.await_idle(limit=limit)
         self._in_step = True
 
     def distrust(self) -> None:
@@ -102,6 +107,7 @@ class Exchange:
         Raises:
             CommandRefusedError: The code is neither success nor one that belongs to normal life.
             SensorRebootedError: The sensor wants its password again.
+            SensorLockedError: It has another one than the factory's.
             OutOfStepError: A packet came that cannot be this answer.
             DeadlineError: None came.
             DamagedPacketError: What came was damaged.
@@ -121,6 +127,11 @@ class Exchange:
         if code == Code.PASSWORD_NEEDED:
             raise SensorRebootedError(
                 "the sensor asks for its password again: it has started anew by itself, or is locked"
+            )
+        if code == Code.WRONG_PASSWORD:
+            raise SensorLockedError(
+                f"the sensor on {self.wire.path} is locked with a password that ridgekey does not know; "
+                "remove the password with the tool that set it"
             )
         if code != rule.success and code not in rule.expected:
             raise CommandRefusedError(f"the sensor refused {sent.name}: {meaning(code)}", sent, code)
@@ -192,7 +203,8 @@ class Exchange:
     def _compare(self, now: _Parameters) -> None:
         if self._known is None:
             return
-        if now.identity != self._known.identity:
+        before, self._known = self._known, now
+        if now.identity != before.identity:
             raise NotASensorError(f"another sensor answers on {self.wire.path} than before; start over")
-        if self._known.status & _PASSWORD_VERIFIED and not now.status & _PASSWORD_VERIFIED:
+        if before.status & _PASSWORD_VERIFIED and not now.status & _PASSWORD_VERIFIED:
             raise SensorRebootedError("the sensor has started anew by itself; check its power supply")

@@ -18,7 +18,6 @@ from drivers.errors import (
     NotASensorError,
     OutOfStepError,
     SensorFaultError,
-    SensorLockedError,
     SensorRebootedError,
     SilentSensorError,
 )
@@ -28,6 +27,10 @@ from drivers.profiles import OPTICAL_SYSTEM_ID, R307, R503, Product, Profile, pa
 _ROUNDS = 2
 """Times that each rate is tried: a module needs up to 0.5 s after power-up, and noise at a wrong rate may
 swallow the first command at the right one."""
+
+_IDLE_LIMIT = 10.0
+"""Seconds to wait for a port to fall silent: a module whose last user broke off sends its image to the end,
+which takes 7 s at the factory's rate."""
 
 _TRIES = 3
 """Times that a command is sent which does no harm when it is repeated."""
@@ -84,16 +87,10 @@ def find_rate(module: Module, bauds: Sequence[int]) -> None:
     """
     wire = module.exchange.wire
     for attempt, baud in enumerate(_ROUNDS * tuple(bauds)):
+        _fall_silent(module, baud)
         try:
-            module.exchange.start_over(baud)
             module.verify_password()
-        except (DeadlineError, DamagedPacketError, OutOfStepError, SensorRebootedError):
-            continue
-        except CommandRefusedError as error:
-            if error.code == Code.WRONG_PASSWORD:
-                raise SensorLockedError(
-                    f"the sensor on {wire.path} is locked with a password; unlock it first"
-                ) from error
+        except (DeadlineError, DamagedPacketError, OutOfStepError, SensorRebootedError, CommandRefusedError):
             continue
         if attempt:  # an answer to an earlier try may still be coming
             module.exchange.distrust()
@@ -143,8 +140,7 @@ def insist(module: Module, command: Callable[[], int]) -> int:
 
     Args:
         module: Whose command it is.
-        command: GenImg, ReadSysPara or TempleteNum; never UpImage, whose image a reboot would have taken
-            away.
+        command: GenImg, ReadSysPara or TempleteNum; never UpImage, since a reboot takes its image away.
 
     Returns:
         The confirmation code.
@@ -161,22 +157,33 @@ def insist(module: Module, command: Callable[[], int]) -> int:
         except SensorRebootedError:
             if not left:
                 raise
-            verify(module)
+            start_again(module)
     raise AssertionError("unreachable: the last try returns or raises")
 
 
-def verify(module: Module) -> None:
-    """VfyPwd, as the first command after a reboot.
+def start_again(module: Module) -> None:
+    """What a module needs after a reboot: VfyPwd, and ReadSysPara to know its state from now on.
 
     Raises:
-        SensorLockedError: The password has been changed.
+        SensorLockedError: It wants a password.
     """
+    for left in reversed(range(_TRIES)):
+        try:
+            module.verify_password()
+            module.read_sysparam()
+            return
+        except (DeadlineError, DamagedPacketError, OutOfStepError, SensorRebootedError):
+            if not left:
+                raise
+
+
+def _fall_silent(module: Module, baud: int) -> None:
     try:
-        module.verify_password()
-    except CommandRefusedError as error:
-        if error.code == Code.WRONG_PASSWORD:
-            raise SensorLockedError("the sensor is locked with a password; unlock it first") from error
-        raise
+        module.exchange.start_over(baud, _IDLE_LIMIT)
+    except OutOfStepError as error:
+        raise NotASensorError(
+            f"{error}: it is no fingerprint sensor, or one still busy with an image; try again in a minute"
+        ) from error
 
 
 def _identify(module: Module) -> tuple[Profile, Product | None]:
@@ -198,8 +205,8 @@ def _identify(module: Module) -> tuple[Profile, Product | None]:
 def _understood(command: Callable[[], T]) -> T | None:
     """The result of a command that the module may not know, or None if it does not.
 
-    Older modules answer unknown commands with some code, with something else, or not at all; silence and damage
-    may also be the line's fault, so they are given another chance.
+    Older modules answer unknown commands with some code, with something else, or not at all. Silence and
+    damage may also be the line's fault, so they are given another chance.
     """
     for left in reversed(range(_TRIES_UNSURE)):
         try:
@@ -220,4 +227,4 @@ def _require_health(module: Module) -> None:
         return
     except CommandRefusedError as error:
         if error.code == Code.SENSOR_FAULT:
-            raise SensorFaultError("the sensor calls its sensing part faulty: replace it") from error
+            raise SensorFaultError("the sensor reports a fault: replace it") from error

@@ -25,7 +25,7 @@ from drivers.image import FingerImage, Transfer, unpack
 from drivers.link import Link
 from drivers.module import Module, ignore_progress, never
 from drivers.packets import wipe
-from drivers.probing import SensorInfo, examine, find_rate, insist, verify
+from drivers.probing import SensorInfo, examine, find_rate, insist, start_again
 from drivers.timing import Deadlines
 from drivers.upload import Cancelled, Progress
 from drivers.wire import Wire
@@ -134,7 +134,7 @@ class Sensor:
                 if not left:
                     raise
                 _log.warning("the sensor has started anew; taking the image again")
-                verify(self._module)
+                start_again(self._module)
             except CommandRefusedError as error:
                 if not left or error.code not in _IMAGE_LOST:
                     raise
@@ -196,13 +196,17 @@ class Sensor:
             try:
                 data, transfer = self._module.upload_image(self.info.image_bytes, progress, cancelled)
                 return data, replace(transfer, attempts=attempt)
-            except ImageSizeError:
-                if attempt == UPLOADS:
-                    raise
-            except (DamagedPacketError, DeadlineError, OutOfStepError) as error:
+            except (DamagedPacketError, DeadlineError, OutOfStepError, ImageSizeError) as error:
                 _log.warning("upload %d of %d failed: %s", attempt, UPLOADS, error)
+                if attempt == UPLOADS and isinstance(error, ImageSizeError):
+                    raise ImageSizeError(
+                        f"{error}, {UPLOADS} times in a row: is it really an {self.info.model}? "
+                        "If so, its cable loses packets"
+                    ) from error
                 if attempt == UPLOADS:
-                    raise UploadError(f"the image did not come whole in {UPLOADS} tries: {error}") from error
+                    raise UploadError(
+                        f"the image did not come whole in {UPLOADS} tries ({error}); check cable and power"
+                    ) from error
             except CommandRefusedError as error:
                 if error.code != Code.BAD_PACKET or attempt == UPLOADS:
                     raise

@@ -95,9 +95,9 @@ class Wire:
                 damage = event
         if damage:
             raise DamagedPacketError(
-                f"the sensor's answer came damaged ({damage.value}); check cable and supply"
+                f"the sensor's answer came damaged ({damage.value}); check cable and power"
             )
-        raise DeadlineError("the sensor did not answer in time")
+        raise DeadlineError(f"the sensor on {self.path} did not answer in time; check cable and power")
 
     def flush(self) -> bytes:
         """Forget everything received; tells its first two bytes, so that a lone wake-up byte is noticed."""
@@ -115,19 +115,21 @@ class Wire:
         self._link.discard_input()
         return first
 
-    def await_idle(self, quiet: float = 0.0) -> None:
+    def await_idle(self, quiet: float = 0.0, limit: float | None = None) -> None:
         """Wait until nothing has come for two packet times, throwing away what comes.
 
         A module that was told to send an image cannot be stopped: it sends all of it.
 
         Args:
             quiet: Seconds of stillness to wait for, where two packet times are less.
+            limit: Seconds to wait for it at most; by default what the largest image may take.
 
         Raises:
-            OutOfStepError: It goes on for longer than the largest image takes.
+            OutOfStepError: It goes on for longer.
         """
         quiet = max(2 * self.rate.packet, self.deadlines.quiet, quiet)
-        until = time.monotonic() + self.rate.transfer_limit(_LARGEST_IMAGE)
+        limit = self.rate.transfer_limit(_LARGEST_IMAGE) if limit is None else limit
+        until = time.monotonic() + limit
         self._reader.reset()
         while self.pull(quiet):
             self._reader.reset()

@@ -57,7 +57,7 @@ def _capture(sensor: Sensor, timeout: float) -> FingerImage:
     """Take an image, with a progress bar on standard error while it comes."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    console.print(f"{sensor.info.model} on {sensor.info.port}: place a finger", highlight=False)
+    console.print(f"{sensor.info.model} on {sensor.info.port}: place a finger", highlight=False, markup=False)
     with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("image", total=sensor.info.image_bytes)
         return sensor.capture(

@@ -1,24 +1,24 @@
-"""A small scripted module on a pseudo-terminal: enough of the protocol to test the driver's manners.
+"""A small scripted module on a pseudo-terminal, for tests that say byte by byte what the module does.
 
-It encodes packets by itself, not with the driver's code, so that an error in one is not mirrored in the other. The full
-simulator is in `hw/simulator`; this one is for tests that say byte by byte what the module does.
+It encodes packets by itself, not with the driver's code, so that no error is mirrored in both.
+The full simulator is in `hw/simulator`.
 """
 
 import os
 import pty
 import select
+import termios
 import threading
 import time
 import tty
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Self
 
 MARK = bytes.fromhex("EF01FFFFFFFF")
 COMMAND, DATA, ACK, LAST = 1, 2, 7, 8
-R307_PRODUCT = None
 
 Handler = Callable[["FakeModule", bytes], None]
 """Called with the module and the command's arguments; what it sends is the answer."""
@@ -80,6 +80,8 @@ class FakeModule:
         once: Handlers for the next commands of an opcode, used up in turn before the usual one.
         handlers: The usual answer to each opcode; an opcode without one is answered by silence.
         seen: Opcodes received so far.
+        baud: The rate it speaks; at another one it answers garbage. None speaks any.
+        must_verify: Answers nothing but VfyPwd, as after a reboot.
     """
 
     width: int = 192
@@ -94,6 +96,8 @@ class FakeModule:
     seen: list[int] = field(default_factory=list)
     received: bytearray = field(default_factory=bytearray)
     status: int = 4
+    baud: int | None = None
+    must_verify: bool = False
 
     def __post_init__(self) -> None:
         self.image = self.image or random_image(self.width * self.height // 2)
@@ -104,7 +108,7 @@ class FakeModule:
             0x0F: lambda me, _: me.send(
                 ack(0, parameters(me.status, me.system_id, packet_code=me.packet_code))
             ),
-            0x13: lambda me, _: me.send(ack(0)),
+            0x13: lambda me, _: me.verified(),
             0x1D: lambda me, _: me.send(ack(0, me.templates.to_bytes(2, "big"))),
             0x36: lambda me, _: me.send(ack(0 if modern else 1)),
             0x3C: lambda me, _: me.send(ack(0, product(me.width, me.height)) if modern else ack(1)),
@@ -126,7 +130,7 @@ class FakeModule:
     def send(self, *pieces: bytes) -> None:
         """Write to the host; gives up when the host is gone."""
         view = memoryview(b"".join(pieces))
-        while len(view) and not self._stop.is_set():
+        while view and not self._stop.is_set():
             select.select([], [self._master], [], 0.05)
             try:
                 view = view[os.write(self._master, view) :]
@@ -134,6 +138,16 @@ class FakeModule:
                 continue
             except OSError:
                 return
+
+    def verified(self) -> None:
+        """Accept the password."""
+        self.must_verify, self.status = False, 4
+        self.send(ack(0))
+
+    def reboot(self) -> None:
+        """Start anew by itself: tell it by a bare byte, and want the password again."""
+        self.must_verify, self.status = True, 0
+        self.send(b"\x55")
 
     def unplug(self) -> None:
         """Both ends of the line are gone, as when the adapter is pulled out."""
@@ -162,9 +176,16 @@ class FakeModule:
                 self.received += os.read(self._master, 4096)
             except (BlockingIOError, OSError):
                 continue
+            if self.baud and termios.tcgetattr(self._slave)[5] != getattr(termios, f"B{self.baud}"):
+                self.received.clear()
+                self.send(b"\x00\xf8\x80")
+                continue
             for payload in self._commands():
                 opcode = payload[0]
                 self.seen.append(opcode)
+                if self.must_verify and opcode != 0x13:
+                    self.send(ack(0x21))
+                    continue
                 waiting = self.once.get(opcode)
                 handler = waiting.popleft() if waiting else self.handlers.get(opcode)
                 if handler:
@@ -219,7 +240,3 @@ def flip(packet: bytes, at: int, bit: int = 0) -> bytes:
     changed = bytearray(packet)
     changed[at] ^= 1 << bit
     return bytes(changed)
-
-
-def opcodes(seen: Sequence[int]) -> str:
-    return " ".join(f"{opcode:02X}" for opcode in seen)

@@ -1,0 +1,125 @@
+"""The guard: what may not be sent raises before a byte is written (rule 5)."""
+
+import pytest
+
+from drivers.errors import ForbiddenOpcodeError
+from drivers.exchange import Exchange
+from drivers.link import Link
+from drivers.module import Module
+from drivers.opcodes import ALLOWED, Opcode, guard
+from drivers.timing import Deadlines
+from drivers.wire import Wire
+
+# Stores, exports or matches a template, or can brick or lock the module.
+REFUSED = {
+    0x02: "GenChar",
+    0x03: "Match",
+    0x04: "Search",
+    0x05: "RegModel",
+    0x06: "Store",
+    0x07: "LoadChar",
+    0x08: "UpChar",
+    0x09: "DownChar",
+    0x10: "Enroll",
+    0x11: "Identify",
+    0x16: "ReadInfPage",
+    0x17: "port control",
+    0x1A: "BurnCode",
+    0x1B: "HighSpeedSearch",
+    0x1C: "GenBinImage",
+    0x1E: "user GPIO",
+    0x31: "AutoEnroll",
+    0x32: "AutoIdentify",
+    0xE0: "HLK keys",
+    0xE1: "HLK lock",
+    0xE2: "HLK ciphertext",
+    0xE3: "HLK store",
+    0xE4: "HLK search",
+}
+# Writes the module's flash: for a provisioning tool, not for this driver.
+PROVISIONING = {0x0B, 0x0C, 0x0D, 0x0E, 0x12, 0x15, 0x18}
+
+
+class DeafLink(Link):
+    """A link that only counts what is written to it."""
+
+    path = "nowhere"
+    baud = 57600
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, packet: bytes) -> None:
+        self.written += packet
+
+    def read_into(self, space: memoryview, timeout: float) -> int:
+        return 0
+
+    def discard_input(self) -> None:
+        pass
+
+
+@pytest.fixture
+def link() -> DeafLink:
+    return DeafLink()
+
+
+@pytest.fixture
+def module(link: DeafLink) -> Module:
+    return Module(Exchange(Wire(link, Deadlines())))
+
+
+@pytest.mark.parametrize("opcode", sorted(REFUSED), ids=REFUSED.get)
+def test_a_forbidden_opcode_raises_before_a_byte_is_written(
+    opcode: int, module: Module, link: DeafLink
+) -> None:
+    with pytest.raises(ForbiddenOpcodeError, match=f"0x{opcode:02X}"):
+        module._send_packet([opcode, 1, 0, 0])
+    assert link.written == b""
+
+
+def test_whatever_is_not_on_the_list_is_refused() -> None:
+    refused = set()
+    for opcode in range(256):
+        try:
+            guard(opcode)
+        except ForbiddenOpcodeError:
+            refused.add(opcode)
+    assert refused == set(range(256)) - set(Opcode)
+    assert refused >= set(REFUSED) | PROVISIONING
+
+
+def test_an_allowed_opcode_is_written(module: Module, link: DeafLink) -> None:
+    module._send_packet([Opcode.GEN_IMG])
+    assert link.written == bytes.fromhex("EF01FFFFFFFF010003010005")
+
+
+def test_each_allowed_opcode_has_its_answers_shape() -> None:
+    assert set(ALLOWED) == set(Opcode)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda module: module.image_2_tz(1),
+        lambda module: module.create_model(),
+        lambda module: module.store_model(1),
+        lambda module: module.delete_model(1),
+        lambda module: module.load_model(1),
+        lambda module: module.get_fpdata(),
+        lambda module: module.get_fpdata("char", 2),
+        lambda module: module.send_fpdata([0] * 64),
+        lambda module: module.send_fpdata([0] * 64, "image"),
+        lambda module: module.empty_library(),
+        lambda module: module.compare_templates(),
+        lambda module: module.set_sysparam(4, 12),
+        lambda module: module.soft_reset(),
+    ],
+    ids=lambda call: call.__code__.co_names[0],
+)
+def test_the_adafruit_methods_that_touch_templates_or_flash_reach_no_wire(
+    call: object, module: Module, link: DeafLink
+) -> None:
+    with pytest.raises(ForbiddenOpcodeError):
+        call(module)  # type: ignore[operator]  # a lambda
+    assert link.written == b""
