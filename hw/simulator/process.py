@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hw.fingers import open_source
+from hw.fingers import FingerSource, open_source
 from hw.simulator.control import listening_socket, serve
 from hw.simulator.glass import Glass
 from hw.simulator.log import OpcodeLog
@@ -58,16 +58,13 @@ class Ready:
 class SimulatedSensor:
     """The parts of one simulated sensor, and what its control socket can do to them."""
 
-    def __init__(self, settings: Settings, terminal: PseudoTerminal, log: OpcodeLog) -> None:
-        """Connect the parts.
-
-        Raises:
-            BenchError: there is no such source of fingers.
-        """
+    def __init__(
+        self, settings: Settings, source: FingerSource, terminal: PseudoTerminal, log: OpcodeLog
+    ) -> None:
         flash = Flash(baud_factor=settings.baud // BAUD_UNIT, templates=set(range(settings.templates)))
         self._terminal = terminal
         self._log = log
-        self._glass = Glass(open_source(settings.fingers), settings.profile)
+        self._glass = Glass(source, settings.profile)
         self._module = SensorModule(settings.profile, flash, self._glass.look, log.record)
         self.wire = Wire(terminal, self._module, log.record, paced=settings.paced)
 
@@ -107,6 +104,7 @@ def simulate(settings: Settings, announce: Callable[[Ready], None]) -> None:
     Raises:
         BenchError: it cannot start, or a host sent a forbidden instruction.
     """
+    source = open_source(settings.fingers)
     with (
         OpcodeLog(settings.log, verbose=settings.verbose) as log,
         PseudoTerminal() as terminal,
@@ -114,7 +112,7 @@ def simulate(settings: Settings, announce: Callable[[Ready], None]) -> None:
         listening_socket(control) as listener,
         stable_link(settings.link, terminal.path),
     ):
-        sensor = SimulatedSensor(settings, terminal, log)
+        sensor = SimulatedSensor(settings, source, terminal, log)
 
         async def run() -> None:
             stop = asyncio.Event()

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +14,8 @@ import adafruit_fingerprint
 import pytest
 import serial
 
-from hw.errors import BenchError, UnavailableError
+import ridgekey
+from hw.errors import UnavailableError
 from hw.simulator.control import MAX_LINE
 from hw.simulator.profiles import PROFILES
 from hw.simulator.remote import RefusedError, SensorRemote
@@ -215,6 +215,18 @@ def test_finger_is_placed_changed_and_lifted_while_it_runs(tmp_path: Path) -> No
         assert sensor.remote.status()["image_held"]
 
 
+def test_synthetic_fingers_are_there_by_default(tmp_path: Path) -> None:
+    with running("r503", tmp_path, "--fingers", "synthetic") as sensor:
+        host = Host(sensor.port)
+        images = []
+        for finger in (1, 2):
+            sensor.remote.place(finger)
+            assert host.command(0x28) == b"\x00"  # GetImageEx: and the image is not a poor one
+            images.append(host.upload())
+    assert len(images[0]) == 192 * 192 // 2
+    assert images[0] != images[1]
+
+
 def test_unknown_finger_is_refused_and_the_sensor_goes_on(tmp_path: Path) -> None:
     known_images(tmp_path, "r503")
     with running("r503", tmp_path) as sensor:
@@ -359,14 +371,21 @@ def test_stored_templates_can_be_pretended(tmp_path: Path) -> None:
         (["--profile", "r307", "--fingers", "{folder}", "--link", "{folder}/missing/link"], 74, "link"),
     ],
 )
-def test_bad_input_gives_one_line(arguments: list[str], code: int, words: str, tmp_path: Path) -> None:
+def test_bad_input_gives_one_line(
+    arguments: list[str], code: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     known_images(tmp_path, "r307")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "001_1.png").write_bytes(b"not an image")
-    process = command(*(argument.replace("{folder}", str(tmp_path)) for argument in arguments))
-    exit_code, message = end(process)
-    assert (exit_code, "Traceback" in message) == (code, False)
-    assert words in message
+    filled_in = [argument.replace("{folder}", str(tmp_path)) for argument in arguments]
+    try:
+        status: object = ridgekey.main(["sensor", "simulate", *filled_in])
+    except SystemExit as usage_error:
+        status = usage_error.code
+    assert status == code
+    output = capsys.readouterr()
+    assert words in output.err.splitlines()[-1]
+    assert output.out == ""
 
 
 def test_full_disk_under_the_log_ends_the_run(tmp_path: Path) -> None:
@@ -380,16 +399,8 @@ def test_full_disk_under_the_log_ends_the_run(tmp_path: Path) -> None:
     assert message == "ridgekey: cannot write the log /dev/full: No space left on device"
 
 
-def test_help_teaches() -> None:
-    for words in ("simulate", "place"):
-        text = subprocess.run(
-            [sys.executable, "-m", "ridgekey", "sensor", words, "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        assert "examples:" in text
-
-
-def test_errors_carry_exit_codes() -> None:
-    assert issubclass(RefusedError, BenchError)
+@pytest.mark.parametrize("words", ["simulate", "place"])
+def test_help_teaches(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        ridgekey.main(["sensor", words, "--help"])
+    assert "examples:" in capsys.readouterr().out
