@@ -29,7 +29,7 @@ from edge.links.mqtt import Broker, MqttLink
 from edge.links.outbox import Outbox
 from edge.panel import Panel
 from edge.sensor import KioskSensor
-from edge.state.database import Database
+from edge.state.database import FILE_NAME, Database
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
         kiosk_id = kid_of(device_key.public_key()).hex()
         broker = Broker.of(config.broker)
         stack.enter_context(_only_agent(config.state))
-        database = stack.enter_context(Database(config.state / "kiosk.sqlite"))
+        database = stack.enter_context(Database(config.state / FILE_NAME))
         outbox = Outbox(database, limit=config.outbox_limit)
         sensor = KioskSensor(config.sensor)
         stack.callback(sensor.close)

@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     _add_answers(words)
     _add(words, "status", commands.status, "Say how the kiosk stands.")
     _add_outbox(words)
+    _add_scan(words)
     return top
 
 
@@ -98,6 +99,18 @@ def _add_outbox(words: Words) -> None:
     command = _add(outbox.add_subparsers(metavar="COMMAND", required=True), "export", commands.export, text)
     command.add_argument("file", type=Path)
     command.add_argument("--digest", metavar="0x…", required=True, help="of the act, as its result shows it")
+
+
+def _add_scan(words: Words) -> None:
+    text = (
+        "Search files for traces of presses, given as PGM images on standard input: pixels, minutiae, and the"
+        " secrets that the presses unlock here. Exit code 1 if there is a trace."
+    )
+    command = _add(words, "scan", commands.scan, text)
+    command.add_argument(
+        "paths", type=Path, nargs="+", metavar="PATH", help="files and directories to search"
+    )
+    command.add_argument("--dpi", type=int, default=500, help="of the images (default: %(default)s)")
 
 
 def _add_errand(

@@ -17,6 +17,9 @@ from edge import client, config, render
 from edge.errors import BadDataError, NotFoundError, StateError, UsageError
 from edge.events import JsonObject
 from edge.identity import files
+from edge.identity.keys import wipe
+from edge.state import subjects
+from edge.state.database import FILE_NAME, Database
 
 
 def init(arguments: argparse.Namespace) -> int:
@@ -92,6 +95,27 @@ def export(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         print(f"{arguments.file}: {done['act']}, {len(message)} bytes")
     return 0
+
+
+def scan(arguments: argparse.Namespace) -> int:
+    """Search files for traces of presses; exit code 1 if there is one."""
+    from edge import scan as scanning  # the image code is for this word alone
+
+    kiosk = config.load(arguments.config)
+    pepper = files.pepper(kiosk.state)
+    try:
+        with Database(kiosk.state / FILE_NAME) as database, open(0, "rb", closefd=False) as stream:
+            images = scanning.read_images(stream, arguments.dpi)
+            found = scanning.scan(arguments.paths, images, subjects.everyone(database), pepper)
+    finally:
+        wipe(pepper)
+    if arguments.json:
+        print(json.dumps(scanning.as_json(found)))
+    else:
+        for trace in found.traces:
+            print(f"{trace.path}: {trace.what} at byte {trace.offset}")
+        print(f"{len(found.traces)} traces of {found.presses} presses in {found.searched} bytes")
+    return 1 if found.traces else 0
 
 
 def unix_time(text: str) -> int:

@@ -17,6 +17,9 @@ from edge.errors import StateError
 
 Row = sqlite3.Row
 
+FILE_NAME = "kiosk.sqlite"
+"""Its name in the kiosk's state directory."""
+
 VERSION = 1
 """Of the tables below; kept in the file's `user_version`."""
 
