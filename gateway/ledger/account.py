@@ -68,7 +68,7 @@ class Relayer:
             KeyFileError: no such file, readable by others, or not such a key.
         """
         remedy = "`ridgekey ledger run` and `ridgekey gateway init` make one"
-        key = keyfiles.load(path, ec.EllipticCurvePrivateKey, remedy)  # type: ignore[type-abstract]  # no instance is made
+        key = keyfiles.load(path, ec.EllipticCurvePrivateKey, remedy)
         if not isinstance(key.curve, ec.SECP256K1):
             raise keyfiles.KeyFileError(f"{path} holds a key on {key.curve.name}, not on secp256k1")
         return cls(key)

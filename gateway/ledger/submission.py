@@ -1,7 +1,7 @@
 """A kiosk's message taken apart without any check, to be thrown straight at the contract.
 
-This is what a dishonest gateway could do. That the contract still refuses what the person did not sign is the point
-of `ridgekey ledger submit`.
+This is what a dishonest gateway could do. That the contract still refuses what the person did not sign is the
+point of `ridgekey ledger submit`.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
 """HTTP around the node: POST a JSON-RPC body to /, get one back. Loopback unless told otherwise."""
 
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -74,7 +75,9 @@ def serve(handler: Handler, listener: socket.socket, ready: Callable[[], None]) 
         timeout_graceful_shutdown=2,
     )
     server = _Server(config, ready)
-    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has shut down
+    # uvicorn raises the signal again once it has shut down; as an interrupt, so that our caller tidies up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
 
 

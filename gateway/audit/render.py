@@ -1,0 +1,121 @@
+"""A report for people (tables, one per person) and for machines (one JSON object)."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from contracts.acts import Grant, RecordKind, Register, Request
+from contracts.hexes import checksum_address, to_hex
+from gateway.audit.verify import AuditedEvent, Report, name_of, request_of, subject_of
+from gateway.ledger.events import ActEvent, PublishedEvent
+
+SHORT = 10
+"""Characters of a hash in a table: `0x` and eight digits, enough to tell those of one person apart."""
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the tables and the verdict."""
+    people: dict[bytes | None, list[AuditedEvent]] = {}
+    for audited in report.events:
+        people.setdefault(None if audited.event is None else subject_of(audited.event), []).append(audited)
+    for subject, events in people.items():
+        console.print(_table(subject, events))
+    for finding in report.findings:
+        console.print(Text(f"✗ {finding}", style="red"))
+    console.print(Text(verdict(report), style="bold green" if report.holds else "bold red"))
+    if report.last is not None and report.last_hash is not None:
+        linked = f"{report.links} links between blocks checked, " if report.links else ""
+        console.print(f"{linked}up to block {report.last}, {to_hex(report.last_hash)}", highlight=False)
+
+
+def verdict(report: Report) -> str:
+    """The report in one line."""
+    acts = f"{report.acts} act{'' if report.acts == 1 else 's'}"
+    if report.holds:
+        return f"{acts}, all signatures hold"
+    count = len(report.findings)
+    return f"{acts}; {count} thing{'' if count == 1 else 's'} do{'es' if count == 1 else ''} not hold"
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The report for machines."""
+    return {
+        "holds": report.holds,
+        "acts": report.acts,
+        "findings": list(report.findings),
+        "last_block": report.last,
+        "last_hash": None if report.last_hash is None else to_hex(report.last_hash),
+        "links": report.links,
+        "consents": {
+            to_hex(request): {"state": state.name.lower(), "expiry": expiry}
+            for request, (state, expiry) in report.states.items()
+        },
+        "history": [_row(audited) for audited in report.events],
+    }
+
+
+def _row(audited: AuditedEvent) -> dict[str, Any]:
+    row: dict[str, Any] = {"block": audited.block, "time": audited.time, "findings": list(audited.findings)}
+    event = audited.event
+    if event is None:
+        return row
+    request = request_of(event)
+    return row | {
+        "act": name_of(event),
+        "subject": checksum_address(subject_of(event)),
+        "request": None if request is None else to_hex(request),
+        "about": _about(audited),
+    }
+
+
+def _table(subject: bytes | None, events: Iterable[AuditedEvent]) -> Table:
+    title = "events that cannot be read" if subject is None else checksum_address(subject)
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("time (UTC)", "block", "act", "about", "holds"):
+        table.add_column(column, justify="right" if column == "block" else "left", overflow="fold")
+    for audited in events:
+        table.add_row(
+            _when(audited.time),
+            str(audited.block),
+            "?" if audited.event is None else name_of(audited.event),
+            _about(audited),
+            Text("; ".join(audited.findings), style="red")
+            if audited.findings
+            else Text("yes", style="green"),
+        )
+    return table
+
+
+def _about(audited: AuditedEvent) -> str:
+    """What an act is about, in a line."""
+    event = audited.event
+    if isinstance(event, PublishedEvent):
+        return f"record {_short(event.record)}, {len(event.object)} bytes"
+    if not isinstance(event, ActEvent):
+        return ""
+    match event.act:
+        case Register(record=record, kind=kind):
+            known = RecordKind.of(kind)
+            return f"record {_short(record)}, {known.value if known else 'of an unknown kind'}"
+        case Request(requester=requester, record=record, expiry=expiry) as act:
+            asked = f"request {_short(act.hash_struct())} by {checksum_address(requester)}"
+            return f"{asked} for record {_short(record)}, until {_when(expiry)}"
+        case Grant(request=request, expiry=expiry):
+            return f"request {_short(request)}, until {_when(expiry)}"
+    request_id = request_of(event)
+    return "" if request_id is None else f"request {_short(request_id)}"
+
+
+def _short(value: bytes) -> str:
+    return to_hex(value)[:SHORT]
+
+
+def _when(seconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return "the end of time"  # an expiry may be any 64-bit number
