@@ -114,8 +114,9 @@ def ready_line(settings: Settings, ready: Ready, *, as_json: bool) -> str:
     size = f"{profile.width}x{profile.height} pixels"
     return (
         f"Simulated {profile.title} on {ready.port}: {size}, {settings.baud} baud.\n"
-        f"Put a finger on it:  ridgekey sensor place --control {control} --finger 7 --impression 1\n"
-        f"Take the finger off: ridgekey sensor place --control {control} --lift\n"
+        f"Its name for ridgekey: serial:{ready.port}\n"
+        f"Put a finger on it:    ridgekey sensor place --control {control} --finger 7 --impression 1\n"
+        f"Take the finger off:   ridgekey sensor place --control {control} --lift\n"
         "Stop it with Ctrl-C."
     )
 

@@ -107,8 +107,8 @@ async def serve(listener: socket.socket, handle: Handler) -> None:
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await _converse(reader, writer, handle)
-        except ConnectionError:
-            pass  # the client left without waiting for its answer
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the client left without its answer, or the sensor stops; either ends just this connection
         finally:
             writer.close()
 

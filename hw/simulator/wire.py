@@ -104,17 +104,17 @@ class Wire:
 
     async def _write_paced(self, data: bytes, start: float, end: float) -> None:
         """Spread `data` from `start` to `end`; what the host leaves no room for is lost, as in a UART."""
-        byte_time = (end - start) / len(data) if data else 0.0
+        byte_time = (end - start) / max(1, len(data))
         burst = max(1, int(TICK / byte_time)) if data else 1
-        done = 0
+        done = lost = 0
         while done < len(data):
             await _sleep_until(start + min(done + burst, len(data)) * byte_time)
             arrived = min(len(data), max(done + burst, int((_now() - start) / byte_time)))
-            lost = arrived - done - self._terminal.write(data[done:arrived])
-            if lost:
-                self._record({"event": "overrun", "bytes": lost})
+            lost += arrived - done - self._terminal.write(data[done:arrived])
             done = arrived
         await _sleep_until(end)
+        if lost:
+            self._record({"event": "overrun", "bytes": lost})
 
     async def _write_at_once(self, data: bytes) -> None:
         flushes = self._flushes

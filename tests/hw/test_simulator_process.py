@@ -328,8 +328,10 @@ def test_sensor_that_stops_without_an_answer(tmp_path: Path) -> None:
 def test_signal_ends_it_well(number: int, tmp_path: Path) -> None:
     known_images(tmp_path, "r307")
     with running("r307", tmp_path) as sensor:
-        sensor.process.send_signal(number)
-        assert end(sensor.process) == (0, "")
+        with socket.socket(socket.AF_UNIX) as idle:  # a client that stays must not hold it up
+            idle.connect(str(sensor.remote.path))
+            sensor.process.send_signal(number)
+            assert end(sensor.process) == (0, "")
         assert not os.path.lexists(sensor.port)
         assert not sensor.remote.path.parent.exists()
 
@@ -338,11 +340,12 @@ def test_a_human_is_told_what_to_do_next(tmp_path: Path) -> None:
     known_images(tmp_path, "r307")
     with command("--profile", "r307", "--fingers", str(tmp_path)) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(4)]
+        lines = [process.stdout.readline() for _ in range(5)]
         process.terminate()
     assert "/dev/pts/" in lines[0]
-    assert "ridgekey sensor place --control" in lines[1]
-    assert "--lift" in lines[2]
+    assert "serial:/dev/pts/" in lines[1]
+    assert "ridgekey sensor place --control" in lines[2]
+    assert "--lift" in lines[3]
 
 
 def test_stored_templates_can_be_pretended(tmp_path: Path) -> None:
