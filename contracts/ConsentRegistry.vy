@@ -212,7 +212,9 @@ def publish(subject: address, record: bytes32, object: Bytes[24576]):
     @param record Which record.
     @param object The encrypted object.
     """
-    assert sha256(object) == self._commitment_of(subject, record), "wrong object"
+    commitment: bytes32 = self.commitments[subject][record]
+    assert commitment != empty(bytes32), "unknown record"
+    assert sha256(object) == commitment, "wrong object"
     log Published(subject=subject, record=record, object=object)
 
 
@@ -226,7 +228,7 @@ def request(r: Request, signature: Bytes[65]):
     """
     id: bytes32 = self._id_of(r)
     assert self.consents[id] == 0, "already requested"
-    assert self._commitment_of(r.subject, r.record) != empty(bytes32)
+    assert self.commitments[r.subject][r.record] != empty(bytes32), "unknown record"
     assert block.timestamp < convert(r.expiry, uint256), "past expiry"
     self._check_signed(r.requester, id, r.deadline, signature)
     self.consents[id] = self._packed(r.subject, r.expiry, REQUESTED)
@@ -424,14 +426,6 @@ def _key_of(subject: address) -> address:
     key: address = self.keys[subject]
     assert key != empty(address), "not enrolled"
     return key
-
-
-@internal
-@view
-def _commitment_of(subject: address, record: bytes32) -> bytes32:
-    commitment: bytes32 = self.commitments[subject][record]
-    assert commitment != empty(bytes32), "unknown record"
-    return commitment
 
 
 @internal

@@ -61,11 +61,11 @@ class Evm:
         other.chain = chain_class(chain_id)(self.database, self.chain.header)
         return other
 
-    def transact(self, to: bytes, data: bytes) -> Outcome:
+    def transact(self, to: bytes, data: bytes, value: int = 0) -> Outcome:
         self.chain.set_header_timestamp(self.time)
         fees = {"gas": TRANSACTION_GAS, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1}
         signed = self.payer.sign_transaction(
-            {"chainId": self.chain_id, "nonce": self.nonce, "to": to, "data": data, "value": 0, **fees}
+            {"chainId": self.chain_id, "nonce": self.nonce, "to": to, "data": data, "value": value, **fees}
         )
         transaction = self.chain.get_vm().get_transaction_builder().decode(bytes(signed.raw_transaction))
         used_before = self.chain.header.gas_used

@@ -48,7 +48,9 @@ PERSONS_ACTS = (ENROL, REGISTER, GRANT, DENY, WITHDRAW)
 SIGNED_REQUEST = SignedRequest(REQUEST, PURPOSE, REQUESTER.public_key, REQUESTER.sign(REQUEST, DOMAIN))
 NOTICE = RequestNotice("tests", SIGNED_REQUEST)
 FINAL = Receipt("tests", GRANT.digest(DOMAIN), ReceiptStatus.FINAL, b"\x7a" * 32, 12, "", DEADLINE)
-REJECTED = Receipt("tests", GRANT.digest(DOMAIN), ReceiptStatus.REJECTED, None, None, "past deadline", DEADLINE)
+REJECTED = Receipt(
+    "tests", GRANT.digest(DOMAIN), ReceiptStatus.REJECTED, None, None, "past deadline", DEADLINE
+)
 
 
 def kiosk_message(act, **more) -> KioskMessage:
@@ -60,4 +62,3 @@ KIOSK_MESSAGES = (
     kiosk_message(REGISTER, object=OBJECT),
     kiosk_message(REGISTER, object=OBJECT, on_ledger=True),
 )
-

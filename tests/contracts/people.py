@@ -59,7 +59,9 @@ class Person:
         """65 bytes: with the recovery id that leads back to this key."""
         digest, signature = act.digest(domain), self.sign(act, domain)
         for recovery_id in (0, 1):
-            found = PublicKey.from_signature_and_message(signature + bytes([recovery_id]), digest, hasher=None)
+            found = PublicKey.from_signature_and_message(
+                signature + bytes([recovery_id]), digest, hasher=None
+            )
             if found.format() == self.public_key:
                 return signature + bytes([27 + recovery_id])
         raise AssertionError("no recovery id leads back to the key")

@@ -58,7 +58,11 @@ def by_eth_account(act, domain):
             for member, v in zip(members, values, strict=True)
         },
     )
-    return signable.header, signable.body, keccak256(b"\x19" + signable.version + signable.header + signable.body)
+    return (
+        signable.header,
+        signable.body,
+        keccak256(b"\x19" + signable.version + signable.header + signable.body),
+    )
 
 
 @given(act=acts, domain=domains)

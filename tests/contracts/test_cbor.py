@@ -9,7 +9,11 @@ from contracts.cbor import Fields
 from contracts.errors import MalformedError, UnsupportedVersionError
 
 values = st.recursive(
-    st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=40) | st.text(max_size=20) | st.booleans() | st.none(),
+    st.integers(-(2**63), 2**64 - 1)
+    | st.binary(max_size=40)
+    | st.text(max_size=20)
+    | st.booleans()
+    | st.none(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.integers(0, 2**64 - 1), inner, max_size=4),
     max_leaves=8,
 )

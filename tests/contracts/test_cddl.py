@@ -29,7 +29,15 @@ from tests.contracts.fixtures import (
     SIGNED_REQUEST,
 )
 
-TYPES = DataTranslator.from_cddl(files("contracts").joinpath("ridgekey.cddl").read_text(), 16).my_types
+
+class Checker(DataTranslator):
+    """Checks only: the named tuples that zcbor builds besides need fields of different types."""
+
+    def _construct_obj(self, my_list):
+        return None
+
+
+TYPES = Checker.from_cddl(files("contracts").joinpath("ridgekey.cddl").read_text(), 16).my_types
 MESSAGES = [
     *(("kiosk-message", message, KIOSK) for message in KIOSK_MESSAGES),
     *(("receipt", message, GATEWAY) for message in (FINAL, REJECTED)),
@@ -73,12 +81,12 @@ def test_the_requester_s_and_the_stored_forms_conform():
         ("act", {**DENY.to_map(), 5: 0}),
         ("act", {**DENY.to_map(), 1: bytes(21)}),
         ("act", {key: value for key, value in DENY.to_map().items() if key != 4}),
-        ("act", {**DENY.to_map(), 4: -1}),
+        ("act", {**DENY.to_map(), 4: "now"}),
         ("receipt", {**cbor2.loads(cbor2.loads(FINAL.sign(GATEWAY))[2]), 3: 3}),
         ("receipt", {**cbor2.loads(cbor2.loads(FINAL.sign(GATEWAY))[2]), 0: 2}),
         ("kiosk-message", {**cbor2.loads(cbor2.loads(KIOSK_MESSAGES[0].sign(KIOSK))[2]), 3: bytes(65)}),
         ("envelope", {**cbor2.loads(OBJECT), 6: bytes(79)}),
-        ("signed-message", [b"", {}, b"", bytes(64)]),
+        ("signed-message", [cbor2.dumps({}), {}, b"", bytes(64)]),
         ("signed-message", [*cbor2.loads(FINAL.sign(GATEWAY))[:3], bytes(63)]),
     ],
 )

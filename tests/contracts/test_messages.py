@@ -259,7 +259,9 @@ def test_a_good_request_passes_its_check():
 @pytest.mark.parametrize(
     ("signed_request", "domain"),
     [
-        pytest.param(replace(SIGNED_REQUEST, purpose=Purpose("Sale", bytes(16))), DOMAIN, id="another purpose"),
+        pytest.param(
+            replace(SIGNED_REQUEST, purpose=Purpose("Sale", bytes(16))), DOMAIN, id="another purpose"
+        ),
         pytest.param(replace(SIGNED_REQUEST, public_key=PERSON.public_key), DOMAIN, id="another's key"),
         pytest.param(
             replace(SIGNED_REQUEST, signature=PERSON.sign(REQUEST, DOMAIN)), DOMAIN, id="another's signature"

@@ -29,7 +29,10 @@ def test_a_signature_is_the_one_that_coincurve_makes(secret, digest):
     assert int.from_bytes(signature[32:], "big") <= signing.HALF_ORDER
     public_key = signing.compressed(private_key.public_key())
     assert signing.verify(public_key, digest, signature)
-    assert signing.address_of(public_key) == keys.PrivateKey(secret.to_bytes(32, "big")).public_key.to_canonical_address()
+    assert (
+        signing.address_of(public_key)
+        == keys.PrivateKey(secret.to_bytes(32, "big")).public_key.to_canonical_address()
+    )
 
 
 def test_signing_twice_gives_the_same_bytes():

@@ -27,7 +27,9 @@ def test_hex_comes_back(value):
     assert from_hex(value.hex().upper(), len(value)) == value
 
 
-@pytest.mark.parametrize("text", ["", "0x", "0x0", "0x000", "0x0g", "0x00 ", " 0x00", "0x٠٠", "0x0x00", "0x00\n"])
+@pytest.mark.parametrize(
+    "text", ["", "0x", "0x0", "0x000", "0x0g", "0x00 ", " 0x00", "0x٠٠", "0x0x00", "0x00\n"]
+)
 def test_what_is_not_one_byte_of_hex_is_refused(text):
     with pytest.raises(MalformedError):
         from_hex(text, 1)
@@ -129,7 +131,13 @@ def test_what_is_no_kiosk_id_gets_no_topic(kiosk):
 
 @pytest.mark.parametrize(
     "topic",
-    ["", "ridgekey/2/up/0123456789abcdef", "ridgekey/1/up/x", "x/ridgekey/1/up/0123456789abcdef", "ridgekey/1/up"],
+    [
+        "",
+        "ridgekey/2/up/0123456789abcdef",
+        "ridgekey/1/up/x",
+        "x/ridgekey/1/up/0123456789abcdef",
+        "ridgekey/1/up",
+    ],
 )
 def test_another_topic_has_no_kiosk(topic):
     with pytest.raises(MalformedError):
