@@ -49,7 +49,7 @@ class GatewayConfig:
         listen: Host and port of the HTTP interface for requesters; port 0 takes a free one.
         ledger: URL of a node's JSON-RPC, or None for the embedded one.
         ledger_listen: Host and port of the embedded ledger.
-        chain_id: Chain id of the ledger; None accepts the one that an external ledger names.
+        chain_id: Chain id that the ledger must have; None accepts any.
         contract: Address of the contract, or None to deploy one at the first run.
         confirmations: Blocks, its own included, after which a transaction is final.
         kiosks: Directory of the kiosks that are listened to: kid to public key.
@@ -113,7 +113,7 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
         listen=parse_listen(_text(settings, "listen", DEFAULT_LISTEN), "listen"),
         ledger=ledger or None,
         ledger_listen=parse_listen(_text(settings, "ledger_listen", DEFAULT_LEDGER_LISTEN), "ledger_listen"),
-        chain_id=_number(settings, "chain_id", None if ledger else DEFAULT_CHAIN_ID, 2**53),
+        chain_id=_number(settings, "chain_id", None, 2**53),
         contract=_hex(contract, 20, "contract") if contract else None,
         confirmations=_number(settings, "confirmations", DEFAULT_CONFIRMATIONS, MAX_CONFIRMATIONS) or 1,
         kiosks=_kiosks(settings.get("kiosks", {})),

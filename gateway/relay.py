@@ -101,7 +101,7 @@ class Relay:
         """Move one act until it is over or has to wait; whether it is over."""
         while entry.state in self._moves:
             try:
-                moved = self._moves[entry.state](entry)
+                moved = self.step(entry)
             except (RpcError, RevertedError) as error:
                 # One act that the node chokes on must not stand in the way of the others.
                 LOG.warning("act %s has to wait: %s", entry.digest.hex(), error)
@@ -114,6 +114,15 @@ class Relay:
         self._settled(entry)
         return True
 
+    def step(self, entry: Entry) -> bool:
+        """Make the one move that is due for an act that is under way; False if it has to wait for the ledger.
+
+        Raises:
+            RpcError: The node refuses, for a reason that lies with itself or the relayer's account.
+            LedgerUnreachableError, JournalError, StoreError: As `advance`.
+        """
+        return self._moves[entry.state](entry)
+
     def _current(self, entry: Entry) -> Entry:
         current = self._journal.find(entry.digest)
         assert current is not None  # noqa: S101 - entries are never deleted
@@ -124,8 +133,8 @@ class Relay:
     def _verify(self, entry: Entry) -> bool:
         try:
             submission = self._calls.of(entry)
-            self._keep_object(submission)
             self._client.call(self._registry.contract, submission.data, sender=self._relayer.address)
+            self._keep_object(submission)
         except (RefusedError, RevertedError, ContractError) as error:
             return self._reject(entry, str(error))
         self._journal.verify(entry.digest)

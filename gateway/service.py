@@ -23,7 +23,7 @@ from contracts.hexes import checksum_address
 from gateway import keyfiles
 from gateway.api import Api
 from gateway.calls import Calls
-from gateway.config import ConfigError, GatewayConfig
+from gateway.config import DEFAULT_CHAIN_ID, ConfigError, GatewayConfig
 from gateway.desk import RequestDesk
 from gateway.errors import GatewayError
 from gateway.intake import Intake
@@ -43,7 +43,7 @@ LOG = logging.getLogger(__name__)
 
 GATEWAY_KEY_FILE = "gateway.pem"
 JOURNAL_FILE = "journal.sqlite"
-CONTRACT = "contract"  # fact in the journal: the contract that this gateway deployed
+CONTRACT = "contract"  # fact in the journal, with the chain: what this gateway deployed there
 INIT_REMEDY = "make one with: ridgekey gateway init --state DIR"
 
 WATCH_SECONDS = 0.5
@@ -51,6 +51,8 @@ WATCH_SECONDS = 0.5
 POLL_SECONDS = 1.0
 """Between two looks at acts that wait for a block."""
 IDLE_SECONDS = 30.0
+MAX_CONNECTIONS = 200
+"""Of requesters at once; more are told to come back."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds of back-off while the ledger does not answer: doubled from the first to the longest."""
 
@@ -125,9 +127,11 @@ class Gateway:
         config = self._config
         if config.ledger:
             return config.ledger
-        assert config.chain_id is not None  # noqa: S101 - the configuration sees to it
         self._node = NodeProcess(
-            config.state / "ledger", config.ledger_listen, config.chain_id, relayer.address
+            config.state / "ledger",
+            config.ledger_listen,
+            config.chain_id or DEFAULT_CHAIN_ID,
+            relayer.address,
         )
         self._exit.callback(self._node.stop)
         return self._node.url
@@ -137,10 +141,11 @@ class Gateway:
         config = self._config
         if config.chain_id is not None:
             self._client.check_chain(config.chain_id)
-        address = config.contract or self._journal.fact(CONTRACT)
+        deployed = f"{CONTRACT} on chain {self._client.chain_id()}"
+        address = config.contract or self._journal.fact(deployed)
         if address is None:
             registry = Registry.deploy(self._client, relayer, config.environment)
-            self._journal.remember(CONTRACT, registry.contract)
+            self._journal.remember(deployed, registry.contract)
             return registry
         registry = Registry(self._client, address)
         registry.check(config.environment)
@@ -177,6 +182,7 @@ class Gateway:
                 lifespan="off",
                 timeout_graceful_shutdown=2,
                 server_header=False,
+                limit_concurrency=MAX_CONNECTIONS,
             )
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, name="http")

@@ -27,7 +27,9 @@ class House:
     kiosk: WireKiosk
     requester: Path
 
-    def send(self, person: Person, act: object, data: bytes | None = None, *, on_ledger: bool = False) -> Receipt:
+    def send(
+        self, person: Person, act: object, data: bytes | None = None, *, on_ledger: bool = False
+    ) -> Receipt:
         message = person.message(act, self.gateway.domain, data, on_ledger=on_ledger)
         self.kiosk.publish(message.sign(self.kiosk.identity.key))
         receipt = self.kiosk.receipts.get(timeout=PATIENCE)
@@ -45,8 +47,10 @@ class House:
 
     def ask(self, person: Person, record: bytes) -> tuple[str, SignedRequest]:
         """The requester asks; the request's id, and the request as the kiosk hears of it."""
-        answer = self.command("request", "--subject", to_hex(person.address), "--record", to_hex(record),
-                              "--purpose", "To open an account", "--valid", "1h")  # fmt: skip
+        answer = self.command(
+            "request", "--subject", to_hex(person.address), "--record", to_hex(record),
+            "--purpose", "To open an account", "--valid", "1h",
+        )  # fmt: skip
         assert answer["state"] == "requested"
         notice = self.kiosk.notices.get(timeout=PATIENCE)
         notice.signed_request.check(self.gateway.domain)

@@ -1,0 +1,407 @@
+"""The relay on a real ledger: crashes between any two steps, nodes that lie or choke, acts that are refused."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.acts import Act
+from contracts.eip712 import Domain
+from contracts.messages import KioskMessage, Receipt, ReceiptStatus
+from contracts.purpose import Purpose
+from contracts.registry import EVENT_OF, PUBLISHED, ConsentState, event_topic
+from gateway.calls import Calls
+from gateway.desk import RequestDesk
+from gateway.intake import arrival_of
+from gateway.journal import Entry, Journal, State
+from gateway.ledger.account import Relayer
+from gateway.ledger.client import LedgerClient
+from gateway.ledger.errors import LedgerUnreachableError
+from gateway.ledger.registry import Registry
+from gateway.node_process import NodeProcess
+from gateway.relay import Relay
+from gateway.store import ObjectStore
+from tests.gateway.actors import KioskKey, Person
+
+ENVIRONMENT = "test"
+CHAIN_ID = 20_022
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A ledger with our contract, shared by the tests of this file."""
+
+    url: str
+    relayer: Relayer
+    domain: Domain
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    relayer = Relayer(ec.generate_private_key(ec.SECP256K1()))
+    node = NodeProcess(tmp_path_factory.mktemp("ledger"), ("127.0.0.1", 0), CHAIN_ID, relayer.address)
+    with LedgerClient(node.url) as client:
+        contract = Registry.deploy(client, relayer, ENVIRONMENT).contract
+        yield Ground(node.url, relayer, Domain(CHAIN_ID, contract, ENVIRONMENT))
+    node.stop()
+
+
+class Tampered(httpx.BaseTransport):
+    """The real ledger, except for answers that a test wants to be others."""
+
+    def __init__(self) -> None:
+        self._real = httpx.HTTPTransport()
+        self.answers: dict[str, Callable[[list[object]], object]] = {}
+        self.sent: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        if asked["method"] == "eth_sendRawTransaction":
+            self.sent.append(asked["params"][0])
+        answer = self.answers.get(asked["method"], lambda _: ...)(asked["params"])
+        if answer is ...:
+            return self._real.handle_request(request)
+        member = "error" if isinstance(answer, dict) and "code" in answer else "result"
+        return httpx.Response(200, json={"jsonrpc": "2.0", "id": asked["id"], member: answer})
+
+
+@dataclass
+class Bench:
+    """The relay's parts on one state directory, to be thrown away and built anew as a crash would."""
+
+    ground: Ground
+    directory: Path
+    confirmations: int = 1
+    kiosk: KioskKey = field(default_factory=KioskKey)
+    gateway_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    settled: list[Entry] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.network = Tampered()
+        self.build()
+
+    def build(self) -> None:
+        kiosks = {self.kiosk.kid: self.kiosk.public}
+        self.journal = Journal(self.directory / "journal.sqlite")
+        self.store = ObjectStore(self.directory / "objects")
+        self.client = LedgerClient(self.ground.url, transport=self.network)
+        self.registry = Registry(self.client, self.ground.domain.contract)
+        self.desk = RequestDesk(self.journal, self.registry, self.ground.domain, lambda: None)
+        self.relay = Relay(
+            self.journal, self.store, self.client, self.registry, self.ground.relayer, self.ground.domain,
+            self.gateway_key, self.confirmations,
+            Calls(self.registry, self.journal, kiosks, self.ground.domain), self.settled.append, self.counts,
+        )  # fmt: skip
+
+    def crash(self) -> None:
+        self.journal.close()
+        self.build()
+
+    def receive(
+        self, person: Person, act: Act, data: bytes | None = None, *, on_ledger: bool = False
+    ) -> Entry:
+        return self.admit(person.message(act, self.ground.domain, data, on_ledger=on_ledger))
+
+    def admit(self, message: KioskMessage) -> Entry:
+        payload = message.sign(self.kiosk.key)
+        return self.journal.admit(arrival_of(self.kiosk.kid, message, payload, self.ground.domain))[0]
+
+    def now(self, entry: Entry) -> Entry:
+        found = self.journal.find(entry.digest)
+        assert found is not None
+        return found
+
+    def receipt(self, entry: Entry) -> Receipt:
+        found = self.now(entry).receipt
+        assert found is not None
+        return Receipt.verify(found, self.gateway_key.public_key())
+
+    def events(self, name: str, person: Person) -> int:
+        topics = [[event_topic(name)], [person.address.rjust(32, b"\0")]]
+        return len(self.client.logs(self.registry.contract, 0, self.client.block_number(), topics))
+
+    def relay_all(self, *acts: tuple[Person, Act] | tuple[Person, Act, bytes]) -> list[Entry]:
+        entries = [self.receive(*act) for act in acts]
+        assert self.relay.advance() is False
+        return [self.now(entry) for entry in entries]
+
+
+@pytest.fixture
+def bench(ground: Ground, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(ground, tmp_path)
+    yield bench
+    bench.journal.close()
+
+
+class Crash(BaseException):
+    """The process dies here: nothing of ours catches it."""
+
+
+STEPS_OF_A_PUBLISHED_RECORD = 10
+"""Moves of a register act whose object goes on the ledger: verified, then twice signed to mined, and the ends."""
+
+
+@pytest.mark.parametrize("steps", range(STEPS_OF_A_PUBLISHED_RECORD))
+def test_a_crash_between_two_states_loses_and_doubles_nothing(bench: Bench, steps: int) -> None:
+    person = Person()
+    bench.relay_all((person, person.enrol()))
+    act, data = person.register(b"record")
+    entry = bench.receive(person, act, data, on_ledger=True)
+    for _ in range(steps):
+        if bench.now(entry).state not in (State.FINAL, State.REJECTED):
+            assert bench.relay.step(bench.now(entry))
+    bench.crash()
+    bench.relay.advance()
+    assert bench.now(entry).state is State.FINAL
+    assert (bench.events(EVENT_OF[type(act)], person), bench.events(PUBLISHED, person)) == (1, 1)
+    assert bench.store.get(act.commitment) == data
+
+
+@pytest.mark.parametrize("write", ["verify", "sign", "accept", "mine", "next_step", "finish"])
+def test_a_crash_after_the_deed_and_before_the_entry_loses_and_doubles_nothing(
+    bench: Bench, write: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = Person()
+    bench.relay_all((person, person.enrol()))
+    act, data = person.register(b"record")
+    entry = bench.receive(person, act, data, on_ledger=True)
+    with monkeypatch.context() as patch:
+
+        def die(*_: object) -> None:
+            raise Crash
+
+        patch.setattr(Journal, write, die)
+        with pytest.raises(Crash):
+            bench.relay.advance()
+    before = bench.now(entry)
+    bench.crash()
+    bench.relay.advance()
+    assert before.state is not State.FINAL
+    assert bench.now(entry).state is State.FINAL
+    assert (bench.events(EVENT_OF[type(act)], person), bench.events(PUBLISHED, person)) == (1, 1)
+
+
+def test_the_raw_transaction_is_stored_before_it_is_sent_and_the_same_bytes_are_sent_again(
+    bench: Bench,
+) -> None:
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    bench.relay.step(bench.now(entry))
+    bench.relay.step(bench.now(entry))
+    stored = bench.journal.transaction(entry.digest, 0)
+    assert stored is not None
+    assert bench.network.sent == []
+    bench.client.send(stored.raw)  # and the process dies before it can note it
+    bench.crash()
+    bench.relay.advance()
+    assert set(bench.network.sent) == {f"0x{stored.raw.hex()}"}
+    assert bench.receipt(entry).transaction == stored.hash
+
+
+def test_acts_of_one_person_go_in_the_order_of_their_arrival(bench: Bench) -> None:
+    person = Person()
+    act, data = person.register(b"record")
+    entries = bench.relay_all((person, person.enrol()), (person, act, data))
+    assert [entry.state for entry in entries] == [State.FINAL, State.FINAL]
+
+
+def test_an_unreachable_ledger_loses_nothing(bench: Bench) -> None:
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    alive = bench.client.url
+    bench.client.url = "http://127.0.0.1:9"  # discard: nobody listens there
+    with pytest.raises(LedgerUnreachableError):
+        bench.relay.advance()
+    assert bench.now(entry).state is State.RECEIVED
+    bench.client.url = alive
+    bench.relay.advance()
+    assert bench.receipt(entry).status is ReceiptStatus.FINAL
+
+
+@pytest.mark.parametrize("state", [State.SIGNED, State.ACCEPTED, State.MINED])
+def test_a_ledger_that_goes_away_in_the_middle_loses_nothing(bench: Bench, state: State) -> None:
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    while bench.now(entry).state is not state:
+        bench.relay.step(bench.now(entry))
+    alive, bench.client.url = bench.client.url, "http://127.0.0.1:9"
+    with pytest.raises(LedgerUnreachableError):
+        bench.relay.advance()
+    assert bench.now(entry).state is state
+    bench.client.url = alive
+    bench.relay.advance()
+    assert bench.now(entry).state is State.FINAL
+
+
+def test_a_reorganisation_takes_an_act_back_and_it_is_sent_again(bench: Bench, ground: Ground) -> None:
+    bench.confirmations = 3
+    bench.crash()
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    assert bench.relay.advance() is True
+    assert bench.now(entry).state is State.MINED
+    assert bench.now(entry).receipt is None, "a receipt before the confirmations would be a promise too early"
+
+    bench.network.answers["eth_getTransactionReceipt"] = lambda _: None
+    bench.relay.step(bench.now(entry))
+    assert bench.now(entry).state is State.SIGNED
+    del bench.network.answers["eth_getTransactionReceipt"]
+
+    assert bench.relay.advance() is True
+    for _ in range(2):
+        bench.registry.submit(ground.relayer, bench.registry.encode("keyOf", (person.address,)))
+    assert bench.relay.advance() is False
+    assert bench.receipt(entry).status is ReceiptStatus.FINAL
+    assert bench.events("Enrolled", person) == 1
+
+
+def test_a_transaction_that_the_node_forgot_is_sent_again(bench: Bench) -> None:
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    swallowed: list[object] = []
+
+    def swallow(parameters: list[object]) -> object:
+        if swallowed:
+            return ...
+        swallowed.append(parameters[0])
+        return "0x" + "00" * 32
+
+    bench.network.answers["eth_sendRawTransaction"] = swallow
+    bench.relay.advance()
+    assert bench.now(entry).state is State.FINAL
+    assert bench.network.sent == [swallowed[0], swallowed[0]]
+
+
+def test_a_nonce_that_another_transaction_took_is_replaced(bench: Bench, ground: Ground) -> None:
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    bench.relay.step(bench.now(entry))
+    bench.relay.step(bench.now(entry))
+    first = bench.journal.transaction(entry.digest, 0)
+    bench.registry.submit(ground.relayer, bench.registry.encode("keyOf", (person.address,)))
+    bench.relay.advance()
+    second = bench.journal.transaction(entry.digest, 0)
+    assert first is not None
+    assert second is not None
+    assert (bench.now(entry).state, second.nonce) == (State.FINAL, first.nonce + 1)
+
+
+def test_one_act_that_the_node_chokes_on_does_not_stop_the_others(bench: Bench) -> None:
+    victim, other = Person(), Person()
+
+    def choke(parameters: list[object]) -> object:
+        about_victim = victim.address.hex() in json.dumps(parameters)
+        return {"code": -32603, "message": "internal error"} if about_victim else ...
+
+    bench.network.answers["eth_estimateGas"] = choke
+    stuck, fine = bench.receive(victim, victim.enrol()), bench.receive(other, other.enrol())
+    assert bench.relay.advance() is True
+    assert (bench.now(stuck).state, bench.now(fine).state) == (State.VERIFIED, State.FINAL)
+    bench.network.answers.clear()
+    assert bench.relay.advance() is False
+    assert bench.now(stuck).state is State.FINAL
+
+
+def refused(bench: Bench, person: Person, act: Act, data: bytes | None = None) -> str:
+    """The reason for which an act is refused, without a transaction."""
+    sent = len(bench.network.sent)
+    entry = bench.receive(person, act, data)
+    bench.relay.advance()
+    receipt = bench.receipt(entry)
+    assert receipt.status is ReceiptStatus.REJECTED
+    assert len(bench.network.sent) == sent
+    return receipt.reason
+
+
+def test_a_record_without_its_object_is_refused(bench: Bench) -> None:
+    person = Person()
+    bench.relay_all((person, person.enrol()))
+    act, _ = person.register(b"record")
+    assert "did not come" in refused(bench, person, act)
+
+
+def test_an_object_of_another_record_is_refused_and_not_kept(bench: Bench) -> None:
+    person = Person()
+    bench.relay_all((person, person.enrol()))
+    act, data = person.register(b"record")
+    other = type(act)(act.subject, b"\1" * 32, act.kind, act.commitment, act.nonce, act.deadline)
+    assert "another record" in refused(bench, person, other, data)
+    assert bench.store.get(act.commitment) is None
+
+
+def test_a_strangers_object_is_not_kept(bench: Bench) -> None:
+    stranger = Person()
+    act, data = stranger.register(b"record")
+    assert "not enrolled" in refused(bench, stranger, act, data)
+    assert bench.store.get(act.commitment) is None
+
+
+def test_an_altered_act_is_refused(bench: Bench) -> None:
+    person = Person()
+    act = person.enrol()
+    altered = type(act)(act.subject, b"\7" * 32, act.nonce, act.deadline)
+    signature = person.sign(act, bench.ground.domain)
+    entry = bench.admit(KioskMessage(ENVIRONMENT, altered, signature, 0))
+    bench.relay.advance()
+    assert "altered on the way" in bench.receipt(entry).reason
+
+
+def test_a_forged_attempt_does_not_keep_the_genuine_act_out(bench: Bench) -> None:
+    person, forger = Person(), Person()
+    act = person.enrol()
+    forged = bench.admit(KioskMessage(ENVIRONMENT, act, forger.sign(act, bench.ground.domain), 0))
+    bench.relay.advance()
+    assert bench.receipt(forged).status is ReceiptStatus.REJECTED
+    genuine = bench.receive(person, act)
+    assert genuine.number == forged.number, "the same act, known by its digest"
+    bench.relay.advance()
+    assert bench.receipt(genuine).status is ReceiptStatus.FINAL
+
+
+def test_an_act_past_its_deadline_is_refused(bench: Bench) -> None:
+    person = Person()
+    act = person.enrol()
+    late = type(act)(act.subject, act.encryption_key, act.nonce, 1)
+    assert "deadline" in refused(bench, person, late)
+
+
+def test_a_grant_finds_its_request_on_the_ledger_if_another_gateway_brought_it(
+    bench: Bench, ground: Ground
+) -> None:
+    person, requester = Person(), Person()
+    act, data = person.register(b"record")
+    bench.relay_all((person, person.enrol()), (person, act, data))
+    purpose = Purpose.of("test")
+    request = requester.request(person.address, act.record, purpose)
+    signed = requester.signed_request(request, purpose, ground.domain)
+    (bench.directory / "elsewhere").mkdir()
+    elsewhere = Bench(ground, bench.directory / "elsewhere")
+    elsewhere.desk.submit(signed.encode())
+    elsewhere.relay.advance()
+    assert bench.journal.request(request.hash_struct()) is None
+    (granted,) = bench.relay_all((person, person.grant(request, data)))
+    assert granted.state is State.FINAL
+    assert bench.registry.consent_of(request.hash_struct())[0] is ConsentState.GRANTED
+
+
+def test_a_grant_of_nothing_is_refused(bench: Bench) -> None:
+    person, requester = Person(), Person()
+    act, data = person.register(b"record")
+    bench.relay_all((person, person.enrol()), (person, act, data))
+    request = requester.request(person.address, act.record, Purpose.of("test"))
+    assert "not on the ledger" in refused(bench, person, person.grant(request, data))
+
+
+def test_each_settled_act_is_told_once(bench: Bench) -> None:
+    person = Person()
+    bench.relay_all((person, person.enrol()))
+    bench.relay.advance()
+    assert [entry.state for entry in bench.settled] == [State.FINAL]
+    assert bench.counts["final"] == 1
