@@ -113,7 +113,8 @@ class Sensor:
         A transfer that went wrong is repeated without a new touch, since the sensor still holds the image.
 
         Args:
-            progress: Called with (bytes that have come, their total), first when the transfer begins.
+            progress: Called with (bytes that have come, their total); begins at 0 when the finger has been
+                seen, and again when a transfer is repeated.
             finger_timeout: Seconds to wait for a usable touch.
             cancelled: Asked many times a second; True breaks off.
 

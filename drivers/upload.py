@@ -74,6 +74,7 @@ def _fill(data: bytearray, wire: Wire, progress: Progress, cancelled: Cancelled)
     patience = wire.deadlines.answer  # the first packet may take a while, the sensor has to read its buffer
     give_up = time.monotonic() + rate.transfer_limit(size) + patience
     done = packets = 0
+    progress(0, size)
     while True:
         event = wire.event()
         if event is None:

@@ -26,7 +26,7 @@ from tests.drivers.fake import FakeModule, ack, answers, data_packets, flip, fra
 NO_FINGER, FINGER = Code.NO_FINGER, Code.DONE
 
 
-BRISK = Deadlines(capture=0.4, answer=0.3)
+BRISK = Deadlines(capture=0.3, answer=0.3)
 """For tests in which it does not matter how long an answer may take."""
 
 

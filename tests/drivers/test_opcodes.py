@@ -4,11 +4,11 @@ import pytest
 
 from drivers.errors import ForbiddenOpcodeError
 from drivers.exchange import Exchange
-from drivers.link import Link
 from drivers.module import Module
 from drivers.opcodes import ALLOWED, Opcode, guard
 from drivers.timing import Deadlines
 from drivers.wire import Wire
+from tests.drivers.memory import MemoryLink
 
 # Stores, exports or matches a template, or can brick or lock the module.
 REFUSED = {
@@ -40,38 +40,19 @@ REFUSED = {
 PROVISIONING = {0x0B, 0x0C, 0x0D, 0x0E, 0x12, 0x15, 0x18}
 
 
-class DeafLink(Link):
-    """A link that only counts what is written to it."""
-
-    path = "nowhere"
-    baud = 57600
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, packet: bytes) -> None:
-        self.written += packet
-
-    def read_into(self, space: memoryview, timeout: float) -> int:
-        return 0
-
-    def discard_input(self) -> None:
-        pass
+@pytest.fixture
+def link() -> MemoryLink:
+    return MemoryLink()
 
 
 @pytest.fixture
-def link() -> DeafLink:
-    return DeafLink()
-
-
-@pytest.fixture
-def module(link: DeafLink) -> Module:
+def module(link: MemoryLink) -> Module:
     return Module(Exchange(Wire(link, Deadlines())))
 
 
 @pytest.mark.parametrize("opcode", sorted(REFUSED), ids=REFUSED.get)
 def test_a_forbidden_opcode_raises_before_a_byte_is_written(
-    opcode: int, module: Module, link: DeafLink
+    opcode: int, module: Module, link: MemoryLink
 ) -> None:
     with pytest.raises(ForbiddenOpcodeError, match=f"0x{opcode:02X}"):
         module._send_packet([opcode, 1, 0, 0])
@@ -89,7 +70,7 @@ def test_whatever_is_not_on_the_list_is_refused() -> None:
     assert refused >= set(REFUSED) | PROVISIONING
 
 
-def test_an_allowed_opcode_is_written(module: Module, link: DeafLink) -> None:
+def test_an_allowed_opcode_is_written(module: Module, link: MemoryLink) -> None:
     module._send_packet([Opcode.GEN_IMG])
     assert link.written == bytes.fromhex("EF01FFFFFFFF010003010005")
 
@@ -118,7 +99,7 @@ def test_each_allowed_opcode_has_its_answers_shape() -> None:
     ids=lambda call: call.__code__.co_names[0],
 )
 def test_the_adafruit_methods_that_touch_templates_or_flash_reach_no_wire(
-    call: object, module: Module, link: DeafLink
+    call: object, module: Module, link: MemoryLink
 ) -> None:
     with pytest.raises(ForbiddenOpcodeError):
         call(module)  # type: ignore[operator]  # a lambda

@@ -1,0 +1,74 @@
+"""The driver against the simulated sensor: another process, with its own reading of the manuals."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from drivers import open_sensor
+from drivers.errors import NoFingerError, TemplatesStoredError
+from drivers.opcodes import Opcode
+
+ROOT = Path(__file__).parents[2]
+pytest.importorskip("hw.simulator.cli")
+
+
+@contextmanager
+def simulated(*options: str) -> Iterator[dict[str, str]]:
+    """A running simulated sensor; what it said when it was ready. It must end well, by our wish."""
+    command = [sys.executable, "-m", "ridgekey", "sensor", "simulate", "--json", *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        assert process.poll() is None, "the simulated sensor stopped: a forbidden opcode?"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def place(control: str, *options: str) -> None:
+    command = [sys.executable, "-m", "ridgekey", "sensor", "place", "--control", control, *options]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    ("profile", "width", "height", "dpi"), [("r307", 256, 288, 500), ("r503", 192, 192, 508)]
+)
+def test_a_finger_is_captured(profile: str, width: int, height: int, dpi: int, tmp_path: Path) -> None:
+    log = tmp_path / "opcodes.jsonl"
+    options = ("--profile", profile, "--baud", "115200", "--log", str(log))
+    with simulated(*options) as ready, open_sensor(f"serial:{ready['port']}") as sensor:
+        assert (sensor.info.model, sensor.info.dpi) == (profile.upper(), dpi)
+        assert sensor.info.baud == 115200
+        assert sensor.wait_lifted(5)
+        with pytest.raises(NoFingerError):
+            sensor.capture(finger_timeout=0.1)
+        place(ready["control"], "--finger", "7", "--impression", "1")
+        with sensor.capture(finger_timeout=10) as image:
+            assert (image.width, image.height) == (width, height)
+            assert image.transfer is not None
+            assert (image.transfer.attempts, image.transfer.closed) == (1, True)
+            assert len(set(image.pixels)) > 4
+        place(ready["control"], "--lift")
+        assert sensor.wait_lifted(5)
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    sent = {int(event["opcode"], 16) for event in events if event["event"] == "command"}
+    assert {
+        Opcode.VFY_PWD,
+        Opcode.READ_SYS_PARA,
+        Opcode.TEMPLETE_NUM,
+        Opcode.GEN_IMG,
+        Opcode.UP_IMAGE,
+    } <= sent
+    assert sent <= set(Opcode)
+
+
+def test_a_simulated_sensor_that_stores_templates_is_refused() -> None:
+    options = ("--profile", "r503", "--templates", "2", "--no-pacing")
+    with simulated(*options) as ready, pytest.raises(TemplatesStoredError):
+        open_sensor(f"serial:{ready['port']}")
