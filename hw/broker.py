@@ -194,13 +194,12 @@ def mosquitto_config(port: int) -> str:
 
 
 def amqtt_config(port: int) -> str:
-    """Configuration for amqtt: one listener, no plugin beyond the one that lets clients in."""
+    """Configuration for amqtt: one listener, and no plugin but the one that lets clients in."""
     return f"""\
 listeners:
   default:
     type: tcp
     bind: {HOST}:{port}
 plugins:
-  amqtt.plugins.authentication.AnonymousAuthPlugin:
-    allow_anonymous: true
+  hw.amqtt_clients.AnyClient: {{}}
 """

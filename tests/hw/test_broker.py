@@ -1,6 +1,7 @@
 """The bench's broker, whichever the machine has."""
 
 import os
+import queue
 import shutil
 import signal
 import socket
@@ -32,31 +33,60 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
     return str(request.param)
 
 
-def connected(url: str, **options: object) -> mqtt.Client:
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311, **options)
-    parts = urlsplit(url)
-    client.connect(parts.hostname or "", parts.port or 0)
-    client.loop_start()
-    return client
+class Client:
+    """A paho client that has connected, and what it has received."""
+
+    def __init__(self, url: str, name: str = "", *, lasting: bool = False) -> None:
+        self.received: queue.Queue[bytes] = queue.Queue()
+        self._subscribed = threading.Event()
+        self._paho = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, name, clean_session=not lasting, protocol=mqtt.MQTTv311
+        )
+        connected = threading.Event()
+        self._paho.on_connect = lambda *_: connected.set()
+        self._paho.on_subscribe = lambda *_: self._subscribed.set()
+        self._paho.on_message = lambda *event: self.received.put(event[2].payload)
+        parts = urlsplit(url)
+        self._paho.connect(parts.hostname or "", parts.port or 0)
+        self._paho.loop_start()
+        assert connected.wait(10)
+
+    def subscribe(self, topics: str) -> None:
+        self._paho.subscribe(topics, qos=1)
+        assert self._subscribed.wait(10)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        message = self._paho.publish(topic, payload, qos=1)
+        message.wait_for_publish(10)
+        assert message.is_published()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._paho.disconnect()
+        self._paho.loop_stop()
 
 
 def test_message_passes(kind: str, tmp_path: Path) -> None:
-    got: list[bytes] = []
-    arrived, subscribed = threading.Event(), threading.Event()
     with broker.start(tmp_path / "new" / "broker") as running:
         assert running.name == kind
         assert running.url.startswith("mqtt://127.0.0.1:")
-        client = connected(running.url)
-        client.on_message = lambda *event: (got.append(event[2].payload), arrived.set())
-        client.on_subscribe = lambda *_: subscribed.set()
-        client.subscribe("ridgekey/1/#", qos=1)
-        assert subscribed.wait(10)
-        client.publish("ridgekey/1/up/x", b"signed", qos=1).wait_for_publish(10)
-        assert arrived.wait(10)
-        client.disconnect()
-        client.loop_stop()
-    assert got == [b"signed"]
+        with Client(running.url) as client:
+            client.subscribe("ridgekey/1/#")
+            client.publish("ridgekey/1/up/x", b"signed")
+            assert client.received.get(timeout=10) == b"signed"
     assert not broker.accepts(running.port)
+
+
+def test_messages_wait_for_a_lasting_session(kind: str, tmp_path: Path) -> None:
+    with broker.start(tmp_path) as running:
+        with Client(running.url, "gateway", lasting=True) as gateway:
+            gateway.subscribe("up/#")
+        with Client(running.url, "kiosk") as kiosk:
+            kiosk.publish("up/kiosk", b"signed while the gateway is away")
+            with Client(running.url, "gateway", lasting=True) as gateway:
+                assert gateway.received.get(timeout=10) == b"signed while the gateway is away"
 
 
 def test_files_stay_in_the_directory(kind: str, tmp_path: Path) -> None:
