@@ -18,7 +18,7 @@ class CommandRefusedError(BenchError):
 
     Attributes:
         status: the command's exit status.
-        reason: its one line of explanation.
+        reason: its one line of explanation: the `reason` of its result, or its last words on stderr.
     """
 
     def __init__(self, argv: Sequence[str], status: int, reason: str) -> None:
@@ -67,19 +67,7 @@ def run(argv: Sequence[str], on_event: Callable[[Event], None] = lambda _: None)
             process.terminate()
             raise
     if process.returncode:
-        reason = words[-1].removeprefix("ridgekey: ") if words else "no reason given"
-        raise CommandRefusedError(argv, process.returncode, reason)
+        told = events[-1].get("reason") if events else None
+        last_words = words[-1].removeprefix("ridgekey: ") if words else "no reason given"
+        raise CommandRefusedError(argv, process.returncode, str(told or last_words))
     return Answer(events)
-
-
-def refusal(argv: Sequence[str], on_event: Callable[[Event], None] = lambda _: None) -> CommandRefusedError:
-    """Run a command that must be refused; returns the refusal.
-
-    Raises:
-        BenchError: the command was carried out.
-    """
-    try:
-        run(argv, on_event)
-    except CommandRefusedError as refused:
-        return refused
-    raise BenchError(f"`ridgekey {' '.join(argv[:2])}` should have been refused, but was carried out")

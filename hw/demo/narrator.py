@@ -1,7 +1,6 @@
 """What the demo shows: one line a step, a bar for each image on the wire, one summary line at the end."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -38,7 +37,6 @@ class Narrator:
     def __post_init__(self) -> None:
         self._console = Console(quiet=self.as_json, highlight=False)
         self._progress: Progress | None = None
-        self._transfer_began: float | None = None
 
     def title(self, text: str) -> None:
         """A heading."""
@@ -66,7 +64,11 @@ class Narrator:
     def watching(self, what: str) -> Iterator[None]:
         """Progress bars for the image transfers of one errand; feed it with `on_event`."""
         columns = (TextColumn("      {task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
-        with Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True) as progress:
+        console = self._console
+        shown = Progress(
+            *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
+        )
+        with shown as progress:
             self._progress = progress
             self._task = progress.add_task(what, total=None, words="waiting for the kiosk")
             try:
@@ -81,13 +83,9 @@ class Narrator:
                 self.presses += 1
                 self._show(words="finger down", total=None)
             case "transfer":
-                if self._transfer_began is None:
-                    self._transfer_began = time.monotonic()
                 self._show(words="image on the wire", total=event["total"], completed=event["done"])
             case "captured":
-                if self._transfer_began is not None:
-                    self.wire_seconds += time.monotonic() - self._transfer_began
-                self._transfer_began = None
+                self.wire_seconds += event["seconds"]
                 self._show(words="looking at the image", total=None)
             case "quality":
                 reasons = event.get("reasons") or []
@@ -102,19 +100,15 @@ class Narrator:
         if self._progress is not None:
             self._progress.update(self._task, **fields)
 
-    def finish(self, summary: str, passed: bool, figures: dict[str, Any]) -> None:
+    def finish(self, summary: str, *, passed: bool, seconds: float) -> None:
         """The last line, or the whole run as one JSON object."""
         if self.as_json:
+            figures = {"seconds": round(seconds, 3), "wire_seconds": round(self.wire_seconds, 3)}
+            steps = [asdict(line) for line in self.lines]
             print(
                 json.dumps(
-                    {
-                        "passed": passed,
-                        "summary": summary,
-                        **figures,
-                        "steps": [asdict(line) for line in self.lines],
-                    }
+                    {"passed": passed, "summary": summary, "presses": self.presses, **figures, "steps": steps}
                 )
             )
             return
-        style = "bold green" if passed else "bold red"
-        self._console.print(f"\n[{style}]{summary}[/{style}]", soft_wrap=True)
+        self._console.print(f"\n[{'bold green' if passed else 'bold red'}]{summary}[/]", soft_wrap=True)

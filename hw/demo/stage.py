@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hw import broker
 from hw.demo import commands
@@ -15,6 +16,9 @@ ENVIRONMENT = "demo"
 """Goes into every signature, so that a consent of a demo can never verify in production."""
 
 REQUESTER_NAME = "the hospital"
+
+RELAYER_KEY = "relayer.pem"
+"""Where the gateway keeps the key that pays; the dishonest gateway of the demo uses it, too."""
 
 BAUD = 115_200
 """What a provisioned kiosk runs at: half the transfer time of the factory's 57600."""
@@ -44,11 +48,16 @@ class Stage:
     kiosk_config: Path
     kiosk_key: str
     requester_state: Path
-    gateway_url: str
+    relayer_key: Path
     ledger_url: str
     contract: str
-    chain_id: int
+    cast: Cast
     parts: tuple[Part, ...]
+
+    @property
+    def kiosk(self) -> list[str]:
+        """The option that names the kiosk."""
+        return ["--config", str(self.kiosk_config)]
 
     @property
     def ledger(self) -> list[str]:
@@ -76,45 +85,37 @@ def raised(directory: Path, cast: Cast) -> Iterator[Stage]:
     )
 
     kiosk = commands.run(["edge", "init", "--state", str(kiosk_state)]).result
-    gateway_key = commands.run(["gateway", "init", "--state", str(gateway_state)]).result["public_key"]
-    requester = commands.run(["requester", "init", "--state", str(requester_state)]).result
+    commands.run(["gateway", "init", "--state", str(gateway_state)])
 
     with ExitStack() as stack:
+
+        def start(name: str, argv: list[str]) -> Part:
+            return stack.enter_context(Part(name, [*argv, "--json"], logs / f"{name}.log"))
+
         wire = stack.enter_context(broker.start(directory / "broker"))
-
-        sensor_log, control = logs / "sensor-opcodes.jsonl", directory / "finger.sock"
-        sensor = stack.enter_context(
-            Part("sensor", sensor_arguments(cast, control, sensor_log), logs / "sensor.log")
-        )
-        port = sensor.wait_ready()["port"]
-
+        sensor_log, control = logs / "opcodes.jsonl", directory / "finger.sock"
+        sensor = start("sensor", sensor_arguments(cast, control, sensor_log))
         gateway_config = directory / "gateway.toml"
         gateway_config.write_text(
             gateway_toml(gateway_state, wire.url, kiosk["kiosk_id"], kiosk["public_key"])
         )
-        gateway = stack.enter_context(
-            Part(
-                "gateway", ["gateway", "run", "--config", str(gateway_config), "--json"], logs / "gateway.log"
-            )
-        )
-        ledger = gateway.wait_ready()
+        gateway = start("gateway", ["gateway", "run", "--config", str(gateway_config)])
+        facts = gateway.wait_ready()
 
+        where = ["--gateway", facts["http"], "--ledger", facts["ledger"], "--contract", facts["contract"]]
+        requester = commands.run(["requester", "init", "--state", str(requester_state), *where]).result
         kiosk_config = directory / "edge.toml"
         kiosk_config.write_text(
             edge_toml(
                 kiosk_state,
-                sensor=f"serial:{port}",
+                sensor=f"serial:{sensor.wait_ready()['port']}",
                 broker_url=wire.url,
-                gateway_key=gateway_key,
-                contract=ledger["contract"],
-                chain_id=ledger["chain_id"],
+                facts=facts,
                 storage=cast.storage,
                 requester=requester["address"],
             )
         )
-        agent = stack.enter_context(
-            Part("agent", ["edge", "agent", "--config", str(kiosk_config), "--json"], logs / "agent.log")
-        )
+        agent = start("agent", ["edge", "agent", "--config", str(kiosk_config)])
         agent.wait_ready()
 
         yield Stage(
@@ -126,10 +127,10 @@ def raised(directory: Path, cast: Cast) -> Iterator[Stage]:
             kiosk_config=kiosk_config,
             kiosk_key=kiosk["public_key"],
             requester_state=requester_state,
-            gateway_url=ledger["url"],
-            ledger_url=ledger["ledger"],
-            contract=ledger["contract"],
-            chain_id=ledger["chain_id"],
+            relayer_key=gateway_state / RELAYER_KEY,
+            ledger_url=facts["ledger"],
+            contract=facts["contract"],
+            cast=cast,
             parts=(sensor, gateway, agent),
         )
 
@@ -146,7 +147,7 @@ def sensor_arguments(cast: Cast, control: Path, log: Path) -> list[str]:
         "--baud",
         str(BAUD),
     ]
-    arguments += ["--control", str(control), "--log", str(log), "--json"]
+    arguments += ["--control", str(control), "--log", str(log)]
     return arguments if cast.paced else [*arguments, "--no-pacing"]
 
 
@@ -157,6 +158,7 @@ state = "{state}"
 environment = "{ENVIRONMENT}"
 broker = "{broker_url}"
 listen = "127.0.0.1:0"
+ledger_listen = "127.0.0.1:0"
 
 [kiosks]
 {kiosk_id} = "{kiosk_key}"
@@ -164,15 +166,7 @@ listen = "127.0.0.1:0"
 
 
 def edge_toml(
-    state: Path,
-    *,
-    sensor: str,
-    broker_url: str,
-    gateway_key: str,
-    contract: str,
-    chain_id: int,
-    storage: str,
-    requester: str,
+    state: Path, *, sensor: str, broker_url: str, facts: dict[str, Any], storage: str, requester: str
 ) -> str:
     """The kiosk's configuration: its sensor, its gateway, and the one requester it knows by name."""
     return f"""\
@@ -180,9 +174,9 @@ state = "{state}"
 environment = "{ENVIRONMENT}"
 sensor = "{sensor}"
 broker = "{broker_url}"
-gateway_key = "{gateway_key}"
-contract = "{contract}"
-chain_id = {chain_id}
+gateway_key = "{facts["gateway_key"]}"
+contract = "{facts["contract"]}"
+chain_id = {facts["chain_id"]}
 storage = "{storage}"
 
 [requesters]
