@@ -8,7 +8,7 @@ import numpy as np
 
 from edge.biometrics.alignment import Template, merge
 from edge.biometrics.minutiae import Minutiae
-from edge.biometrics.parameters import DEFAULTS, Parameters
+from edge.biometrics.parameters import POOR, RICH, RICH_FEATURES, Parameters
 from edge.biometrics.protected_record import ProtectedRecord, key_check
 from edge.biometrics.quality import Reason
 from edge.biometrics.quantisation import (
@@ -19,13 +19,15 @@ from edge.biometrics.quantisation import (
     most_stable,
     references,
 )
-from edge.biometrics.vault import SALT_BYTES, SECRET_BYTES, Vault, lock
+from edge.biometrics.vault import SALT_BYTES, SECRET_BYTES, lock
 from edge.errors import EdgeError
 
 PRESSES = 3
 """Impressions that enrolment asks for; a fourth gives a point or two and costs the person's time."""
 
 REFERENCES = 3
+"""Two, three or four differ little; each more costs frames, among which the trials are shared."""
+
 REFERENCES_APART_PX = 30.0
 LEAST_PARTNERS = 9
 """Presses of strangers share eight minutiae or fewer under the best alignment, nearly always."""
@@ -67,12 +69,11 @@ class Enrolment:
         return "<enrolment>"
 
 
-def enrol(presses: Sequence[Minutiae], parameters: Parameters = DEFAULTS) -> Enrolment:
+def enrol(presses: Sequence[Minutiae]) -> Enrolment:
     """Make a protected record out of presses of one finger.
 
     Args:
         presses: three (at least two) presses that passed the quality gate.
-        parameters: of the record.
 
     Raises:
         EnrolmentError: the presses show too little in common, or too little at all.
@@ -85,34 +86,30 @@ def enrol(presses: Sequence[Minutiae], parameters: Parameters = DEFAULTS) -> Enr
     try:
         if partners < LEAST_PARTNERS:
             raise EnrolmentError(Reason.PRESSES_DIFFER)
-        return bind(template, parameters)
+        return bind(template)
     finally:
         template.wipe()
 
 
-def bind(template: Template, parameters: Parameters) -> Enrolment:
+def bind(template: Template) -> Enrolment:
     """Lock a fresh root secret with the template, once in the frame of each reference minutia."""
-    salt = secrets.token_bytes(SALT_BYTES)
-    secret = bytearray(secrets.token_bytes(SECRET_BYTES))
     chosen = references(template, REFERENCES, REFERENCES_APART_PX)
-    vaults = tuple(
-        lock_frame(template, reference, parameters, secret, salt, number)
-        for number, reference in enumerate(chosen)
-    )
-    return Enrolment(ProtectedRecord(parameters, salt, key_check(secret, salt), vaults), secret)
-
-
-def lock_frame(
-    template: Template, reference: int, parameters: Parameters, secret: bytearray, salt: bytes, number: int
-) -> Vault:
-    """The vault in one reference minutia's frame."""
-    lattice, features = frame_features(template, reference, parameters)
+    frames = [frame_features(template, reference, RICH) for reference in chosen]
     try:
-        if len(features) < LEAST_KEPT:
+        least = min(len(features) for _, features in frames)
+        if least < LEAST_KEPT:
             raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
-        return lock(secret, lattice, features, parameters.coefficients, salt, number)
+        parameters = RICH if least >= RICH_FEATURES else POOR
+        salt = secrets.token_bytes(SALT_BYTES)
+        secret = bytearray(secrets.token_bytes(SECRET_BYTES))
+        vaults = tuple(
+            lock(secret, lattice, features, parameters.coefficients, salt, number)
+            for number, (lattice, features) in enumerate(frames)
+        )
+        return Enrolment(ProtectedRecord(parameters, salt, key_check(secret, salt), vaults), secret)
     finally:
-        features.fill(0)
+        for _, features in frames:
+            features.fill(0)
 
 
 def frame_features(template: Template, reference: int, parameters: Parameters) -> tuple[Lattice, Features]:
