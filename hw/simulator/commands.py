@@ -1,6 +1,7 @@
 """What each instruction does to the module and what it answers (manuals' chapters on instructions)."""
 
 import secrets
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,12 @@ PACKET_CODES = range(4)
 LED_MODES = range(1, 7)
 INDEX_PAGE_SLOTS = 256
 INDEX_PAGES = 4
-VERSION_LENGTH = 32
+
+PARAMETERS = struct.Struct(">4H 4s 2H")
+"""ReadSysPara: status, system id, library size, security; address; packet code, baud factor."""
+PRODUCT_INFO = struct.Struct(">16s 4s 8s 2B 8s 4H")
+"""ReadProdInfo: model, batch, serial; hardware version; sensor type; width, height, template and library size."""
+VERSION = struct.Struct("32s")
 
 
 @dataclass(frozen=True)
@@ -108,11 +114,9 @@ def set_sys_para(state: ModuleState, arguments: bytes) -> Answer:
 
 def read_sys_para(state: ModuleState, _: bytes) -> Answer:
     """Status register and settings, 16 bytes; the baud rate is the stored one."""
-    flash = state.flash
-    before = (state.status, state.profile.system_id, state.profile.library_size, flash.security)
-    after = (flash.packet_code, flash.baud_factor)
-    words = [b"".join(word.to_bytes(2, "big") for word in part) for part in (before, after)]
-    return Answer(Code.OK, words[0] + flash.address + words[1])
+    flash, profile = state.flash, state.profile
+    before = (state.status, profile.system_id, profile.library_size, flash.security)
+    return Answer(Code.OK, PARAMETERS.pack(*before, flash.address, flash.packet_code, flash.baud_factor))
 
 
 def set_pwd(state: ModuleState, arguments: bytes) -> Answer:
@@ -187,25 +191,20 @@ def read_prod_info(state: ModuleState, _: bytes) -> Answer:
     product, profile = state.profile.product, state.profile
     if product is None:
         return Answer(profile.unknown_code)
-    label = [(product.model, 16), (product.batch, 4), (product.serial, 8)]
+    texts = [text.encode("ascii") for text in (product.model, product.batch, product.serial)]
     geometry = (profile.width, profile.height, profile.template_size, profile.library_size)
-    return Answer(
-        Code.OK,
-        b"".join(_padded(text, length) for text, length in label)
-        + bytes(product.hardware_version)
-        + _padded(product.sensor_type, 8)
-        + b"".join(number.to_bytes(2, "big") for number in geometry),
-    )
+    kind = product.sensor_type.encode("ascii")
+    return Answer(Code.OK, PRODUCT_INFO.pack(*texts, *product.hardware_version, kind, *geometry))
 
 
 def get_alg_ver(state: ModuleState, _: bytes) -> Answer:
     """Version of the algorithm, 32 bytes of text."""
-    return Answer(Code.OK, _padded(state.profile.algorithm_version, VERSION_LENGTH))
+    return Answer(Code.OK, VERSION.pack(state.profile.algorithm_version.encode("ascii")))
 
 
 def get_fw_ver(state: ModuleState, _: bytes) -> Answer:
     """Version of the firmware, 32 bytes of text."""
-    return Answer(Code.OK, _padded(state.profile.firmware_version, VERSION_LENGTH))
+    return Answer(Code.OK, VERSION.pack(state.profile.firmware_version.encode("ascii")))
 
 
 def soft_rst(_: ModuleState, __: bytes) -> Answer:
@@ -221,10 +220,6 @@ def get_echo(_: ModuleState, __: bytes) -> Answer:
 def acknowledge(_: ModuleState, __: bytes) -> Answer:
     """For instructions that only ask whether all is well."""
     return DONE
-
-
-def _padded(text: str, length: int) -> bytes:
-    return text.encode("ascii").ljust(length, b"\0")
 
 
 COMMANDS: dict[Opcode, tuple[int, Command]] = {
