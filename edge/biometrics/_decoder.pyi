@@ -1,16 +1,17 @@
-from collections.abc import Buffer
+import numpy as np
+import numpy.typing as npt
 
 def search(
-    points: Buffer,
-    bounds: Buffer,
-    urns: Buffer,
-    streams: Buffer,
-    tags: Buffer,
-    key: Buffer,
+    points: npt.NDArray[np.uint16],
+    bounds: npt.NDArray[np.uint32],
+    urns: npt.NDArray[np.uint8],
+    streams: npt.NDArray[np.uint64],
+    tags: npt.NDArray[np.uint64],
+    key: bytes,
     k: int,
     first: int,
     last: int,
-    cancel: Buffer,
-    coefficients: Buffer,
+    cancel: bytearray,
+    coefficients: npt.NDArray[np.uint16],
     /,
 ) -> int: ...

@@ -1,9 +1,9 @@
 """Several presses of one finger, laid over one another and averaged into one set of minutiae.
 
-Two presses are aligned by their minutiae: every pair of minutiae, one from each press, proposes the turn and shift
-that lays the one on the other; the proposal under which most minutiae find a partner wins and is refined by least
-squares. The plan is the classical one of minutiae matching (Maltoni et al., Handbook of Fingerprint Recognition,
-section 4.3); no reference point and no ridge flow is needed.
+Two presses are aligned by their minutiae: every pair of minutiae, one from each press, proposes the turn and
+shift that lays the one on the other; the proposal under which most minutiae find a partner wins and is
+refined by least squares. The plan is the classical one of minutiae matching (Maltoni et al., Handbook of
+Fingerprint Recognition, section 4.3); no reference point and no ridge flow is needed.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ from edge.biometrics.minutiae import Minutiae
 Array = npt.NDArray[np.float64]
 
 REACH_PX = 12.0
-"""Two presses of one finger show a minutia within some 3 px where they are aligned; the skin stretches by the rest."""
+"""Two presses of one finger show a minutia within some 3 px where they are aligned; the skin stretches by the
+rest."""
 
 REACH_RADIANS = np.radians(20)
 PROPOSERS = 40
@@ -50,7 +51,7 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The averaged minutiae of several presses, in the first one's coordinates or another's; secret, wiped by its user.
+    """The averaged minutiae of several presses, in the coordinates of one of them; wiped by its user.
 
     Attributes:
         table: (n, 4) x, y, direction, mean quality.
@@ -75,9 +76,9 @@ def turning(angle: float) -> Array:
     return np.array([[cosine, -sine], [sine, cosine]])
 
 
-def angle_between(first: npt.ArrayLike, second: npt.ArrayLike) -> Array:
+def angle_between(first: Array, second: Array) -> Array:
     """Signed difference first - second of two directions, in [-π, π)."""
-    return np.mod(np.asarray(first, dtype=np.float64) - second + np.pi, 2 * np.pi) - np.pi
+    return np.asarray(np.mod(first - second + np.pi, 2 * np.pi) - np.pi)
 
 
 def align(moving: Array, fixed: Array) -> Alignment:
@@ -111,7 +112,7 @@ def align(moving: Array, fixed: Array) -> Alignment:
 
 
 def refine(alignment: Alignment, moving: Array, fixed: Array) -> Alignment:
-    """One step of iterated closest points: pair what lies together, then the best turn and shift (Kabsch, 2D)."""
+    """One step of iterated closest points: pair what lies together, then their best turn and shift."""
     pairs = partners_of(alignment.apply(moving), fixed)
     if len(pairs) < 2:
         return Alignment(alignment.turn, alignment.shift, len(pairs))
@@ -142,15 +143,16 @@ def partners_of(moved: Array, fixed: Array) -> npt.NDArray[np.intp]:
 def merge(presses: Sequence[Minutiae]) -> tuple[Template, int]:
     """Average several presses of one finger.
 
-    The press that agrees best with the others lends its coordinates. The others are laid on it one by one, each on
-    the average of those before; a minutia joins the mean it is a mutual nearest partner of, or starts a new one.
+    The press that agrees best with the others lends its coordinates. The others are laid on it one by one,
+    each on the average of those before; a minutia joins the mean it is a mutual nearest partner of, or starts
+    a new one.
 
     Args:
         presses: two or more presses.
 
     Returns:
-        The template, and the least number of partners that any press found: few mean that it was another finger, or
-        another part of it.
+        The template, and the least number of partners that any press found: few mean that it was another
+        finger, or another part of it.
     """
     tables = [press.table.astype(np.float64) for press in presses]
     agreement = np.zeros((len(tables), len(tables)), dtype=np.intp)

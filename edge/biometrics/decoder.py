@@ -12,7 +12,8 @@ from edge.biometrics.decoder_reference import GOLDEN, SLOTS, splitmix64
 
 THREADS = 2
 ROUNDS = 8
-"""Every frame gets an eighth of its trials before any gets the second: the right frame of a good press opens early."""
+"""Every frame gets an eighth of its trials before any gets the second: the right frame of a good press opens
+early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ def search(
 ) -> tuple[int, galois.Elements] | None:
     """Search all frames, sharing the trials evenly among them.
 
-    A search that finds nothing always runs all its trials, however close it came: its duration depends only on how
-    many frames and points there are.
+    A search that finds nothing always runs all its trials, however close it came: its duration depends only
+    on how many frames and points there are.
 
     Args:
         frames: of one press and all vaults of a record.
@@ -126,7 +127,17 @@ def _search_part(
         for number in range(ROUNDS):
             first, last = number * each, (number + 1) * each
             frame = _decoder.search(
-                part.points, part.bounds, part.urns, streams, part.tags, key, k, first, last, cancel, coefficients
+                part.points,
+                part.bounds,
+                part.urns,
+                streams,
+                part.tags,
+                key,
+                k,
+                first,
+                last,
+                cancel,
+                coefficients,
             )
             if frame >= 0:
                 return frame, coefficients

@@ -1,12 +1,13 @@
 """The decoder in NumPy: the description of `_decoder.c`, which must give the same results.
 
-Decoding is guessing, in the sense of Clancy, Kiyavash and Lin (2003): k points of a frame are drawn at random, the
-polynomial through them is interpolated, and its SipHash is compared with the vault's tag. Points are drawn from the
-frame's urn of 256 slots, in which a reliable point has more slots than a doubtful one. Every draw is a function of
-the frame's stream number and the trial's number alone, so that a search can be split and repeated.
+Decoding is guessing, in the sense of Clancy, Kiyavash and Lin (2003): k points of a frame are drawn at
+random, the polynomial through them is interpolated, and its SipHash is compared with the vault's tag. Points
+are drawn from the frame's urn of 256 slots, in which a reliable point has more slots than a doubtful one.
+Every draw is a function of the frame's stream number and the trial's number alone, so that a search can be
+split and repeated.
 
-SipHash-2-4 (Aumasson and Bernstein, INDOCRYPT 2012) is keyed by the record's public salt; it is a filter, not the
-proof: what passes is tried on the wrapped secret.
+SipHash-2-4 (Aumasson and Bernstein, INDOCRYPT 2012) is keyed by the record's public salt; it is a filter, not
+the proof: what passes is tried on the wrapped secret.
 """
 
 import numpy as np
@@ -47,8 +48,8 @@ def search(
     Args:
         points: (n, 2) x (distinct in a frame, not zero) and y.
         bounds: (frames + 1,) first point of each frame, and n; at most 64 points a frame.
-        urns: (frames, 256) for each slot the number of a point of the frame; a frame whose urn holds fewer than k
-            different points is passed over.
+        urns: (frames, 256) for each slot the number of a point of the frame; a frame whose urn holds fewer
+            than k different points is passed over.
         streams: (frames,) number of each frame's random stream.
         tags: (frames,) SipHash of the polynomial sought in each frame.
         key: 16 bytes, SipHash's key.
@@ -86,7 +87,7 @@ def draws(urn: npt.NDArray[np.uint8], stream: np.uint64, trials: Words, k: int) 
     """
     words = np.uint64((k + 7) // 8)
     counter = trials[:, np.newaxis] * words + np.arange(1, int(words) + 1, dtype=np.uint64)
-    random = splitmix64(stream + counter * GOLDEN)
+    random = splitmix64((stream + counter * GOLDEN).astype(np.uint64))
     drawn = np.zeros((len(trials), k), dtype=np.intp)
     for i in range(k):
         slot = ((random[:, i // 8] >> np.uint64(8 * (i % 8))) % np.uint64(SLOTS)).astype(np.intp)

@@ -113,7 +113,7 @@ def bind(template: Template) -> Enrolment:
 
 
 def frame_features(template: Template, reference: int, parameters: Parameters) -> tuple[Lattice, Features]:
-    """The features to lock in one reference minutia's frame, most stable first, and the lattice they were taken on.
+    """The features to lock in one reference minutia's frame, most stable first, and their lattice.
 
     The reference itself would be the same feature in every frame, so it stays out.
     """

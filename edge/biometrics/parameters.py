@@ -1,4 +1,4 @@
-"""The numbers that a protected record is made with; they travel inside it, so that a later release still opens it."""
+"""The numbers that a protected record is made with, and carries, so that a later release still opens it."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,12 @@ class Parameters:
     Chosen by a sweep over the odd-numbered fingers of two public optical sets.
 
     Attributes:
-        coefficients: k, number of coefficients of the bound polynomial: so many features must be met again. One more
-            costs one or two points of one-press acceptance and gives some 8 bits.
+        coefficients: k, number of coefficients of the bound polynomial: so many features must be met again.
+            One more costs one or two points of one-press acceptance and gives some 8 bits.
         cell_px: side of a lattice cell at 500 dpi. 18 px give half a point and cost 6 bits or more.
         sectors: sectors of direction. Twelve cost half a point and give some bits.
-        kept: features that a vault holds, at most. 36 cost half a point on rich fingers, four on strongly moved ones.
+        kept: features that a vault holds, at most. 36 cost half a point on rich fingers, four on strongly
+            moved ones.
     """
 
     coefficients: int = 9
@@ -25,7 +26,8 @@ class Parameters:
 
 RICH = Parameters()
 POOR = Parameters(coefficients=8)
-"""For a finger that shows few minutiae: fewer features to meet, but a stranger has fewer to meet by chance as well."""
+"""For a finger that shows few minutiae: fewer features to meet, but a stranger has fewer to meet by chance as
+well."""
 
 RICH_FEATURES = 32
 """A finger is rich when each of its vaults holds so many."""

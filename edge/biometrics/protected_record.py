@@ -1,10 +1,12 @@
 """The protected record of one finger: the auxiliary data, as bytes that can be stored.
 
 In the words of ISO/IEC 24745 the record holds auxiliary data AD (the vaults, the salt, the parameters) and a
-pseudonymous identifier PI (the check of the key). It is written as deterministic CBOR after `protected_record.cddl`.
+pseudonymous identifier PI (the check of the key). It is written as deterministic CBOR after
+`protected_record.cddl`.
 
-One finger is worth some 40 bits of guessing, which is nothing for whoever holds the record and a computer. So the
-record at rest is a secret: `seal` encrypts and authenticates it under a key from a pepper that the thief lacks.
+One finger is worth some 40 bits of guessing, which is nothing for whoever holds the record and a computer. So
+the record at rest is a secret: `seal` encrypts and authenticates it under a key from a pepper that the thief
+lacks.
 """
 
 import hmac
@@ -45,7 +47,8 @@ class ProtectedRecord:
 
     Attributes:
         parameters: what the record was made with.
-        salt: 32 random bytes, fresh with each enrolment: keys of the permutations, the filter and the wrapping.
+        salt: 32 random bytes, fresh with each enrolment: keys of the permutations, the filter and the
+            wrapping.
         check: hash of the root secret, PI: tells the right secret without being one.
         vaults: one for each reference minutia.
     """
@@ -106,8 +109,9 @@ class ProtectedRecord:
         Returns:
             CBOR of version, salt and the AES-256-GCM ciphertext; under 1 KB.
         """
-        head = {0: VERSION, 1: secrets.token_bytes(SALT_BYTES)}
-        key = sealing_key(pepper, head[1])
+        salt = secrets.token_bytes(SALT_BYTES)
+        head: dict[int, object] = {0: VERSION, 1: salt}
+        key = sealing_key(pepper, salt)
         try:
             sealed = AESGCM(key).encrypt(FIRST_USE, self.encode(), cbor.encode(head))
         finally:
@@ -131,7 +135,7 @@ class ProtectedRecord:
             data = AESGCM(key).decrypt(FIRST_USE, sealed, cbor.encode({0: VERSION, 1: salt}))
         except InvalidTag as error:
             raise RecordError(
-                f"{SEALED} was altered or belongs to another kiosk's pepper; restore the pepper or enrol again"
+                f"{SEALED} was altered, or sealed under another pepper; restore the pepper or enrol again"
             ) from error
         finally:
             key[:] = bytes(len(key))

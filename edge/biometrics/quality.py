@@ -1,10 +1,11 @@
 """Segmentation, and the gate that says why a capture is too weak to judge.
 
-A block of the image belongs to the print where its grey varies and where its gradients agree on a direction: the
-coherence of the structure tensor (Bazen and Gerez, "Segmentation of fingerprint images", ProRISC 2001; Kass and
-Witkin 1987 for the tensor). Ridges cover about half of a good print; a dry finger leaves fewer and lighter ones, a
-wet one fills the valleys. The gate errs on the side of letting a press through: its limits refuse under one in a
-hundred captures of the public sets (see `docs/`), and blanks, noise and fingertips that barely touch.
+A block of the image belongs to the print where its grey varies and where its gradients agree on a direction:
+the coherence of the structure tensor (Bazen and Gerez, "Segmentation of fingerprint images", ProRISC 2001;
+Kass and Witkin 1987 for the tensor). Ridges cover about half of a good print; a dry finger leaves fewer and
+lighter ones, a wet one fills the valleys. The gate errs on the side of letting a press through: its limits
+refuse under one in a hundred captures of the public sets (see `docs/`), and blanks, noise and fingertips that
+barely touch.
 
 This is no liveness detection: a good copy of a finger passes.
 """
@@ -25,7 +26,8 @@ BLOCK_PX = 16
 
 MM_PER_INCH = 25.4
 LEAST_DEVIATION = 12.0
-"""Grey levels of 255; a blank sensor's noise stays below one step of 16 levels, 17, in most of a block's pixels."""
+"""Grey levels of 255; a blank sensor's noise stays below one step of 16 levels, 17, in most of a block's
+pixels."""
 
 LEAST_COHERENCE = 0.25
 """Parallel ridges give 0.6 to 0.9 and white noise about 0.1 in a block."""
@@ -35,17 +37,20 @@ LEAST_CONTACT_MM2 = 8.0
 """Below this nothing lies on the glass but dirt."""
 
 FULL_CONTACT_MM2 = 40.0
-"""Captures of real fingers on these sensors hold 50 to 190 mm²; less than this shows a dozen minutiae at best."""
+"""Captures of real fingers on these sensors hold 50 to 190 mm²; less than this shows a dozen minutiae at
+best."""
 
 LEAST_RIDGE_SHARE = 0.25
 """Of the contact; real captures, poor ones too, have 0.35 and more, noise has none."""
 
 EDGE_OFF_CENTRE = 0.3
 LEAST_MINUTIAE = 12
-"""The vault asks for eight right ones, and a good press shows a third more than it has in common with the record."""
+"""The vault asks for eight right ones, and a good press shows a third more than it has in common with the
+record."""
 
 DRY_MEAN, WET_MEAN = 200.0, 90.0
-"""Greys beyond which a press that shows too little is called dry or wet: a reason to give, never one to refuse by."""
+"""Greys beyond which a press that shows too little is called dry or wet: a reason to give, never one to
+refuse by."""
 
 RICH_MINUTIAE, RICH_RIDGES_MM2 = 30.0, 90.0
 """Sum of the minutiae's qualities, and area of ridges, that earn the full score."""
@@ -166,6 +171,6 @@ def blocks(grey: Array) -> Array:
 
 def coherence(grey: Array) -> Array:
     """How much the gradients of each block agree on a direction: 0 (not at all) to 1."""
-    down, across = np.gradient(grey)
+    down, across = np.asarray(np.gradient(grey, axis=0)), np.asarray(np.gradient(grey, axis=1))
     xx, yy, xy = (blocks(product).sum(axis=(1, 3)) for product in (across**2, down**2, across * down))
     return np.asarray(np.hypot(xx - yy, 2 * xy) / np.maximum(xx + yy, 1e-9))

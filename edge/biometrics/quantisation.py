@@ -1,10 +1,10 @@
 """From minutiae to features: numbers that two presses of one finger share.
 
 Minutiae are expressed in the frame of one of them, the reference minutia: its position is the origin and its
-direction the x axis, so that turn and shift of the finger fall away and nothing needs to be stored for alignment.
-There they are rounded to square cells and to sectors of direction. A minutia near a border of its cell will often
-be rounded otherwise by the next press; the lattice is therefore moved, for each record, to where the finger's own
-minutiae lie far from the borders.
+direction the x axis, so that turn and shift of the finger fall away and nothing needs to be stored for
+alignment. There they are rounded to square cells and to sectors of direction. A minutia near a border of its
+cell will often be rounded otherwise by the next press; the lattice is therefore moved, for each record, to
+where the finger's own minutiae lie far from the borders.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ Array = npt.NDArray[np.float64]
 Features = npt.NDArray[np.int64]
 
 CELLS_PER_SIDE = 64
-"""The lattice reaches 32 cells (576 px) from its reference in each direction: farther than any sensor of ours sees."""
+"""The lattice reaches 32 cells (576 px) from its reference in each direction: farther than any sensor of ours
+sees."""
 
 SHIFT_STEPS = 9
 """Lattice offsets tried along x and y: multiples of a ninth of a cell, 2 px."""
@@ -32,7 +33,8 @@ POSITION_JITTER_PX = 2.5
 """Standard deviation between two presses near the reference minutia."""
 
 DISTANCE_JITTER = 0.03
-"""... and its growth with the distance from the reference (skin distortion, and the reference's own direction)."""
+"""... and its growth with the distance from the reference (skin distortion, and the reference's own
+direction)."""
 
 DIRECTION_JITTER = np.radians(6)
 
@@ -121,7 +123,7 @@ def staying(distance_low: Array, width: Array | float, jitter: Array | float) ->
         jitter: ... the standard deviation, both in the same unit.
     """
     scale = np.asarray(width, dtype=np.float64) / (np.asarray(jitter) * sqrt(2))
-    return 0.5 * (_erf(distance_low * scale) + _erf((1 - distance_low) * scale))
+    return np.asarray(0.5 * (_erf(distance_low * scale) + _erf((1 - distance_low) * scale)))
 
 
 _erf = np.vectorize(erf, otypes=[np.float64])

@@ -1,11 +1,13 @@
 """How far a minutia of a press can be trusted to be in the record, in the cell where it was found.
 
-The decoder draws reliable minutiae more often. Its gain is large, because k of them must be right at the same time:
-where half of the minutiae are right, raising each draw's chance to two thirds finds the polynomial ten times sooner.
-Nagar, Nandakumar and Jain (ICPR 2008) found the same with minutiae descriptors; here it is what the press itself shows.
+The decoder draws reliable minutiae more often. Its gain is large, because k of them must be right at the same
+time: where half of the minutiae are right, raising each draw's chance to two thirds finds the polynomial ten
+times sooner. Nagar, Nandakumar and Jain (ICPR 2008) found the same with minutiae descriptors; here it is what
+the press itself shows.
 
-The odds are a logistic regression on what was right and wrong in the right frames of other fingers' presses (the
-odd-numbered fingers of two public optical sets), rounded. Two other sensors gave the same weights within a quarter.
+The odds are a logistic regression on what was right and wrong in the right frames of other fingers' presses
+(the odd-numbered fingers of two public optical sets), rounded. Two other sensors gave the same weights within
+a quarter.
 """
 
 import numpy as np
@@ -19,13 +21,15 @@ QUALITY_WEIGHT = 2.7
 """For the network's quality, 0..1."""
 
 BORDER_WEIGHT = 1.45
-"""For the distance from the nearest border along x, and along y, up to a third of a cell, where it stops to matter."""
+"""For the distance from the nearest border along x, and along y, up to a third of a cell, where it stops to
+matter."""
 
 SECTOR_WEIGHT = 1.3
 """The same for the distance from the sector's nearest border, up to a quarter of the sector."""
 
 DISTANCE_WEIGHT = -0.8
-"""For the squared distance from the reference, in units of 100 px: skin stretches, and the print may end before."""
+"""For the squared distance from the reference, in units of 100 px: skin stretches, and the print may end
+before."""
 
 
 def odds(lattice: Lattice, relative: Array, quality: Array) -> Array:

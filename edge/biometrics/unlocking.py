@@ -1,7 +1,8 @@
 """Unlocking: from a protected record and one press to the root secret, or nothing.
 
-Nothing in the record says how the finger lay. So every minutia of the press is tried as the reference minutia, with
-its direction as found and turned a little either way, and each such frame is decoded by guessing.
+Nothing in the record says how the finger lay. So every minutia of the press is tried as the reference
+minutia, with its direction as found and turned a little either way, and each such frame is decoded by
+guessing.
 """
 
 import numpy as np
@@ -17,10 +18,12 @@ from edge.biometrics.vault import Vault, field_elements, filter_key, unwrap, wip
 Array = npt.NDArray[np.float64]
 
 TRIALS = 2**22
-"""Decoding trials over all frames together; a third of a second on two cores. Four times fewer cost a point."""
+"""Decoding trials over all frames together; a third of a second on two cores. Four times fewer cost a
+point."""
 
 TURNS = np.radians([0.0, -4.0, 4.0])
-"""Added to a reference's direction, which differs by some 4 degrees between presses; nine turns do no better."""
+"""Added to a reference's direction, which differs by some 4 degrees between presses; nine turns do no
+better."""
 
 STRONGEST = 64
 """Minutiae of a press that are used; the decoder's limit for the points of a frame."""
@@ -87,8 +90,8 @@ def all_relative(table: Array) -> tuple[Array, Array]:
         table: (n, 4) minutiae.
 
     Returns:
-        (n * turns, n - 1, 3) x, y and direction of the others in the frame of each minutia under each turn, and
-        (n * turns, n - 1) their qualities.
+        (n * turns, n - 1, 3) x, y and direction of the others in the frame of each minutia under each turn,
+        and (n * turns, n - 1) their qualities.
     """
     n = len(table)
     others = np.nonzero(~np.eye(n, dtype=bool))[1].reshape(n, max(n - 1, 0))

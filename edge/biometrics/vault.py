@@ -1,19 +1,21 @@
 """The improved fuzzy vault: a polynomial that only most of a finger's features bring out again.
 
-Dodis, Ostrovsky, Reyzin and Smith (SIAM J. Comput. 38(1), 2008, section 6.2) lock a polynomial f of degree below k
-with a set A of field elements as
+Dodis, Ostrovsky, Reyzin and Smith (SIAM J. Comput. 38(1), 2008, section 6.2) lock a polynomial f of degree
+below k with a set A of field elements as
 
     V(X) = f(X) + prod over a in A of (X - a),
 
-of which nothing but the coefficients is kept: no chaff points, nothing to count. Where x is in A, V(x) = f(x); so k
-elements of A give f by interpolation. The features of a finger become field elements by a permutation that is
-fresh for every vault: with one that stays, two vaults of a finger give it away (Merkle and Tams, arXiv 1312.5225).
+of which nothing but the coefficients is kept: no chaff points, nothing to count. Where x is in A, V(x) is
+f(x); so k elements of A give f by interpolation. The features of a finger become field elements by a
+permutation that is fresh for every vault: with one that stays, two vaults of a finger give it away (Merkle
+and Tams, arXiv 1312.5225).
 
-Beside V stands a 64-bit SipHash of f's coefficients, keyed by the record's salt, by which the decoder knows f. It
-gives a guesser nothing that V does not: V by itself tells a right f from a wrong one (V - f splits into linear
-factors). And it must not be a shorter way in. A *linear* value of f, its value at one more point for example, would
-be a free point: k - 1 matching features would then do. The hash is not linear and covers all 16 k bits, so whoever
-has k - 1 features right still tries 2^16 polynomials, where guessing one more feature takes some 2^6.
+Beside V stands a 64-bit SipHash of f's coefficients, keyed by the record's salt, by which the decoder knows
+f. It gives a guesser nothing that V does not: V by itself tells a right f from a wrong one (V - f splits into
+linear factors). And it must not be a shorter way in. A *linear* value of f, its value at one more point for
+example, would be a free point: k - 1 matching features would then do. The hash is not linear and covers all
+16 k bits, so whoever has k - 1 features right still tries 2^16 polynomials, where guessing one more feature
+takes some 2^6.
 """
 
 import secrets
@@ -122,12 +124,14 @@ def filter_key(salt: bytes) -> bytes:
 def wrapping_key(f: galois.Elements, salt: bytes, number: int) -> bytearray:
     """AES-256 key of a vault's root secret: HKDF-SHA-256 of f."""
     key = bytearray(32)
-    material = memoryview(f.astype("<u2")).cast("B")
-    HKDF(hashes.SHA256(), 32, salt, b"ridgekey/vault/" + bytes((number,))).derive_into(material, key)
-    wipe(material)
+    little = f.astype("<u2")
+    HKDF(hashes.SHA256(), 32, salt, b"ridgekey/vault/" + bytes((number,))).derive_into(
+        little.data.cast("B"), key
+    )
+    wipe(little)
     return key
 
 
-def wipe(buffer: galois.Elements | bytearray | memoryview) -> None:
+def wipe(buffer: galois.Elements | bytearray) -> None:
     """Overwrite a buffer with zeros."""
     np.frombuffer(buffer, dtype=np.uint8)[:] = 0
