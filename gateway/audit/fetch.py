@@ -10,8 +10,8 @@ from gateway.ledger.client import LedgerClient
 from gateway.ledger.registry import Registry
 
 HEADERS_PER_BLOCK = 4
-"""All headers from the first event to the newest block are read if at most this many to a block with events; each
-names the one before, so none is missing. On a ledger shared with others, only the blocks named are read."""
+"""At most so many headers for each block with events, and all of them from the first event on are read: each
+names the one before, so none is missing. On a ledger shared with others, only the blocks with events are."""
 
 ALWAYS_ALL = 2_000
 """Headers that are always read: a second or two."""

@@ -6,19 +6,19 @@ its funds and delay consents, and can forge none.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import rlp  # type: ignore[import-untyped]  # rlp ships no types
+from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric import ec
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 
-from contracts.hexes import checksum_address, to_hex
+from contracts.hexes import checksum_address
+from contracts.keccak import keccak256
 from gateway import keyfiles
 
 KEY_FILE = "relayer.pem"
 """Name of the relayer's key in a state directory."""
 
-DYNAMIC_FEE = 2
+DYNAMIC_FEE = b"\x02"
 """EIP-2718 type of the transactions made here (EIP-1559)."""
 
 
@@ -42,12 +42,11 @@ class Relayer:
     """A secp256k1 account that signs EIP-1559 transactions."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
-        self._account: LocalAccount = Account.from_key(
-            key.private_numbers().private_value.to_bytes(32, "big")
-        )
+        self._key = PrivateKey.from_int(key.private_numbers().private_value)
+        self._address = keccak256(self._key.public_key.format(compressed=False)[1:])[-20:]
 
     def __repr__(self) -> str:
-        return f"Relayer({self._account.address})"
+        return f"Relayer({checksum_address(self._address)})"
 
     @classmethod
     def create(cls, path: Path) -> "Relayer":
@@ -76,23 +75,18 @@ class Relayer:
     @property
     def address(self) -> bytes:
         """The account's address, 20 bytes."""
-        return bytes.fromhex(self._account.address[2:])
+        return self._address
 
     def sign(
         self, *, chain_id: int, nonce: int, to: bytes | None, data: bytes, gas: int, fees: Fees
     ) -> SignedTransaction:
-        """Sign a transaction that carries no value; `to` is None to create a contract."""
-        fields: dict[str, Any] = {
-            "type": DYNAMIC_FEE,
-            "chainId": chain_id,
-            "nonce": nonce,
-            "data": to_hex(data),
-            "gas": gas,
-            "maxFeePerGas": fees.most,
-            "maxPriorityFeePerGas": fees.tip,
-            "value": 0,
-        }
-        if to is not None:
-            fields["to"] = checksum_address(to)
-        signed = self._account.sign_transaction(fields)
-        return SignedTransaction(bytes(signed.hash), bytes(signed.raw_transaction))
+        """Sign a transaction that carries no value; `to` is None to create a contract.
+
+        EIP-1559: 0x02 ‖ rlp([chain id, nonce, tip, most, gas, to, value, data, access list, v, r, s]).
+        """
+        fields = [chain_id, nonce, fees.tip, fees.most, gas, to or b"", 0, data, []]
+        digest = keccak256(DYNAMIC_FEE + rlp.encode(fields))
+        signature = self._key.sign_recoverable(digest, hasher=None)  # RFC 6979, low s
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+        raw = DYNAMIC_FEE + rlp.encode([*fields, signature[64], r, s])
+        return SignedTransaction(keccak256(raw), raw)

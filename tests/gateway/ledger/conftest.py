@@ -6,6 +6,7 @@ from contracts.eip712 import Domain
 from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.registry import Registry
+from tests.gateway.ledger.bring import Bringer, Story, tell
 from tests.gateway.ledger.processes import ENVIRONMENT, Node, running
 
 
@@ -35,3 +36,13 @@ def registry(client: LedgerClient, relayer: Relayer) -> Registry:
 @pytest.fixture(scope="session")
 def domain(client: LedgerClient, registry: Registry) -> Domain:
     return Domain(client.chain_id(), registry.contract, ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def bring(registry: Registry, relayer: Relayer, domain: Domain) -> Bringer:
+    return Bringer(registry, relayer, domain)
+
+
+@pytest.fixture(scope="session")
+def story(bring: Bringer) -> Story:
+    return tell(bring, publish=True)

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,14 @@ from tests.gateway.ledger import codes
 from tests.gateway.ledger.processes import Node
 
 
-@pytest.mark.parametrize("delay", [0.15, 0.4, 0.65])
+@pytest.mark.parametrize("delay", [0.0, 0.011, 0.123])
 def test_kill_in_the_middle_of_load(tmp_path: Path, delay: float) -> None:
     node = Node(tmp_path)
     acknowledged: list[bytes] = []
     relayer = node.relayer()
     with node.client() as client:
         contract = transact(client, relayer, None, codes.LOG).contract
-        threading.Timer(delay, node.kill).start()
+        threading.Thread(target=kill_under_load, args=(node, acknowledged, delay)).start()
         first = client.transaction_count(relayer.address)
         fees = client.fees()
         for nonce in itertools.count(first):
@@ -43,6 +44,14 @@ def test_kill_in_the_middle_of_load(tmp_path: Path, delay: float) -> None:
             assert again.succeeded
     finally:
         node.stop()
+
+
+def kill_under_load(node: Node, acknowledged: list[bytes], delay: float) -> None:
+    """Kill at some point of the way of the next transaction."""
+    while len(acknowledged) < 5:
+        time.sleep(0.001)
+    time.sleep(delay)
+    node.kill()
 
 
 def check(client: LedgerClient, acknowledged: list[bytes], nonce: int) -> None:
