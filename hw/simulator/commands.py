@@ -19,7 +19,7 @@ INDEX_PAGES = 4
 PARAMETERS = struct.Struct(">4H 4s 2H")
 """ReadSysPara: status, system id, library size, security; address; packet code, baud factor."""
 PRODUCT_INFO = struct.Struct(">16s 4s 8s 2B 8s 4H")
-"""ReadProdInfo: model, batch, serial; hardware version; sensor type; width, height, template and library size."""
+"""ReadProdInfo: model, batch, serial; hardware version; sensor type; image, template and library sizes."""
 VERSION = struct.Struct("32s")
 
 
