@@ -51,7 +51,10 @@ class Person:
         return Enrol(self.address, self.encryption_public, fresh_nonce(), soon())
 
     def register(self, plaintext: bytes) -> tuple[Register, bytes]:
-        record = fresh_nonce().to_bytes(32, "big")
+        return self.edition(fresh_nonce().to_bytes(32, "big"), plaintext)
+
+    def edition(self, record: bytes, plaintext: bytes) -> tuple[Register, bytes]:
+        """A further edition of a record; its object differs, its id does not."""
         data = encrypt(plaintext, record, RECORD_KIND, self.encryption_public).encode()
         return Register(self.address, record, RECORD_KIND, commitment(data), fresh_nonce(), soon()), data
 
@@ -68,9 +71,7 @@ class Person:
         key = open_sealed(self.encryption_key, envelope.wrapped_key, wrap_info(envelope.record))
         identifier = request.hash_struct()
         sealed = seal(request.encryption_key, key, seal_info(identifier))
-        return Grant(
-            self.address, identifier, request.purpose, request.expiry, sealed, fresh_nonce(), soon()
-        )
+        return Grant(self.address, identifier, request.purpose, request.expiry, sealed, fresh_nonce(), soon())
 
     def deny(self, request: Request) -> Deny:
         return Deny(self.address, request.hash_struct(), fresh_nonce(), soon())
@@ -81,7 +82,9 @@ class Person:
     def sign(self, act: Act, domain: Domain) -> bytes:
         return sign(self.signing_key, act.digest(domain))
 
-    def message(self, act: Act, domain: Domain, data: bytes | None = None, *, on_ledger: bool = False) -> KioskMessage:
+    def message(
+        self, act: Act, domain: Domain, data: bytes | None = None, *, on_ledger: bool = False
+    ) -> KioskMessage:
         signature = self.sign(act, domain)
         return KioskMessage(domain.environment, act, signature, int(time.time()), data, on_ledger)
 

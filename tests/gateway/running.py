@@ -1,5 +1,7 @@
 """A whole gateway as its operator starts it: processes, a broker, a state directory."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -10,6 +12,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+import ridgekey as entry
 from contracts.eip712 import Domain
 from contracts.hexes import from_hex
 from gateway.ledger.client import LedgerClient
@@ -23,6 +26,14 @@ def ridgekey(*arguments: str, timeout: float = 60) -> subprocess.CompletedProces
     """Run the command to its end."""
     command = [sys.executable, "-m", "ridgekey", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def run_here(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command's entry point in this process, to its end."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = entry.main(arguments)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def write_config(directory: Path, broker: str, kiosks: list[KioskKey], **settings: object) -> Path:
@@ -50,7 +61,16 @@ class RunningGateway:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "ridgekey", "gateway", "run", "--config", str(self._config), "--json"]
+        command = [
+            sys.executable,
+            "-m",
+            "ridgekey",
+            "gateway",
+            "run",
+            "--config",
+            str(self._config),
+            "--json",
+        ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

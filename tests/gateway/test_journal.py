@@ -20,7 +20,12 @@ def arrival(
 ) -> Arrival:
     fields = {"request": None, "requester": None, "kiosk": b"kiosk-01", **other}
     return Arrival(
-        digest=digest, kind=kind, subject=digest[:20], message=b"message", fingerprint=fingerprint, **fields
+        digest=digest,
+        kind=kind,
+        subject=digest[:20],
+        message=b"message",
+        fingerprint=fingerprint,
+        **fields,
     )
 
 
@@ -50,13 +55,14 @@ MOVES = {
 
 
 class JournalMachine(RuleBasedStateMachine):
-    """Any moves in any order: the journal takes those that the account above allows, and refuses the others."""
+    """Any moves in any order: the journal takes those that `MOVES` allows and refuses the others."""
 
     digests = Bundle("digests")
 
     @initialize()
     def open(self) -> None:
-        self.directory = tempfile.TemporaryDirectory()
+        memory = Path("/dev/shm")  # each move waits for the disk; the model needs none
+        self.directory = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
         self.path = Path(self.directory.name) / "journal.sqlite"
         self.journal = Journal(self.path)
         self.states: dict[bytes, State] = {}

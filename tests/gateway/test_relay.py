@@ -1,4 +1,4 @@
-"""The relay on a real ledger: crashes between any two steps, nodes that lie or choke, acts that are refused."""
+"""The relay on a real ledger: crashes between any two steps, nodes that choke, acts that are refused."""
 
 import json
 from collections import Counter
@@ -145,7 +145,7 @@ class Crash(BaseException):
 
 
 STEPS_OF_A_PUBLISHED_RECORD = 10
-"""Moves of a register act whose object goes on the ledger: verified, then twice signed to mined, and the ends."""
+"""Moves of a register act whose object goes on the ledger: nine, and one more that finds nothing to do."""
 
 
 @pytest.mark.parametrize("steps", range(STEPS_OF_A_PUBLISHED_RECORD))
@@ -188,7 +188,7 @@ def test_a_crash_after_the_deed_and_before_the_entry_loses_and_doubles_nothing(
     assert (bench.events(EVENT_OF[type(act)], person), bench.events(PUBLISHED, person)) == (1, 1)
 
 
-def test_the_raw_transaction_is_stored_before_it_is_sent_and_the_same_bytes_are_sent_again(
+def test_the_raw_transaction_is_stored_before_it_is_sent_and_sent_again(
     bench: Bench,
 ) -> None:
     person = Person()

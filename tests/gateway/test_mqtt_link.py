@@ -1,0 +1,127 @@
+"""The link to a real broker: nothing that was not kept is acknowledged, and lost connections come back."""
+
+import queue
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts import topics
+from gateway.errors import GatewayError
+from gateway.links.mqtt import BrokerError, MqttLink
+from hw import broker
+from hw.broker import Broker
+from tests.gateway.actors import KioskKey, WireKiosk
+
+KIOSK = KioskKey()
+MOSQUITTO = shutil.which("mosquitto")
+PATIENCE = 20
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("mosquitto", marks=pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here")),
+        "amqtt",  # MQTT 3.1.1 only
+    ]
+)
+def running(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Broker]:
+    if request.param == "amqtt":
+        monkeypatch.setenv("PATH", str(tmp_path))  # where no mosquitto is
+    with broker.start(tmp_path / "broker") as started:
+        yield started
+
+
+class Ear:
+    """What a link delivers; refuses to keep it while told to."""
+
+    def __init__(self) -> None:
+        self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self.online: queue.Queue[str] = queue.Queue()
+        self.refusing = False
+        self.refused: queue.Queue[bytes] = queue.Queue()
+
+    def take(self, kiosk_id: str, payload: bytes) -> None:
+        if self.refusing:
+            self.refused.put(payload)
+            raise GatewayError("the disk is full")
+        self.messages.put((kiosk_id, payload))
+
+    def link(self, running: Broker) -> MqttLink:
+        return MqttLink(running.url, "gateway-test", self.take, self.online.put)
+
+
+@pytest.fixture
+def ear() -> Ear:
+    return Ear()
+
+
+@pytest.fixture
+def kiosk(running: Broker) -> Iterator[WireKiosk]:
+    kiosk = WireKiosk(running.port, KIOSK, KioskKey().public)
+    yield kiosk
+    kiosk.close()
+
+
+def test_messages_and_appearances_come_in_by_their_topics(
+    running: Broker, ear: Ear, kiosk: WireKiosk
+) -> None:
+    link = ear.link(running)
+    kiosk.publish(b"hello")
+    kiosk.publish(b"not a kiosk", "ridgekey/1/up/somebody")
+    kiosk.publish(b"offline", topics.status(KIOSK.id))
+    kiosk.say_online()
+    assert ear.messages.get(timeout=PATIENCE) == (KIOSK.id, b"hello")
+    assert ear.online.get(timeout=PATIENCE) == KIOSK.id
+    assert (ear.messages.empty(), ear.online.empty()) == (True, True)
+    link.close()
+
+
+def test_what_was_not_kept_comes_again(running: Broker, ear: Ear, kiosk: WireKiosk) -> None:
+    link = ear.link(running)
+    ear.refusing = True
+    kiosk.publish(b"precious")
+    assert ear.refused.get(timeout=PATIENCE) == b"precious"
+    link.close()
+    ear.refusing = False
+    link = ear.link(running)
+    assert ear.messages.get(timeout=PATIENCE) == (KIOSK.id, b"precious")
+    link.close()
+
+
+def test_what_comes_while_the_gateway_is_away_waits_at_the_broker(
+    running: Broker, ear: Ear, kiosk: WireKiosk
+) -> None:
+    ear.link(running).close()
+    kiosk.publish(b"in the meantime")
+    link = ear.link(running)
+    assert ear.messages.get(timeout=PATIENCE) == (KIOSK.id, b"in the meantime")
+    link.close()
+
+
+def test_a_broker_that_comes_back_without_its_memory_is_subscribed_to_again(
+    running: Broker, ear: Ear, tmp_path: Path
+) -> None:
+    link = ear.link(running)
+    running.stop()
+    with broker.start(tmp_path / "second", running.port) as second:
+        deadline = time.monotonic() + PATIENCE
+        while not link.connected and time.monotonic() < deadline:
+            time.sleep(0.05)
+        kiosk = WireKiosk(second.port, KIOSK, KioskKey().public)
+        while ear.messages.empty() and time.monotonic() < deadline:
+            kiosk.publish(b"hello again")
+            time.sleep(0.1)
+        assert ear.messages.get(timeout=1) == (KIOSK.id, b"hello again")
+        kiosk.close()
+        link.close()
+
+
+def test_no_broker_is_one_line(ear: Ear) -> None:
+    with pytest.raises(BrokerError, match=r"no MQTT broker answers at 127\.0\.0\.1:9") as caught:
+        MqttLink("mqtt://127.0.0.1:9", "gateway-test", ear.take, ear.online.put)
+    assert caught.value.exit_code == 69
+    assert "\n" not in str(caught.value)
