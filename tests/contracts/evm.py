@@ -1,10 +1,10 @@
-"""An EVM in this process: one open block, whose time the test sets, and one account that pays for everything."""
+"""An EVM in this process: one open block, whose time the test sets, and one account that pays for all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eth.abc import LogAPI
+from eth.abc import LogAPI, VirtualMachineAPI
 from eth.chains.base import MiningChain
 from eth.consensus import ConsensusApplier, NoProofConsensus
 from eth.db.atomic import AtomicDB
@@ -62,18 +62,33 @@ class Evm:
         return other
 
     def transact(self, to: bytes, data: bytes, value: int = 0) -> Outcome:
-        self.chain.set_header_timestamp(self.time)
         fees = {"gas": TRANSACTION_GAS, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1}
         signed = self.payer.sign_transaction(
             {"chainId": self.chain_id, "nonce": self.nonce, "to": to, "data": data, "value": value, **fees}
         )
-        transaction = self.chain.get_vm().get_transaction_builder().decode(bytes(signed.raw_transaction))
-        used_before = self.chain.header.gas_used
-        _, receipt, computation = self.chain.apply_transaction(transaction)
+        vm = self._vm_now()
+        transaction = vm.get_transaction_builder().decode(bytes(signed.raw_transaction))
+        receipt, computation = vm.apply_transaction(self.chain.header, transaction)
+        vm.state.persist()
+        # Only the state moves on: the block is never sealed, so its receipts need no trie.
+        self.chain.header = self.chain.header.copy(state_root=vm.state.state_root)
         self.nonce += 1
         self.created = computation.msg.storage_address
         reason = None if computation.is_success else revert_text(computation.output)
-        return Outcome(reason, self.chain.header.gas_used - used_before, computation.output, receipt.logs)
+        return Outcome(reason, receipt.gas_used, computation.output, receipt.logs)
+
+    def look(self, contract: bytes, data: bytes) -> bytes:
+        """What a call answers, without a transaction."""
+        vm = self._vm_now()
+        payer = bytes.fromhex(self.payer.address[2:])
+        code = vm.state.get_code(contract)
+        computation = vm.execute_bytecode(payer, 0, TRANSACTION_GAS, contract, payer, 0, data, code, contract)
+        assert computation.is_success, revert_text(computation.output)
+        return bytes(computation.output)
+
+    def _vm_now(self) -> VirtualMachineAPI:
+        self.chain.set_header_timestamp(self.time)
+        return self.chain.get_vm()
 
 
 def revert_text(output: bytes) -> str:
@@ -95,18 +110,21 @@ class Registry:
         self.domain = Domain(evm.chain_id, self.address, environment)
 
     def call(self, name: str, *arguments: object) -> Outcome:
-        types = [_type(entry) for entry in registry.function(name)["inputs"]]
-        return self.evm.transact(self.address, registry.selector(name) + encode(types, arguments))
+        return self.evm.transact(self.address, calldata(name, arguments))
 
     def view(self, name: str, *arguments: object) -> Any:
-        outcome = self.call(name, *arguments)
-        assert outcome.reason is None, outcome.reason
-        values = decode([_type(entry) for entry in registry.function(name)["outputs"]], outcome.output)
+        output = self.evm.look(self.address, calldata(name, arguments))
+        values = decode([_type(entry) for entry in registry.function(name)["outputs"]], output)
         return values[0] if len(values) == 1 else values
 
     def submit(self, act: Act, signature: bytes, request: Request | None = None) -> Outcome:
         name, arguments = registry.call_arguments(act, signature, request)
         return self.call(name, *arguments)
+
+
+def calldata(name: str, arguments: Sequence[object]) -> bytes:
+    types = [_type(entry) for entry in registry.function(name)["inputs"]]
+    return registry.selector(name) + encode(types, arguments)
 
 
 def decode_log(log: LogAPI) -> tuple[str, dict[str, Any]]:

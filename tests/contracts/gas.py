@@ -1,6 +1,6 @@
 """Gas of each act in steady state, beside peers: `python -m tests.contracts.gas`.
 
-Steady state: the person's word of nonces is in use already, as a kiosk takes one word and fills it bit by bit.
+Steady state: the person's word of nonces is in use already, as when a kiosk takes one word and fills it.
 """
 
 from dataclasses import replace

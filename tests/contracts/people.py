@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 from coincurve import PublicKey
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -27,27 +28,27 @@ class Person:
 
     number: int
 
-    @property
+    @cached_property
     def secret(self) -> int:
         return int.from_bytes(seeded("signing", self.number), "big") % (signing.ORDER - 1) + 1
 
-    @property
+    @cached_property
     def signing_key(self) -> ec.EllipticCurvePrivateKey:
         return ec.derive_private_key(self.secret, ec.SECP256K1())
 
-    @property
+    @cached_property
     def public_key(self) -> bytes:
         return signing.compressed(self.signing_key.public_key())
 
-    @property
+    @cached_property
     def address(self) -> bytes:
         return signing.address_of(self.public_key)
 
-    @property
+    @cached_property
     def encryption_key(self) -> X25519PrivateKey:
         return X25519PrivateKey.from_private_bytes(seeded("encryption", self.number))
 
-    @property
+    @cached_property
     def encryption_public_key(self) -> bytes:
         return self.encryption_key.public_key().public_bytes_raw()
 

@@ -29,7 +29,8 @@ DENY = Deny(b"\x01" * 20, b"\x02" * 32, 3, 4)
 # Written out by hand, not derived from the dataclasses: this is what a wallet or another implementation has.
 MEMBERS = {
     "Enrol": "address subject,bytes32 encryptionKey,uint256 nonce,uint64 deadline",
-    "Register": "address subject,bytes32 record,bytes32 kind,bytes32 commitment,uint256 nonce,uint64 deadline",
+    "Register": "address subject,bytes32 record,bytes32 kind,bytes32 commitment,uint256 nonce,"
+    "uint64 deadline",
     "Request": "address requester,address subject,bytes32 record,bytes32 purpose,bytes32 encryptionKey,"
     "uint64 expiry,uint256 nonce,uint64 deadline",
     "Grant": "address subject,bytes32 request,bytes32 purpose,uint64 expiry,bytes sealedKey,uint256 nonce,"

@@ -10,7 +10,8 @@ from contracts import registry
 
 
 def test_the_artifact_names_its_source_and_compiler():
-    assert registry.SOURCE_SHA256 == hashlib.sha256(build.SOURCE.read_bytes()).hexdigest()
+    source_sha256 = hashlib.sha256(build.SOURCE.read_bytes()).hexdigest()
+    assert source_sha256 == registry.SOURCE_SHA256
     assert registry.COMPILER.startswith(f"vyper {build.VYPER}+")
 
 
@@ -29,10 +30,9 @@ def test_compiling_again_gives_the_same_abi_and_bytecode(recompiled):
     assert recompiled["bytecode"] == "0x" + registry.BYTECODE.hex()
 
 
-def test_the_code_fits_a_public_chain(recompiled):
-    """EIP-170 and EIP-3860; the deployment code holds the runtime code."""
-    assert len(registry.BYTECODE) < 24_576
-    assert recompiled["bytecode"]
+def test_the_code_fits_a_public_chain():
+    """EIP-170 bounds the runtime code, which the deployment code holds."""
+    assert 1_000 < len(registry.BYTECODE) < 24_576
 
 
 def test_another_source_gives_other_bytes(recompiled, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The CDDL is the specification: every fixture is checked against it, and it refuses what the code refuses."""
+"""The CDDL is the specification: every fixture conforms, and it refuses what the code refuses."""
 
 from importlib.resources import files
 

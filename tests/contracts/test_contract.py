@@ -22,7 +22,7 @@ ACT_OF_EVENT = {name: act for act, name in registry.EVENT_OF.items()}
 
 @pytest.mark.parametrize("kind", ActKind)
 def test_the_event_of_each_act_proves_it_alone(world, kind):
-    """From the log to the act, from the act to the digest, from the digest to who signed: nothing else is needed."""
+    """From the log to the act, from the act to its digest, from the digest to who signed."""
     act = world.ready_for(kind)
     signature = world.sign(act)
     outcome = world.submit(act, signature)

@@ -23,8 +23,8 @@ SIGNED_BY_REQUESTER = {ActKind.REQUEST}
 @dataclass
 class World:
     evm: Evm = field(default_factory=Evm)
-    person: Person = Person(1)
-    requester: Person = Person(2)
+    person: Person = field(default_factory=lambda: Person(1))
+    requester: Person = field(default_factory=lambda: Person(2))
     # One word of 256 nonces, as a kiosk would take for itself.
     nonces: count = field(default_factory=lambda: count(7 << 8))
 
