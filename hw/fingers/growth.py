@@ -1,8 +1,8 @@
-"""Ridges grown from seeds by iterated filtering: where the growing patches meet out of step, minutiae are left.
+"""Ridges grown out of noise by iterated filtering: where growing patches meet out of step, minutiae are left.
 
-The idea is that of SFinGe (R. Cappelli, D. Maio, D. Maltoni, "Synthetic fingerprint-database generation", ICPR
-2002): a Gabor filter tuned to the local direction and period is applied again and again, with clipping between
-the passes. Here every point has a filter of its own, instead of the nearest one of a bank.
+The idea is that of SFinGe (R. Cappelli, D. Maio, D. Maltoni, "Synthetic fingerprint-database generation",
+ICPR 2002): a Gabor filter tuned to the local direction and period is applied again and again, with clipping
+between the passes. Here every point has a filter of its own, instead of the nearest one of a bank.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hw.fingers.randomness import Field
 
 REACH = 5
-"""Filters span 2 * REACH + 1 points: 2.8 standard deviations at 250 dpi, where a period is some 4.5 points."""
+"""Filters span 2 * REACH + 1 points: 2.8 standard deviations either way where a period is 4.5 points."""
 
 SPREAD = 0.4
 """Standard deviation of a filter in periods: three ridges and furrows are seen by it (SFinGe)."""
@@ -38,7 +38,7 @@ def filters(direction: Field, period: Field) -> Filters:
     wave -= (envelope * wave).sum(0) / envelope.sum(0)
     weights = envelope * wave
     weights *= GAIN / (weights * wave).sum(0)
-    return (np.round(weights * GRAIN) / GRAIN).astype(np.float32)
+    return np.asarray(np.round(weights * GRAIN) / GRAIN, dtype=np.float32)
 
 
 def apply(weights: Filters, ridges: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -32,18 +32,19 @@ class Press:
 
 def draw_press(random: np.random.RandomState) -> Press:
     """A press as people make them: mostly well placed, now and then far off, dry or wet."""
+    lightness = random.uniform(0.8, 1.0) if random.uniform() < 0.8 else random.uniform(0.6, 0.8)
     return Press(
-        shift=(random.normal(0, 0.8), random.normal(0, 1.0)),
-        turn=random.normal(0, np.radians(5)),
+        shift=(random.normal(0, 1.0), random.normal(0, 1.3)),
+        turn=random.normal(0, np.radians(7)),
         distortion=(SmoothField.draw(random, 11), SmoothField.draw(random, 11)),
-        distortion_size=random.uniform(0.06, 0.15),
-        contact_centre=(random.normal(0, 0.5), random.normal(0.5, 0.8)),
-        contact_size=(random.uniform(5.6, 7.2), random.uniform(7.5, 10.0)),
+        distortion_size=random.uniform(0.06, 0.18),
+        contact_centre=(random.normal(0, 0.6), random.normal(0.5, 1.0)),
+        contact_size=(lightness * random.uniform(6.8, 8.2), lightness * random.uniform(9.0, 10.5)),
         edge=SmoothField.draw(random, 2.5),
-        moisture=random.normal(0, 0.3),
+        moisture=random.normal(0, 0.4),
         uneven=SmoothField.draw(random, 7),
         uneven_size=random.uniform(0.1, 0.25),
-        blur=random.uniform(0.6, 0.9),
+        blur=random.uniform(0.03, 0.046),
         gap_strength=random.uniform(0.5, 2.0),
     )
 
@@ -53,13 +54,13 @@ def press(skin: Skin, seed: int, impression: int, width: int, height: int, dpi: 
     random = stream(seed, 1, impression)
     how = draw_press(random)
     step = MM_PER_INCH / dpi
-    x = (np.arange(width) - (width - 1) / 2)[None, :] * step
-    y = (np.arange(height) - (height - 1) / 2)[:, None] * step
+    x = np.linspace(-0.5, 0.5, width)[None, :] * (width - 1) * step
+    y = np.linspace(-0.5, 0.5, height)[:, None] * (height - 1) * step
     finger_x, finger_y = _onto_finger(how, x, y)
     relief, gaps = _sample(skin.relief, finger_x, finger_y), _sample(skin.gaps, finger_x, finger_y)
     pressure = _pressure(how, finger_x, finger_y, x, y)
-    ink = _ink(relief, how.gap_strength * gaps, pressure, random)
-    return quantise(_sensor(ink, how.blur * dpi / 500, random))
+    ink = _ink(relief - how.gap_strength * gaps + pressure, step, random)
+    return quantise(_sensor(ink, how.blur / step, random))
 
 
 def _onto_finger(how: Press, x: Field, y: Field) -> tuple[Field, Field]:
@@ -80,22 +81,28 @@ def _sample(skin: Field, x: Field, y: Field) -> Field:
 
 def _pressure(how: Press, x: Field, y: Field, sensor_x: Field, sensor_y: Field) -> Field:
     """How closely the skin lies on the glass: even inside, quickly less at the ragged edge of the contact."""
+    from_centre = y - how.contact_centre[1]
+    below = np.where(from_centre > 0, 0.6, 1.0)  # a fingertip is round at the tip, straight towards the joint
     distance = np.hypot(
-        (x - how.contact_centre[0]) / how.contact_size[0], (y - how.contact_centre[1]) / how.contact_size[1]
+        (x - how.contact_centre[0]) / how.contact_size[0], below * from_centre / how.contact_size[1]
     )
     lift = np.maximum(distance + 0.03 * how.edge.at(x, y) - 0.93, 0) * 25
-    return how.moisture + how.uneven_size * how.uneven.at(sensor_x, sensor_y) - lift
+    return np.asarray(how.moisture + how.uneven_size * how.uneven.at(sensor_x, sensor_y) - lift)
 
 
-def _ink(relief: Field, gaps: Field, pressure: Field, random: np.random.RandomState) -> Field:
-    """How dark each point is, 0 to 1: ridges touch the glass, the more so the moister the skin."""
-    coarse = ndimage.gaussian_filter(random.normal(0, 1, relief.shape), 2.5) * 2.5 * 3.5
-    fine = ndimage.gaussian_filter(random.normal(0, 1, relief.shape), 0.8) * 0.8 * 3.5
-    height = relief + pressure + 0.25 * coarse + 0.3 * fine - gaps
-    return np.asarray(1 / (1 + np.exp(-4 * height)))
+def _ink(height: Field, step: float, random: np.random.RandomState) -> Field:
+    """How dark each point is, 0 to 1: what stands out touches the glass, but for sweat and dirt."""
+    uneven = height + 0.25 * _noise(height, 0.127 / step, random) + 0.3 * _noise(height, 0.04 / step, random)
+    return np.asarray(1 / (1 + np.exp(-4 * uneven)))
+
+
+def _noise(like: Field, size: float, random: np.random.RandomState) -> Field:
+    """Noise of standard deviation one in the shape of `like`, in grains of `size` points."""
+    smooth = ndimage.gaussian_filter(random.normal(0, 1, like.shape), size)
+    return np.asarray(smooth * (2 * np.sqrt(np.pi) * size))  # what the filter takes from white noise
 
 
 def _sensor(ink: Field, blur: float, random: np.random.RandomState) -> Pixels:
     """Blur, gain and noise of the camera behind the glass."""
     grey = 245 - 205 * ndimage.gaussian_filter(ink, blur) + random.normal(0, 6, ink.shape)
-    return np.clip(np.round(grey), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(grey), 0, 255), dtype=np.uint8)

@@ -8,6 +8,7 @@ from scipy import ndimage
 from hw.fingers.growth import grow
 from hw.fingers.pattern import draw_pattern
 from hw.fingers.randomness import Field, stream
+from hw.fingers.spacing import widening
 
 WIDTH_MM, ABOVE_MM, BELOW_MM = 18.0, 11.0, 12.0
 """The skin that is grown: across, and from the pattern's middle to the tip and to the joint."""
@@ -15,7 +16,7 @@ WIDTH_MM, ABOVE_MM, BELOW_MM = 18.0, 11.0, 12.0
 POINTS_PER_MM = 500 / 25.4
 """Resolution of the finished skin (500 dpi); ridges grow at half of it."""
 
-PASSES = 40
+PASSES = 30
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,11 @@ def grow_skin(seed: int) -> Skin:
     x = np.arange(-WIDTH_MM / 2, WIDTH_MM / 2, step)[None, :]
     y = np.arange(-ABOVE_MM, BELOW_MM, step)[:, None]
     pattern = draw_pattern(random)
-    start = _sow(random, (y.size, x.size))
-    ridges = grow(pattern.direction(x, y), pattern.period(x, y) / step, start, PASSES)
+    direction = pattern.direction(x, y)
+    period = pattern.period(x, y) * np.exp(pattern.give * widening(direction, step))
+    ridges = grow(direction, period / step, random.normal(0, 0.3, direction.shape), PASSES)
     relief = np.tanh(2 * ndimage.zoom(ridges, 2, order=3))
     return Skin(relief, np.maximum(_pores(random, relief), _scars(random, relief.shape)))
-
-
-def _sow(random: np.random.RandomState, shape: tuple[int, int]) -> Field:
-    return random.normal(0, 0.3, shape)
 
 
 def _pores(random: np.random.RandomState, relief: Field) -> Field:

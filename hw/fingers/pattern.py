@@ -1,7 +1,7 @@
-"""Which way the ridges of a finger run, and how far apart: the zero-pole model with each finger's own deviations.
+"""Which way the ridges of a finger run: the zero-pole model, with each finger's own deviations from it.
 
 B. Sherlock and D. Monro, "A model for interpreting fingerprint topology", Pattern Recognition 26 (1993): the
-direction at a point is half the sum of the angles to the cores minus half the sum of the angles to the deltas.
+direction at a point is half the sum of the angles to the cores minus half the sum of those to the deltas.
 Taken alone it makes strangers too alike, so each finger bends the plane before the model sees it, and turns
 the direction a little afterwards.
 
@@ -18,7 +18,10 @@ from hw.fingers.randomness import Field, SmoothField
 
 
 class PatternClass(Enum):
-    """The classes of Galton and Henry with the share of fingers that has them (Wilson, Candela, Watson 1993)."""
+    """The classes of Galton and Henry, each with its share among fingers.
+
+    Shares: C. Wilson, G. Candela, C. Watson, "Neural network fingerprint classification", 1994.
+    """
 
     ARCH = 0.037
     TENTED_ARCH = 0.029
@@ -31,9 +34,9 @@ class PatternClass(Enum):
 class Singularity:
     """A core or a delta, at `place` = x - iy, so that the imaginary part grows towards the tip.
 
-    In the plain model the direction turns evenly around a core; in skin it turns fast over the loop's head and
-    slowly between its legs (P. Vizcaya and L. Gerhardt, Pattern Recognition 29, 1996). `bow` (radians) says how
-    unevenly, `axis` (radians from the tip's direction) where the head points.
+    In the plain model the direction turns evenly around a core; in skin it turns fast over the loop's head
+    and slowly between its legs (P. Vizcaya and L. Gerhardt, Pattern Recognition 29, 1996). `bow` (radians)
+    says how unevenly, `axis` (radians from the tip's direction) where the head points.
     """
 
     place: complex
@@ -62,17 +65,17 @@ class Pattern:
     mean_period: float
     stretch: SmoothField
     stretch_size: float
+    give: float
 
     def direction(self, x: Field, y: Field) -> Field:
-        """The ridges' direction in radians, counter-clockwise from the x axis as seen on a screen, modulo pi."""
+        """The ridges' direction modulo pi: radians counter-clockwise from the x axis, as seen on a screen."""
         bent_x = x + self.bend_size * self.bend[0].at(x, y)
         bent_y = y + self.bend_size * self.bend[1].at(x, y)
         return self._ideal(bent_x, bent_y) + self.tilt + self.wander_size * self.wander.at(x, y)
 
     def period(self, x: Field, y: Field) -> Field:
-        """From one ridge to the next, in mm; ridges stand wider towards the joint."""
-        widening = 1 + 0.012 * np.clip(y, -6, 8)
-        return self.mean_period * widening * np.exp(self.stretch_size * self.stretch.at(x, y))
+        """From one ridge to the next in mm, before the spacing gives way to the flow."""
+        return self.mean_period * np.exp(self.stretch_size * self.stretch.at(x, y))
 
     def _ideal(self, x: Field, y: Field) -> Field:
         if self.pattern_class is PatternClass.ARCH:
@@ -102,10 +105,11 @@ def draw_pattern(random: np.random.RandomState) -> Pattern:
         bend=(SmoothField.draw(random, 10), SmoothField.draw(random, 10)),
         bend_size=random.uniform(0.3, 0.7),
         wander=SmoothField.draw(random, 5),
-        wander_size=np.radians(random.uniform(3, 7)),
+        wander_size=np.radians(random.uniform(2, 5)),
         mean_period=random.normal(0.46, 0.025),
-        stretch=SmoothField.draw(random, 4),
-        stretch_size=random.uniform(0.04, 0.09),
+        stretch=SmoothField.draw(random, 3.5),
+        stretch_size=random.uniform(0.04, 0.08),
+        give=random.uniform(0.6, 1.0),
     )
 
 

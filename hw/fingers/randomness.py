@@ -44,4 +44,4 @@ class SmoothField:
         total = np.zeros(np.broadcast_shapes(x.shape, y.shape))
         for wave_x, wave_y, phase in zip(self.wave_x, self.wave_y, self.phase, strict=True):
             total += np.cos(wave_x * x + wave_y * y + phase)
-        return total * np.sqrt(2 / WAVES)
+        return np.asarray(total * np.sqrt(2 / WAVES))

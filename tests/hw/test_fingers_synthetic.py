@@ -14,7 +14,7 @@ def fingers() -> SyntheticFingers:
 
 
 def ridge_period(pixels: np.ndarray) -> float:
-    """The period, in pixels, of the strongest wave anywhere in the image's middle, all directions together."""
+    """The period, in pixels, of the strongest wave in the image's middle, all directions together."""
     side = min(pixels.shape)
     top, left = ((size - side) // 2 for size in pixels.shape)
     middle = pixels[top : top + side, left : left + side].astype(float)
