@@ -150,7 +150,7 @@ def choose(source: FingerSource, wanted: int | None) -> tuple[int, int]:
     impressions = source.impressions(finger)
     if impressions is not None and impressions <= ENROLMENT_PRESSES:
         raise NoSuchFingerError(
-            f"finger {finger} has {impressions} impressions; {ENROLMENT_PRESSES} enrol it, so it needs one more"
+            f"finger {finger} has {impressions} impressions; {ENROLMENT_PRESSES} enrol it, and one must press"
         )
     return finger, fingers[(fingers.index(finger) + 1) % len(fingers)]
 
