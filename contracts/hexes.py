@@ -9,7 +9,7 @@ ADDRESS_LENGTH = 20
 HASH_LENGTH = 32
 
 _HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]*)", re.ASCII)
-_SHOWN = 80  # how much of a bad value an error repeats
+_SHOWN = 12  # characters of a bad value that an error repeats: it may be long, it may be a secret
 
 
 def to_hex(value: bytes) -> str:

@@ -1,5 +1,6 @@
 """Messages come back as they were, and each known bad one is refused."""
 
+import contextlib
 from dataclasses import replace
 
 import cbor2
@@ -11,7 +12,7 @@ from contracts import cose, signing
 from contracts.acts import ACTS
 from contracts.eip712 import Domain
 from contracts.envelope import MAX_OBJECT, MAX_PLAINTEXT, MAX_PUBLISHED_OBJECT, commitment
-from contracts.errors import MalformedError, UnsupportedVersionError, VerificationError
+from contracts.errors import ContractError, MalformedError, UnsupportedVersionError, VerificationError
 from contracts.messages import (
     MAX_KIOSK_MESSAGE,
     MAX_RECEIPT,
@@ -311,3 +312,56 @@ def test_a_persons_signature_is_64_bytes_on_the_way():
     assert len(kiosk_message(GRANT).signature) == signing.SIGNATURE_LENGTH
     with pytest.raises(MalformedError):
         replace(kiosk_message(GRANT), signature=bytes(65))
+
+
+# -- whatever a device signs, a message or one clear error comes of it
+
+
+anything = st.recursive(
+    st.integers(-(2**64), 2**64) | st.binary(max_size=70) | st.text(max_size=20) | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.integers(0, 9), inner, max_size=3),
+    max_leaves=5,
+)
+READERS = {
+    KioskMessage: (STORED, KIOSK, lambda data: KioskMessage.verify(data, KIOSKS.get)),
+    Receipt: (RECEIPT, GATEWAY, lambda data: Receipt.verify(data, GATEWAY_KEY)),
+    RequestNotice: (
+        payload_of(NOTICE, GATEWAY),
+        GATEWAY,
+        lambda data: RequestNotice.verify(data, GATEWAY_KEY),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@given(data=st.data())
+def test_a_field_of_anything_gives_a_message_or_a_clear_error(kind, data):
+    payload, key, read = READERS[kind]
+    field = data.draw(st.sampled_from(sorted(payload)))
+    changed = {**payload, field: data.draw(anything)}
+    if isinstance(payload[field], dict) and data.draw(st.booleans()):
+        inner = data.draw(st.sampled_from(sorted(payload[field])))
+        changed = {**payload, field: {**payload[field], inner: data.draw(anything)}}
+    complaint = "none"
+    try:
+        read(resigned(changed, key, kind.AAD))
+    except ContractError as error:
+        complaint = str(error)
+    assert len(complaint.splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", READERS)
+@given(position=st.integers(0), byte=st.integers(0, 255))
+def test_a_byte_of_anything_gives_a_message_or_a_clear_error(kind, position, byte):
+    payload, key, read = READERS[kind]
+    data = bytearray(cbor2.dumps(payload, canonical=True))
+    data[position % len(data)] = byte
+    with contextlib.suppress(ContractError):
+        read(resigned(bytes(data), key, kind.AAD))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_clear_error(data):
+    for read in (SignedRequest.decode, *(read for _, _, read in READERS.values())):
+        with pytest.raises(ContractError):
+            read(data)

@@ -1,4 +1,4 @@
-"""The contract against a model in plain Python: the same acts, taken or refused alike, leave the same state."""
+"""The contract against a model in plain Python: the same acts, refused or taken alike, leave the same."""
 
 import pytest
 from hypothesis import HealthCheck, settings
