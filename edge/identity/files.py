@@ -55,19 +55,21 @@ def read_secret(path: Path, length: int = SECRET_BYTES) -> bytearray:
         ConfigError: it is missing, a link, of another size, owned by or open to another user.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a FIFO would block
     except FileNotFoundError:
         raise ConfigError(
             f"there is no {path}; make the kiosk's keys with: ridgekey edge init --state {path.parent}"
         ) from None
     except OSError as error:
         raise ConfigError(f"cannot read the key file {path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        _check(path, os.fstat(file.fileno()), length)
+    try:
+        _check(path, os.fstat(descriptor), length)
         data = bytearray(length)
-        if file.readinto(data) != length:
+        if os.readv(descriptor, [data]) != length:
             wipe(data)
             raise ConfigError(f"the key file {path} was cut short; restore it from where it came")
+    finally:
+        os.close(descriptor)
     return data
 
 

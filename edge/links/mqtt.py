@@ -35,6 +35,9 @@ KEEP_ALIVE = 20
 ANSWER_SECONDS = 10.0
 """Longest wait for a CONNACK, SUBACK or PUBACK."""
 
+CONNECT_SECONDS = 5.0
+"""Longest wait for a TCP connection; a kiosk that is told to stop waits as long."""
+
 VERSION_SECONDS = 2.0
 """Longest wait for a CONNACK under MQTT 5, after which 3.1.1 is tried: amqtt, which speaks only that, does not
 answer at all. A slow broker that is wrongly taken for an old one costs the reason codes, nothing else."""
@@ -129,7 +132,7 @@ class MqttLink:
         self._stopping.set()
         connection = self._connection
         if connection is not None:
-            connection.ended.set()
+            connection.abandon()
         self._thread.join()
 
     def send(self, message: bytes) -> None:
@@ -149,13 +152,14 @@ class MqttLink:
         while not self._stopping.is_set():
             self._become(LinkState.CONNECTING)
             connection = _Connection(self._broker, self._kiosk_id, self._version, self._hear, self._stopping)
+            self._connection = connection
+            if self._stopping.is_set():  # `stop` saw the connection before this one
+                break
             problem = connection.open()
             if problem is None:
-                self._connection = connection
                 self._become(LinkState.UP)
                 pause = FIRST_PAUSE
                 connection.ended.wait()
-                self._connection = None
                 problem = Problem("the connection was lost")
             connection.close()
             if self._stopping.is_set():
@@ -224,7 +228,7 @@ class _Connection:
             reconnect_on_failure=False,
             manual_ack=True,
         )
-        client.connect_timeout = ANSWER_SECONDS
+        client.connect_timeout = CONNECT_SECONDS
         client.will_set(topics.status(self._kiosk_id), OFFLINE, qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -247,6 +251,11 @@ class _Connection:
         if problem is None:
             self._client.publish(topics.status(self._kiosk_id), ONLINE, qos=1, retain=True)
         return problem
+
+    def abandon(self) -> None:
+        """Stop waiting for anything from the broker."""
+        self.ended.set()
+        self._answered.set()
 
     def close(self) -> None:
         """Disconnect; when the kiosk stops, after saying that it is off line."""
@@ -319,8 +328,7 @@ class _Connection:
         self._set_answer(reasons[0] if reasons else None)
 
     def _on_disconnect(self, *_: object) -> None:
-        self.ended.set()
-        self._answered.set()
+        self.abandon()
 
     def _on_publish(
         self, _client: object, _data: object, mid: int, reason: ReasonCode, _more: object

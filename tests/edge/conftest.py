@@ -111,7 +111,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         )
         with process(["edge", "agent", "--config", str(config)], directory / "agent.log") as ready:
             yield World(
-                directory, config, state / "agent.sock", SensorRemote(control), gateway, known, ready, wire, {}
+                directory,
+                config,
+                state / "agent.sock",
+                SensorRemote(control),
+                gateway,
+                known,
+                ready,
+                wire,
+                {},
             )
         gateway.stop()
 

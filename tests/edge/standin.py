@@ -49,7 +49,9 @@ class Gateway:
         self._kiosk_key = kiosk_key
         self._subscribed = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe([(topics.UP_FILTER, 1), (topics.STATUS_FILTER, 1)])
+        self._client.on_connect = lambda client, *_: client.subscribe(
+            [(topics.UP_FILTER, 1), (topics.STATUS_FILTER, 1)]
+        )
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
         broker = Broker.of(url)
@@ -61,11 +63,18 @@ class Gateway:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def resubscribe(self) -> None:
+        """Wait until a broker that came back has us again."""
+        self._subscribed.clear()
+        assert self._subscribed.wait(10)
+
     def receipt(self, message: KioskMessage) -> Receipt:
         digest = message.act.digest(DOMAIN)
         if self.reason:
             return Receipt("test", digest, ReceiptStatus.REJECTED, None, None, self.reason, int(time.time()))
-        return Receipt("test", digest, ReceiptStatus.FINAL, b"\x11" * 32, len(self.heard), "", int(time.time()))
+        return Receipt(
+            "test", digest, ReceiptStatus.FINAL, b"\x11" * 32, len(self.heard), "", int(time.time())
+        )
 
     def tell(self, message: bytes) -> None:
         self._client.publish(topics.down(self.kiosk_id), message, qos=1)
@@ -104,7 +113,12 @@ class Requester:
         return signing.address_of(self.public_key)
 
     def ask(
-        self, subject: bytes, record: bytes, text: str = "to test", expires_in: int = 3600, domain: Domain = DOMAIN
+        self,
+        subject: bytes,
+        record: bytes,
+        text: str = "to test",
+        expires_in: int = 3600,
+        domain: Domain = DOMAIN,
     ) -> SignedRequest:
         purpose = Purpose.of(text)
         request = Request(

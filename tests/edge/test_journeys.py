@@ -10,5 +10,5 @@ def test_enrol(world: World) -> None:
     person = world.person(1)
     done = world.ask(person, "enrol")
     print(done, person.names())
-    print((world.directory/"agent.log").read_text())
+    print((world.directory / "agent.log").read_text())
     assert done["state"] == "final"

@@ -1,0 +1,131 @@
+"""Enrol and unlock with drawn minutiae: the finger opens its record, strangers do not, nothing is left behind."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from edge.biometrics import EnrolmentError, Minutiae, ProtectedRecord, Reason, enrol, unlock
+from edge.biometrics.unlocking import frames_of
+from tests.edge.biometrics.points import finger, press
+
+QUICK = 2**18
+FINGERS = range(6)
+
+
+@pytest.fixture(scope="module")
+def enrolments():
+    return {seed: enrol([press(finger(seed), 10 * seed + i) for i in range(3)]) for seed in FINGERS}
+
+
+@pytest.mark.parametrize("seed", FINGERS)
+def test_later_presses_give_the_enrolled_secret(enrolments, seed):
+    for i in range(3, 6):
+        assert unlock(enrolments[seed].record, press(finger(seed), 10 * seed + i)) == enrolments[seed].secret
+
+
+@pytest.mark.parametrize("seed", FINGERS)
+def test_strangers_get_nothing(enrolments, seed):
+    for other in range(100, 104):
+        assert unlock(enrolments[seed].record, press(finger(other), other), trials=QUICK) is None
+
+
+def test_a_press_upside_down_opens_as_well(enrolments):
+    assert unlock(enrolments[1].record, press(finger(1), 99, turn=np.pi)) == enrolments[1].secret
+
+
+def test_a_stored_record_opens_like_the_fresh_one(enrolments):
+    stored = ProtectedRecord.open(enrolments[2].record.seal(b"p" * 32), b"p" * 32)
+    assert unlock(stored, press(finger(2), 98)) == enrolments[2].secret
+
+
+def test_the_same_press_gives_the_same_answer(enrolments):
+    record = enrolments[3].record
+    again = press(finger(3), 97)
+    assert unlock(record, again, trials=QUICK) == unlock(record, again, trials=QUICK)
+
+
+def test_enrolling_again_gives_another_secret_and_shares_nothing():
+    presses = [press(finger(1), seed) for seed in range(3)]
+    one, two = enrol(presses), enrol(presses)
+    assert one.secret != two.secret
+    assert one.record.salt != two.record.salt
+    assert (one.record.vaults[0].locked == two.record.vaults[0].locked).mean() < 0.1
+
+
+def test_a_record_of_another_finger_s_secret_is_refused(enrolments):
+    # The wrapped secrets of one record moved into another: the keys are bound to salt and place.
+    mine, theirs = enrolments[1].record, enrolments[2].record
+    mixed = ProtectedRecord(mine.parameters, mine.salt, theirs.check, mine.vaults)
+    assert unlock(mixed, press(finger(1), 13), trials=QUICK) is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_a_press_of_too_few_minutiae_opens_nothing(enrolments, count):
+    assert unlock(enrolments[1].record, Minutiae(press(finger(1), 13).table[:count])) is None
+
+
+def test_a_crowd_of_minutiae_is_bounded(enrolments):
+    rng = np.random.default_rng(0)
+    crowd = Minutiae(
+        np.column_stack((rng.uniform(0, 256, (150, 2)), rng.uniform(0, 6, 150), rng.uniform(0.4, 1, 150)))
+    )
+    frames, vault_of_frame = frames_of(enrolments[1].record, crowd)
+    assert len(frames) == len(vault_of_frame) == 64 * 3 * 3
+    assert np.diff(frames.bounds).max() <= 63
+    assert unlock(enrolments[1].record, crowd, trials=QUICK) is None
+
+
+def test_equal_minutiae_are_one_feature(enrolments):
+    twice = Minutiae(np.repeat(press(finger(1), 13).table, 2, axis=0))
+    unlock(enrolments[1].record, twice, trials=QUICK)
+
+
+def test_an_unlock_can_be_cancelled(enrolments):
+    flag, result = bytearray(1), []
+    stranger = press(finger(200), 1)
+    runner = threading.Thread(
+        target=lambda: result.append(unlock(enrolments[1].record, stranger, trials=2**34, cancel=flag))
+    )
+    runner.start()
+    time.sleep(0.3)
+    flag[0] = 1
+    runner.join(10)
+    assert result == [None]
+
+
+def test_the_press_is_left_to_its_owner(enrolments):
+    again = press(finger(1), 13)
+    before = again.table.copy()
+    unlock(enrolments[1].record, again, trials=QUICK)
+    np.testing.assert_array_equal(again.table, before)
+
+
+def refused(presses) -> Reason:
+    with pytest.raises(EnrolmentError) as refusal:
+        enrol(presses)
+    assert refusal.value.reason.sentence in str(refusal.value)
+    return refusal.value.reason
+
+
+def test_presses_of_two_fingers_are_not_enrolled_as_one():
+    sparse = [finger(seed)[:30] for seed in (1, 2)]
+    assert refused([press(sparse[0], 1), press(sparse[0], 2), press(sparse[1], 3)]) is Reason.PRESSES_DIFFER
+
+
+def test_a_finger_of_too_few_minutiae_is_not_enrolled():
+    assert refused([press(finger(1)[:5], seed) for seed in range(3)]) is Reason.TOO_FEW_MINUTIAE
+    assert refused([press(finger(1)[:16], seed, shown=1) for seed in range(3)]) is not None
+
+
+def test_one_press_is_no_enrolment():
+    with pytest.raises(ValueError, match="two presses"):
+        enrol([press(finger(1), 1)])
+
+
+def test_a_poor_finger_gets_fewer_coefficients(enrolments):
+    poor = enrol([press(finger(1, 30), seed, turn=0.0, shown=0.95) for seed in range(3)])
+    assert poor.record.parameters.coefficients == 8
+    assert enrolments[1].record.parameters.coefficients == 9
+    assert unlock(poor.record, press(finger(1, 30), 9, turn=0.0, shown=0.95)) == poor.secret

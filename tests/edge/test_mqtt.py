@@ -1,0 +1,200 @@
+"""The link over MQTT, to a real broker that comes and goes."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.acts import ActKind, Deny
+from contracts.cose import kid_of
+from contracts.messages import KioskMessage, Receipt, ReceiptStatus
+from edge.errors import ConfigError, StateError
+from edge.links import mqtt
+from edge.links.courier import Courier
+from edge.links.inbox import Inbox
+from edge.links.link import LinkDownError, LinkState
+from edge.links.mqtt import Broker, MqttLink
+from edge.links.outbox import Outbox
+from edge.state.database import Database
+from hw import broker
+from tests.edge.standin import DOMAIN, Gateway, until
+
+KIOSK = Ed25519PrivateKey.generate()
+KIOSK_ID = kid_of(KIOSK.public_key()).hex()
+
+
+@pytest.fixture(scope="module", params=["mosquitto", "amqtt"])
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[broker.Broker]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "amqtt":
+            patch.setattr("shutil.which", lambda _: None)
+        started = broker.start(tmp_path_factory.mktemp("broker"))
+    with started:
+        if started.name != request.param:
+            pytest.skip(f"{request.param} is not installed")
+        yield started
+
+
+class Ears:
+    """Hears what the link hands in; can be deaf for a while."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self.deaf = False
+
+    def __call__(self, message: bytes) -> None:
+        if self.deaf:
+            raise StateError("no room")
+        self.heard.append(message)
+
+
+def is_up(link: MqttLink) -> bool:
+    return link.status.state is LinkState.UP
+
+
+@pytest.fixture
+def gateway(running: broker.Broker) -> Iterator[Gateway]:
+    gateway = Gateway(running.url, KIOSK.public_key())
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(mqtt, "LONGEST_PAUSE", 0.4)
+    monkeypatch.setattr(mqtt, "VERSION_SECONDS", 0.5)
+
+
+def signed_denial(number: int) -> tuple[bytes, bytes]:
+    act = Deny(b"\x01" * 20, number.to_bytes(32, "big"), number, 1_900_000_000)
+    return act.digest(DOMAIN), KioskMessage("test", act, bytes(64), 1).sign(KIOSK)
+
+
+def test_there_and_back(running: broker.Broker, gateway: Gateway) -> None:
+    ears = Ears()
+    link = MqttLink(Broker.of(running.url), KIOSK_ID, ears, lambda: None)
+    link.start()
+    until(lambda: is_up(link))
+    digest, message = signed_denial(1)
+    link.send(message)
+    until(lambda: ears.heard)
+    assert Receipt.verify(ears.heard[0], gateway.key.public_key()).digest == digest
+    until(lambda: gateway.statuses[-1:] == [b"online"])
+    link.stop()
+    assert link.status.state is LinkState.STOPPED
+    until(lambda: gateway.statuses[-1:] == [b"offline"])
+    with pytest.raises(LinkDownError):
+        link.send(message)
+
+
+def keeps_sessions(running: broker.Broker) -> None:
+    if running.name == "amqtt":
+        pytest.skip("amqtt keeps no session for anonymous clients; the outbox asks for receipts again")
+
+
+def test_what_came_while_away_is_delivered(running: broker.Broker, gateway: Gateway) -> None:
+    keeps_sessions(running)
+    first, second = Ears(), Ears()
+    link = MqttLink(Broker.of(running.url), KIOSK_ID, first, lambda: None)
+    link.start()
+    until(lambda: is_up(link))
+    link.stop()
+    gateway.tell(b"while you were away")
+    link = MqttLink(Broker.of(running.url), KIOSK_ID, second, lambda: None)
+    link.start()
+    until(lambda: second.heard == [b"while you were away"])
+    link.stop()
+
+
+def test_what_could_not_be_stored_comes_again(running: broker.Broker, gateway: Gateway) -> None:
+    keeps_sessions(running)
+    ears = Ears()
+    link = MqttLink(Broker.of(running.url), KIOSK_ID, ears, lambda: None)
+    link.start()
+    until(lambda: is_up(link))
+    ears.deaf = True
+    gateway.tell(b"important")
+    until(lambda: not is_up(link))
+    ears.deaf = False
+    until(lambda: b"important" in ears.heard)
+    link.stop()
+
+
+def test_a_broker_that_dies_loses_nothing(
+    running: broker.Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acts queued before, during and after the broker's absence all get their receipts, and few are sent twice."""
+    if running.name == "amqtt":
+        monkeypatch.setattr("shutil.which", lambda _: None)
+    count, port = 30, broker.free_port()
+    with Database(tmp_path / "kiosk.sqlite") as database:
+        outbox = Outbox(database, limit=100)
+        wire = broker.start(tmp_path / "broker", port)
+        gateway = Gateway(wire.url, KIOSK.public_key())
+        inbox = Inbox(database, outbox, gateway_key=gateway.key.public_key(), domain=DOMAIN)
+        link = MqttLink(Broker.of(wire.url), KIOSK_ID, inbox.hear, outbox.wake)
+        courier = Courier(outbox, link)
+        link.start()
+        until(lambda: is_up(link))
+        courier.start()
+        for number in range(count):
+            if number == count // 3:
+                wire.stop()
+                until(lambda: link.status.state is LinkState.DOWN)
+                assert str(wire.port) in str(link.status)
+            if number == 2 * count // 3:
+                wire = broker.start(tmp_path / "broker", port)
+            digest, message = signed_denial(number)
+            outbox.put(digest, ActKind.DENY, number.to_bytes(20, "big"), digest, message)
+        gateway.resubscribe()
+        with database.transaction() as connection:  # receipts that died with the broker: ask again now
+            connection.execute("UPDATE outbox SET next_at = 0")
+        outbox.wake()
+        until(lambda: outbox.waiting() == 0)
+        assert all(
+            outbox.entry(signed_denial(number)[0]).status is ReceiptStatus.FINAL for number in range(count)
+        )
+        assert len({message.act for message in gateway.heard}) == count
+        courier.stop()
+        link.stop()
+        gateway.stop()
+        wire.stop()
+
+
+def test_nobody_there_is_a_state_not_an_error() -> None:
+    changes = threading.Event()
+    link = MqttLink(Broker("127.0.0.1", broker.free_port()), KIOSK_ID, lambda _: None, changes.set)
+    link.start()
+    until(lambda: link.status.state is LinkState.DOWN)
+    assert "refused" in str(link.status)
+    assert changes.is_set()
+    link.stop()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost",
+        "http://h",
+        "mqtt://",
+        "mqtt://h:99999",
+        "mqtt://h/path",
+        "mqtt://[",
+        "mqtt://user@h",
+        "mqtts://h",
+    ],
+)
+def test_a_url_of_another_form_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="mqtt://HOST"):
+        Broker.of(url)
+
+
+def test_urls() -> None:
+    assert Broker.of("mqtt://broker.local") == Broker("broker.local", 1883)
+    assert Broker.of("mqtt://[::1]:1884/") == Broker("::1", 1884)
