@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from contracts.hexes import ADDRESS_LENGTH, HASH_LENGTH, to_hex
 from gateway.audit.errors import ExportError, HistoryFileError, NoSuchHistoryError
+from gateway.ledger.bounded_json import parse
 
 FORMAT = "ridgekey-history/1"
 
@@ -142,8 +143,8 @@ def _record(line: bytes, where: str) -> dict[str, Any]:
     if len(line) > MAX_LINE:
         raise HistoryFileError(f"{where}: longer than {MAX_LINE} bytes")
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
+        record = parse(line)
+    except ValueError:
         raise HistoryFileError(f"{where}: not JSON; the file is damaged or was altered") from None
     if not isinstance(record, dict) or _line(record) != line:
         raise HistoryFileError(f"{where}: not as it was written; the file is damaged or was altered")

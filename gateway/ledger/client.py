@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -14,6 +15,7 @@ from contracts.labels import clean
 from gateway.ledger import answers
 from gateway.ledger.account import Fees
 from gateway.ledger.answers import Block, IllFormedError, Log, TransactionReceipt
+from gateway.ledger.bounded_json import parse
 from gateway.ledger.errors import (
     LedgerConfigurationError,
     LedgerError,
@@ -77,10 +79,11 @@ class LedgerClient:
         self.url = url
         self._ids = count(1)
         try:
-            parsed = httpx.URL(url)
-        except httpx.InvalidURL:
-            parsed = httpx.URL()
-        if parsed.scheme not in ("http", "https") or not parsed.host:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
             raise LedgerConfigurationError(
                 f"{clean(url, 120)!r} is not the URL of a ledger; write it like http://127.0.0.1:8545"
             )
@@ -164,8 +167,8 @@ class LedgerClient:
                 f"the ledger at {self.url} is not able to answer now (HTTP {status})"
             )
         try:
-            return json.loads(content)
-        except (ValueError, RecursionError):
+            return parse(content)
+        except ValueError:
             raise self._not_a_ledger(f"HTTP {status}, and no JSON") from None
 
     def _result(self, method: str, answer: object) -> Any:

@@ -2,10 +2,11 @@
 
 import json
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from gateway.ledger.bounded_json import parse
 
 log = logging.getLogger(__name__)
 
@@ -18,13 +19,6 @@ INTERNAL_ERROR = -32603
 
 MAX_BATCH = 1_000
 """Requests in one batch, as geth bounds them (BatchRequestLimit)."""
-
-MAX_DEPTH = 16
-"""Brackets within brackets; a request with a filter takes 6. py-evm raises the limit of recursion in Python
-so far that a deeply nested text would overflow the C stack of the JSON parser and end the process."""
-
-BRACKET_OR_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
-"""A string may lack its end here: so no text makes the search start over, and it takes linear time."""
 
 Handler = Callable[[str, list[Any]], object]
 """Answers one method with its parameters by position; raises `JsonRpcError`."""
@@ -46,14 +40,9 @@ def respond(body: bytes, handler: Handler) -> bytes | None:
         The body of the answer, or None if the body held notifications only (section 4.1).
     """
     try:
-        text = body.decode()
-        if depth(text) > MAX_DEPTH:
-            return _encode(
-                _failure(None, JsonRpcError(INVALID_REQUEST, "invalid request: nested too deeply"))
-            )
-        request = json.loads(text)
-    except ValueError:
-        return _encode(_failure(None, JsonRpcError(PARSE_ERROR, "parse error: the body is not JSON")))
+        request = parse(body)
+    except ValueError as error:
+        return _encode(_failure(None, JsonRpcError(PARSE_ERROR, f"parse error: {error}")))
     if not isinstance(request, list):
         answer = _answer(request, handler)
         return None if answer is None else _encode(answer)
@@ -62,18 +51,6 @@ def respond(body: bytes, handler: Handler) -> bytes | None:
         return _encode(_failure(None, JsonRpcError(INVALID_REQUEST, text)))
     answers = [answer for one in request if (answer := _answer(one, handler)) is not None]
     return _encode(answers) if answers else None
-
-
-def depth(text: str) -> int:
-    """How deep brackets are nested in a JSON text, at most; strings do not count."""
-    deepest = level = 0
-    for token in BRACKET_OR_STRING.findall(text):
-        if token in ("[", "{"):
-            level += 1
-            deepest = max(deepest, level)
-        elif token in ("]", "}"):
-            level -= 1
-    return deepest
 
 
 def _answer(request: object, handler: Handler) -> dict[str, Any] | None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ledger.node.jsonrpc import MAX_BATCH, JsonRpcError, depth, respond
+from gateway.ledger.bounded_json import depth
+from gateway.ledger.node.jsonrpc import MAX_BATCH, JsonRpcError, respond
 
 
 def handler(method: str, params: list[Any]) -> object:
@@ -65,8 +66,8 @@ def test_batch_of_notifications() -> None:
         (b"", -32700),
         (b"{", -32700),
         (b"\xff\xfe", -32700),
-        (b"[" * 100_000, -32600),
-        (b'{"a":' * 100_000, -32600),
+        (b"[" * 100_000, -32700),
+        (b'{"a":' * 100_000, -32700),
         (b"[]", -32600),
         (b"1", -32600),
         (b"null", -32600),
