@@ -1,11 +1,19 @@
-"""One whole house for the tests that need nothing of their own."""
+"""What tests share: one whole house, and one ledger with our contract; each test brings new people."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from contracts.eip712 import Domain
+from gateway.ledger.account import Relayer
+from gateway.ledger.client import LedgerClient
+from gateway.ledger.registry import Registry
+from gateway.node_process import NodeProcess
 from hw import broker
 from tests.gateway.actors import KioskKey, WireKiosk
+from tests.gateway.bench import CHAIN_ID, ENVIRONMENT, Bench, Ground
 from tests.gateway.house import House
 from tests.gateway.running import RunningGateway, ridgekey, write_config
 
@@ -30,3 +38,20 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         code, words = gateway.stop()
     assert code == 0, words
     assert "Traceback" not in words
+
+
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    relayer = Relayer(ec.generate_private_key(ec.SECP256K1()))
+    node = NodeProcess(tmp_path_factory.mktemp("ledger"), ("127.0.0.1", 0), CHAIN_ID, relayer.address)
+    with LedgerClient(node.url) as client:
+        contract = Registry.deploy(client, relayer, ENVIRONMENT).contract
+        yield Ground(node.url, relayer, Domain(CHAIN_ID, contract, ENVIRONMENT))
+    node.stop()
+
+
+@pytest.fixture
+def bench(ground: Ground, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(ground, tmp_path)
+    yield bench
+    bench.journal.close()

@@ -57,7 +57,7 @@ class RunningGateway:
     """`ridgekey gateway run`, from its readiness line to its end."""
 
     def __init__(self, config: Path) -> None:
-        self._config = config
+        self.config = config
         self.start()
 
     def start(self) -> None:
@@ -68,7 +68,7 @@ class RunningGateway:
             "gateway",
             "run",
             "--config",
-            str(self._config),
+            str(self.config),
             "--json",
         ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

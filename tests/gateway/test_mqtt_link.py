@@ -81,6 +81,8 @@ def test_messages_and_appearances_come_in_by_their_topics(
 
 
 def test_what_was_not_kept_comes_again(running: Broker, ear: Ear, kiosk: WireKiosk) -> None:
+    if running.name == "amqtt":
+        pytest.skip("amqtt forgets what it has delivered unacknowledged; there the kiosk's outbox repeats it")
     link = ear.link(running)
     ear.refusing = True
     kiosk.publish(b"precious")

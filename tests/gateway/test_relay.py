@@ -1,143 +1,17 @@
 """The relay on a real ledger: crashes between any two steps, nodes that choke, acts that are refused."""
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
-import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.acts import Act
-from contracts.eip712 import Domain
-from contracts.messages import KioskMessage, Receipt, ReceiptStatus
+from contracts.messages import KioskMessage, ReceiptStatus
 from contracts.purpose import Purpose
-from contracts.registry import EVENT_OF, PUBLISHED, ConsentState, event_topic
-from gateway.calls import Calls
-from gateway.desk import RequestDesk
-from gateway.intake import arrival_of
-from gateway.journal import Entry, Journal, State
-from gateway.ledger.account import Relayer
-from gateway.ledger.client import LedgerClient
+from contracts.registry import EVENT_OF, PUBLISHED, ConsentState
+from gateway.journal import Journal, State
 from gateway.ledger.errors import LedgerUnreachableError
-from gateway.ledger.registry import Registry
-from gateway.node_process import NodeProcess
-from gateway.relay import Relay
-from gateway.store import ObjectStore
-from tests.gateway.actors import KioskKey, Person
-
-ENVIRONMENT = "test"
-CHAIN_ID = 20_022
-
-
-@dataclass(frozen=True)
-class Ground:
-    """A ledger with our contract, shared by the tests of this file."""
-
-    url: str
-    relayer: Relayer
-    domain: Domain
-
-
-@pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    relayer = Relayer(ec.generate_private_key(ec.SECP256K1()))
-    node = NodeProcess(tmp_path_factory.mktemp("ledger"), ("127.0.0.1", 0), CHAIN_ID, relayer.address)
-    with LedgerClient(node.url) as client:
-        contract = Registry.deploy(client, relayer, ENVIRONMENT).contract
-        yield Ground(node.url, relayer, Domain(CHAIN_ID, contract, ENVIRONMENT))
-    node.stop()
-
-
-class Tampered(httpx.BaseTransport):
-    """The real ledger, except for answers that a test wants to be others."""
-
-    def __init__(self) -> None:
-        self._real = httpx.HTTPTransport()
-        self.answers: dict[str, Callable[[list[object]], object]] = {}
-        self.sent: list[str] = []
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        asked = json.loads(request.content)
-        if asked["method"] == "eth_sendRawTransaction":
-            self.sent.append(asked["params"][0])
-        answer = self.answers.get(asked["method"], lambda _: ...)(asked["params"])
-        if answer is ...:
-            return self._real.handle_request(request)
-        member = "error" if isinstance(answer, dict) and "code" in answer else "result"
-        return httpx.Response(200, json={"jsonrpc": "2.0", "id": asked["id"], member: answer})
-
-
-@dataclass
-class Bench:
-    """The relay's parts on one state directory, to be thrown away and built anew as a crash would."""
-
-    ground: Ground
-    directory: Path
-    confirmations: int = 1
-    kiosk: KioskKey = field(default_factory=KioskKey)
-    gateway_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
-    settled: list[Entry] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.network = Tampered()
-        self.build()
-
-    def build(self) -> None:
-        kiosks = {self.kiosk.kid: self.kiosk.public}
-        self.journal = Journal(self.directory / "journal.sqlite")
-        self.store = ObjectStore(self.directory / "objects")
-        self.client = LedgerClient(self.ground.url, transport=self.network)
-        self.registry = Registry(self.client, self.ground.domain.contract)
-        self.desk = RequestDesk(self.journal, self.registry, self.ground.domain, lambda: None)
-        self.relay = Relay(
-            self.journal, self.store, self.client, self.registry, self.ground.relayer, self.ground.domain,
-            self.gateway_key, self.confirmations,
-            Calls(self.registry, self.journal, kiosks, self.ground.domain), self.settled.append, self.counts,
-        )  # fmt: skip
-
-    def crash(self) -> None:
-        self.journal.close()
-        self.build()
-
-    def receive(
-        self, person: Person, act: Act, data: bytes | None = None, *, on_ledger: bool = False
-    ) -> Entry:
-        return self.admit(person.message(act, self.ground.domain, data, on_ledger=on_ledger))
-
-    def admit(self, message: KioskMessage) -> Entry:
-        payload = message.sign(self.kiosk.key)
-        return self.journal.admit(arrival_of(self.kiosk.kid, message, payload, self.ground.domain))[0]
-
-    def now(self, entry: Entry) -> Entry:
-        found = self.journal.find(entry.digest)
-        assert found is not None
-        return found
-
-    def receipt(self, entry: Entry) -> Receipt:
-        found = self.now(entry).receipt
-        assert found is not None
-        return Receipt.verify(found, self.gateway_key.public_key())
-
-    def events(self, name: str, person: Person) -> int:
-        topics = [[event_topic(name)], [person.address.rjust(32, b"\0")]]
-        return len(self.client.logs(self.registry.contract, 0, self.client.block_number(), topics))
-
-    def relay_all(self, *acts: tuple[Person, Act] | tuple[Person, Act, bytes]) -> list[Entry]:
-        entries = [self.receive(*act) for act in acts]
-        assert self.relay.advance() is False
-        return [self.now(entry) for entry in entries]
-
-
-@pytest.fixture
-def bench(ground: Ground, tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(ground, tmp_path)
-    yield bench
-    bench.journal.close()
+from tests.gateway.actors import Person
+from tests.gateway.bench import ENVIRONMENT, Bench, Ground
 
 
 class Crash(BaseException):

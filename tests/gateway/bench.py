@@ -1,0 +1,118 @@
+"""The relay's parts on a real ledger, without the process around them: to be stepped, crashed and lied to."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.acts import Act
+from contracts.eip712 import Domain
+from contracts.messages import KioskMessage, Receipt
+from contracts.registry import event_topic
+from gateway.calls import Calls
+from gateway.desk import RequestDesk
+from gateway.intake import arrival_of
+from gateway.journal import Entry, Journal
+from gateway.ledger.account import Relayer
+from gateway.ledger.client import LedgerClient
+from gateway.ledger.registry import Registry
+from gateway.relay import Relay
+from gateway.store import ObjectStore
+from tests.gateway.actors import KioskKey, Person
+
+ENVIRONMENT = "test"
+CHAIN_ID = 20_022
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A ledger with our contract, shared by tests that take new people."""
+
+    url: str
+    relayer: Relayer
+    domain: Domain
+
+
+class Tampered(httpx.BaseTransport):
+    """The real ledger, except for answers that a test wants to be others."""
+
+    def __init__(self) -> None:
+        self._real = httpx.HTTPTransport()
+        self.answers: dict[str, Callable[[list[object]], object]] = {}
+        self.sent: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        if asked["method"] == "eth_sendRawTransaction":
+            self.sent.append(asked["params"][0])
+        answer = self.answers.get(asked["method"], lambda _: ...)(asked["params"])
+        if answer is ...:
+            return self._real.handle_request(request)
+        member = "error" if isinstance(answer, dict) and "code" in answer else "result"
+        return httpx.Response(200, json={"jsonrpc": "2.0", "id": asked["id"], member: answer})
+
+
+@dataclass
+class Bench:
+    """The relay's parts on one state directory, to be thrown away and built anew as a crash would."""
+
+    ground: Ground
+    directory: Path
+    confirmations: int = 1
+    kiosk: KioskKey = field(default_factory=KioskKey)
+    gateway_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    settled: list[Entry] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.network = Tampered()
+        self.build()
+
+    def build(self) -> None:
+        kiosks = {self.kiosk.kid: self.kiosk.public}
+        self.journal = Journal(self.directory / "journal.sqlite")
+        self.store = ObjectStore(self.directory / "objects")
+        self.client = LedgerClient(self.ground.url, transport=self.network)
+        self.registry = Registry(self.client, self.ground.domain.contract)
+        self.desk = RequestDesk(self.journal, self.registry, self.ground.domain, lambda: None)
+        self.relay = Relay(
+            self.journal, self.store, self.client, self.registry, self.ground.relayer, self.ground.domain,
+            self.gateway_key, self.confirmations,
+            Calls(self.registry, self.journal, kiosks, self.ground.domain), self.settled.append, self.counts,
+        )  # fmt: skip
+
+    def crash(self) -> None:
+        self.journal.close()
+        self.build()
+
+    def receive(
+        self, person: Person, act: Act, data: bytes | None = None, *, on_ledger: bool = False
+    ) -> Entry:
+        return self.admit(person.message(act, self.ground.domain, data, on_ledger=on_ledger))
+
+    def admit(self, message: KioskMessage) -> Entry:
+        payload = message.sign(self.kiosk.key)
+        return self.journal.admit(arrival_of(self.kiosk.kid, message, payload, self.ground.domain))[0]
+
+    def now(self, entry: Entry) -> Entry:
+        found = self.journal.find(entry.digest)
+        assert found is not None
+        return found
+
+    def receipt(self, entry: Entry) -> Receipt:
+        found = self.now(entry).receipt
+        assert found is not None
+        return Receipt.verify(found, self.gateway_key.public_key())
+
+    def events(self, name: str, person: Person) -> int:
+        topics = [[event_topic(name)], [person.address.rjust(32, b"\0")]]
+        return len(self.client.logs(self.registry.contract, 0, self.client.block_number(), topics))
+
+    def relay_all(self, *acts: tuple[Person, Act] | tuple[Person, Act, bytes]) -> list[Entry]:
+        entries = [self.receive(*act) for act in acts]
+        assert self.relay.advance() is False
+        return [self.now(entry) for entry in entries]

@@ -1,0 +1,558 @@
+"""The audit: of a real ledger it holds, and of each kind of tampering it finds the line that fails."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contracts.acts import Grant, Register, Request
+from contracts.eip712 import Domain
+from contracts.hexes import checksum_address
+from contracts.purpose import Purpose
+from contracts.registry import ConsentState
+from contracts.signing import ORDER
+from gateway.audit.errors import HistoryFileError, NoSuchHistoryError
+from gateway.audit.fetch import LedgerContradictsItselfError, assemble, fetch, wanted_blocks
+from gateway.audit.history import History, LoggedEvent, export, load
+from gateway.audit.render import as_json, verdict
+from gateway.audit.verify import Report, verify
+from gateway.ledger.client import LedgerClient
+from gateway.ledger.registry import Registry
+from tests.gateway.actors import Person
+from tests.gateway.forge import FAR, START, Forge, topic_of
+from tests.gateway.ledger.bring import Bringer, Story, tell
+from tests.gateway.ledger.processes import ENVIRONMENT, Node, ridgekey, running
+
+# --- A real ledger ---
+
+
+@dataclass(frozen=True)
+class Told:
+    """A node on which two people's stories happened."""
+
+    node: Node
+    client: LedgerClient
+    registry: Registry
+    first: Story
+    second: Story
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    with running(tmp_path_factory.mktemp("audited")) as node, node.client() as client:
+        relayer = node.relayer()
+        registry = Registry.deploy(client, relayer, ENVIRONMENT)
+        bring = Bringer(registry, relayer, Domain(client.chain_id(), registry.contract, ENVIRONMENT))
+        yield Told(node, client, registry, tell(bring, publish=True), tell(bring))
+
+
+@pytest.fixture(scope="module")
+def history(told: Told) -> History:
+    return fetch(told.client, told.registry.contract)
+
+
+def test_a_real_history_holds(told: Told, history: History) -> None:
+    report = verify(history, ENVIRONMENT)
+    assert report.holds
+    assert report.acts == 14
+    assert len(report.events) == 15
+    assert verdict(report) == "14 acts, all signatures hold"
+    assert history.unbroken
+    assert report.links == len(history.blocks) - 1
+
+
+def test_the_replay_ends_where_the_contract_stands(told: Told, history: History) -> None:
+    states = verify(history).states
+    assert len(states) == 4
+    for request, state in states.items():
+        assert told.registry.consent_of(request) == state
+    assert states[told.first.granted.hash_struct()][0] is ConsentState.WITHDRAWN
+    assert states[told.first.denied.hash_struct()][0] is ConsentState.DENIED
+
+
+def test_one_persons_history(told: Told) -> None:
+    report = verify(fetch(told.client, told.registry.contract, told.second.person.address))
+    assert report.holds
+    assert report.acts == 7
+
+
+def test_another_environment(history: History) -> None:
+    assert any("another environment" in finding for finding in verify(history, "elsewhere").findings)
+
+
+def test_an_empty_history(told: Told) -> None:
+    registry = Registry.deploy(told.client, told.node.relayer(), "empty")
+    report = verify(fetch(told.client, registry.contract))
+    assert report.holds
+    assert report.acts == 0
+
+
+def test_export_and_load(history: History, tmp_path: Path) -> None:
+    export(history, tmp_path / "history.jsonl")
+    assert load(tmp_path / "history.jsonl") == history
+
+
+# --- The exported file ---
+
+
+@pytest.fixture(scope="module")
+def exported(history: History, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("exported") / "history.jsonl"
+    export(history, path)
+    return path.read_bytes()
+
+
+def audit_of(content: bytes, directory: Path) -> Report | HistoryFileError:
+    path = directory / "altered.jsonl"
+    path.write_bytes(content)
+    try:
+        return verify(load(path))
+    except HistoryFileError as error:
+        return error
+
+
+def is_found(outcome: Report | HistoryFileError) -> bool:
+    return isinstance(outcome, HistoryFileError) or not outcome.holds
+
+
+RELAXED = settings(
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+
+
+@RELAXED
+@given(where=st.integers(0, 10**9), flip=st.integers(1, 255))
+def test_one_altered_byte_is_found(exported: bytes, tmp_path: Path, where: int, flip: int) -> None:
+    altered = bytearray(exported)
+    altered[where % len(altered)] ^= flip
+    assert is_found(audit_of(bytes(altered), tmp_path))
+
+
+@RELAXED
+@given(where=st.integers(0, 10**9), shift=st.integers(1, 15))
+def test_one_altered_digit_is_found_even_with_a_new_checksum(
+    exported: bytes, tmp_path: Path, where: int, shift: int
+) -> None:
+    """The checksum is for accidents; what was altered on purpose contradicts a signature, a hash or a rule."""
+    *lines, _ = exported.splitlines(keepends=True)
+    body = bytearray(b"".join(lines))
+    digits = [match for line in hex_digits(bytes(body)) for match in line]
+    position = digits[where % len(digits)]
+    body[position] = ord("0123456789abcdef"[(int(chr(body[position]), 16) + shift) % 16])
+    checksum = json.dumps({"sha256": "0x" + hashlib.sha256(body).hexdigest()}, separators=(",", ":"))
+    assert is_found(audit_of(bytes(body) + checksum.encode() + b"\n", tmp_path))
+
+
+def hex_digits(text: bytes) -> Iterator[range]:
+    """Where the digits of the hex strings in the file stand."""
+    import re
+
+    for match in re.finditer(rb'"0x([0-9a-f]+)"', text):
+        yield range(match.start(1), match.end(1))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"hello\n",
+        lambda content: content[:-1],
+        lambda content: content[:-10],
+        lambda content: content + b"\n",
+        lambda content: content + content,
+        lambda content: content.replace(b'"hash"', b'"Hash"', 1),
+        lambda content: content.replace(b"ridgekey-history/1", b"ridgekey-history/2"),
+        lambda content: b"".join(content.splitlines(keepends=True)[1:]),
+        lambda content: b"".join(content.splitlines(keepends=True)[:-1]),
+        lambda content: b"".join(content.splitlines(keepends=True)[::-1]),
+        lambda content: b"[" * 100_000 + b"\n",
+        lambda content: b" " * (1 << 21),
+        lambda content: b"\xff\n",
+    ],
+)
+def test_a_damaged_file(exported: bytes, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    outcome = audit_of(damage(exported), tmp_path)
+    assert isinstance(outcome, HistoryFileError)
+    assert outcome.exit_code == 65
+    assert "\n" not in str(outcome)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchHistoryError) as raised:
+        load(tmp_path / "none")
+    assert raised.value.exit_code == 66
+
+
+# --- Left out, put in, moved ---
+
+
+def with_blocks(history: History, change: Callable[[list], None]) -> Report:
+    blocks = list(history.blocks)
+    change(blocks)
+    return verify(replace(history, blocks=tuple(blocks)))
+
+
+def test_an_event_left_out(history: History) -> None:
+    for position, block in enumerate(history.blocks):
+        if block.events:
+            bare = replace(block, events=())
+            report = with_blocks(history, lambda blocks, p=position, b=bare: blocks.__setitem__(p, b))
+            assert any("missing here" in finding for finding in report.findings)
+
+
+def test_a_block_left_out(history: History) -> None:
+    for position in range(1, len(history.blocks) - 1):
+        report = with_blocks(history, lambda blocks, p=position: blocks.pop(p))
+        assert any("are missing here" in finding for finding in report.findings)
+
+
+def test_an_event_put_in(history: History) -> None:
+    """A genuine event, but in a block that does not hold it."""
+    event = history.blocks[-1].events[0]
+    block = history.blocks[0]
+    report = with_blocks(
+        history, lambda blocks: blocks.__setitem__(0, replace(block, events=(*block.events, event)))
+    )
+    assert any("holds no such event" in finding for finding in report.findings)
+
+
+def test_blocks_out_of_order(history: History) -> None:
+    report = with_blocks(history, lambda blocks: blocks.reverse())
+    assert any("stands after block" in finding for finding in report.findings)
+
+
+def test_the_ledger_contradicts_itself(told: Told) -> None:
+    last = told.client.block_number()
+    logs = told.registry.logs(0, last)
+    blocks = told.client.blocks(range(last + 1))
+    blocks[logs[0].block] = replace(blocks[logs[0].block], hash=bytes(32))
+    with pytest.raises(LedgerContradictsItselfError):
+        assemble(blocks, logs)
+
+
+@pytest.mark.parametrize(
+    ("named", "last", "expected"),
+    [
+        ([], 7, [7]),
+        ([5, 5, 6], 9, [5, 6, 7, 8, 9]),
+        ([10, 1_000_000], 2_000_000, [10, 1_000_000, 2_000_000]),
+    ],
+)
+def test_which_headers_are_read(named: list[int], last: int, expected: list[int]) -> None:
+    assert list(wanted_blocks(named, last)) == expected
+
+
+# --- Each rule of the contract, broken ---
+
+
+@dataclass
+class Scene:
+    """A person with a record and a requester, in a forged history that holds so far."""
+
+    forge: Forge
+    person: Person
+    requester: Person
+    record: bytes
+    data: bytes
+
+    def request(self, **change: object) -> Request:
+        asked = self.requester.request(self.person.address, self.record, Purpose.of("a loan"))
+        return replace(asked, **{"expiry": FAR, "deadline": FAR, **change})
+
+    def grant(self, request: Request, **change: object) -> Grant:
+        return replace(self.person.grant(request, self.data), **{"deadline": FAR, **change})
+
+    def later(self, act, **change: object):
+        return replace(act, **{"deadline": FAR, **change})
+
+    def register(self, **change: object) -> Register:
+        return replace(self.person.register(b"another")[0], **{"deadline": FAR, **change})
+
+
+@pytest.fixture
+def scene() -> Scene:
+    forge, person, requester = Forge(), Person(), Person()
+    forge.act(person, replace(person.enrol(), deadline=FAR))
+    register, data = person.register(b"a document")
+    forge.act(person, replace(register, deadline=FAR))
+    return Scene(forge, person, requester, register.record, data)
+
+
+def granted(scene: Scene) -> Request:
+    request = scene.request()
+    scene.forge.act(scene.requester, request)
+    scene.forge.act(scene.person, scene.grant(request))
+    return request
+
+
+def test_a_forged_history_without_a_fault_holds(scene: Scene) -> None:
+    scene.forge.publish(scene.person.address, scene.record, scene.data)
+    request = granted(scene)
+    scene.forge.act(scene.person, scene.later(scene.person.withdraw(request)))
+    other = scene.request(nonce=5)
+    scene.forge.act(scene.requester, other)
+    scene.forge.act(scene.person, scene.later(scene.person.deny(other)))
+    report = verify(scene.forge.history())
+    assert report.findings == ()
+    assert report.acts == 7
+
+
+def enrolled_twice(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.later(scene.person.enrol()))
+
+
+def stranger_registers(scene: Scene) -> None:
+    stranger = Person()
+    scene.forge.act(stranger, scene.later(stranger.register(b"x")[0]))
+
+
+def signed_by_another(scene: Scene) -> None:
+    scene.forge.act(scene.requester, scene.register())
+
+
+def signature_for_something_else(scene: Scene) -> None:
+    act = scene.register()
+    scene.forge.act(scene.person, act, signed=replace(act, commitment=os.urandom(32)))
+
+
+def nonce_used_twice(scene: Scene) -> None:
+    act = scene.register()
+    scene.forge.act(scene.person, act)
+    scene.forge.act(scene.person, scene.register(nonce=act.nonce))
+
+
+def after_the_deadline(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.register(deadline=scene.forge.time - 1))
+
+
+def empty_commitment(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.register(commitment=bytes(32)))
+
+
+def request_of_an_unknown_record(scene: Scene) -> None:
+    scene.forge.act(scene.requester, scene.request(record=os.urandom(32)))
+
+
+def request_past_its_expiry(scene: Scene) -> None:
+    scene.forge.act(scene.requester, scene.request(expiry=scene.forge.time))
+
+
+def request_with_another_id(scene: Scene) -> None:
+    scene.forge.act(scene.requester, scene.request(), request=os.urandom(32))
+
+
+def requested_twice(scene: Scene) -> None:
+    request = scene.request()
+    scene.forge.act(scene.requester, request)
+    scene.forge.act(scene.requester, request)
+
+
+def request_signed_by_another(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.request())
+
+
+def granted_without_request(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.grant(scene.request()))
+
+
+def granted_for_another_purpose(scene: Scene) -> None:
+    request = scene.request()
+    scene.forge.act(scene.requester, request)
+    scene.forge.act(scene.person, scene.grant(request, purpose=os.urandom(32)))
+
+
+def granted_for_longer(scene: Scene) -> None:
+    request = scene.request()
+    scene.forge.act(scene.requester, request)
+    scene.forge.act(scene.person, scene.grant(request, expiry=FAR + 1))
+
+
+def granted_past_its_expiry(scene: Scene) -> None:
+    request = scene.request()
+    scene.forge.act(scene.requester, request)
+    scene.forge.act(scene.person, scene.grant(request, expiry=START))
+
+
+def granted_by_another_person(scene: Scene) -> None:
+    other = Person()
+    scene.forge.act(other, scene.later(other.enrol()))
+    request = scene.request()
+    scene.forge.act(scene.requester, request)
+    scene.forge.act(other, replace(scene.grant(request), subject=other.address))
+
+
+def granted_twice(scene: Scene) -> None:
+    request = granted(scene)
+    scene.forge.act(scene.person, scene.grant(request))
+
+
+def denied_after_the_grant(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.later(scene.person.deny(granted(scene))))
+
+
+def withdrawn_without_grant(scene: Scene) -> None:
+    request = scene.request()
+    scene.forge.act(scene.requester, request)
+    scene.forge.act(scene.person, scene.later(scene.person.withdraw(request)))
+
+
+def denied_without_request(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.later(scene.person.deny(scene.request())))
+
+
+def published_another_object(scene: Scene) -> None:
+    scene.forge.publish(scene.person.address, scene.record, b"something else")
+
+
+def published_without_registration(scene: Scene) -> None:
+    scene.forge.publish(scene.person.address, os.urandom(32), scene.data)
+
+
+def malleable_signature(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.register())
+    block = scene.forge.blocks[-1]
+    event = block.events[0]
+    start = event.data.index((65).to_bytes(32, "big")) + 32
+    s = ORDER - int.from_bytes(event.data[start + 32 : start + 64], "big")
+    twin = event.data[: start + 32] + s.to_bytes(32, "big") + bytes([55 - event.data[start + 64]])
+    altered = replace(event, data=twin + event.data[start + 65 :])
+    scene.forge.blocks[-1] = replace(block, events=(altered,))
+
+
+def an_event_of_another_contract(scene: Scene) -> None:
+    scene.forge.event(LoggedEvent((os.urandom(32),), b""))
+
+
+def an_ill_formed_event(scene: Scene) -> None:
+    scene.forge.event(LoggedEvent((topic_of(Grant),), b"short"))
+
+
+def a_header_that_is_none(scene: Scene) -> None:
+    scene.forge.blocks.append(replace(scene.forge.blocks[-1], header=b"\xc0", events=()))
+
+
+def time_runs_backwards(scene: Scene) -> None:
+    scene.forge.time -= 1000
+    scene.forge.act(scene.person, scene.register())
+
+
+def a_forked_header(scene: Scene) -> None:
+    scene.forge.parent = os.urandom(32)
+    scene.forge.act(scene.person, scene.register())
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (enrolled_twice, "was enrolled already"),
+        (stranger_registers, "was not enrolled"),
+        (signed_by_another, "signature does not hold"),
+        (signature_for_something_else, "signature does not hold"),
+        (nonce_used_twice, "nonce was used before"),
+        (after_the_deadline, "1 seconds after its deadline"),
+        (empty_commitment, "commitment is empty"),
+        (request_of_an_unknown_record, "not registered before it was requested"),
+        (request_past_its_expiry, "past its expiry"),
+        (request_with_another_id, "not the hash of what was requested"),
+        (requested_twice, "made before"),
+        (request_signed_by_another, "signature does not hold"),
+        (granted_without_request, "never requested"),
+        (granted_for_another_purpose, "purpose is not that of the request"),
+        (granted_for_longer, "lasts longer"),
+        (granted_past_its_expiry, "past its expiry"),
+        (granted_by_another_person, "addressed to another person"),
+        (granted_twice, "was granted, not requested"),
+        (denied_after_the_grant, "was granted, not requested"),
+        (withdrawn_without_grant, "was requested, not granted"),
+        (denied_without_request, "never requested"),
+        (published_another_object, "not the one that the person committed to"),
+        (published_without_registration, "was not registered"),
+        (malleable_signature, "signature does not hold"),
+        (an_event_of_another_contract, "no event of this contract"),
+        (an_ill_formed_event, "cannot be read"),
+        (a_header_that_is_none, "its header"),
+        (time_runs_backwards, "is older than block"),
+        (a_forked_header, "as its parent"),
+    ],
+)
+def test_a_broken_rule_is_found_and_nothing_else(
+    scene: Scene, fault: Callable[[Scene], None], words: str
+) -> None:
+    fault(scene)
+    report = verify(scene.forge.history())
+    assert len(report.findings) == 1, report.findings
+    assert words in report.findings[0]
+    assert not report.holds
+    assert "not hold" in verdict(report)
+    json.dumps(as_json(report))
+
+
+def test_about_another_person(scene: Scene) -> None:
+    scene.forge.subject = os.urandom(20)
+    findings = verify(scene.forge.history()).findings
+    assert all("about another person" in finding for finding in findings)
+    assert len(findings) == 2
+
+
+# --- The command ---
+
+
+def audit(*arguments: str) -> tuple[int, str, str]:
+    done = ridgekey("audit", *arguments)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_on_a_ledger_then_on_its_export(told: Told, tmp_path: Path) -> None:
+    contract, file = checksum_address(told.registry.contract), tmp_path / "history.jsonl"
+    code, out, _ = audit("--ledger", told.node.url, "--contract", contract, "--export", str(file))
+    assert code == 0
+    assert "all signatures hold" in out
+    assert checksum_address(told.first.person.address) in out
+    assert "identity-document" in out
+    code, again, _ = audit("--from-file", str(file))
+    assert (code, again) == (0, out)
+
+    altered = file.read_bytes().replace(b'"data":"0x0', b'"data":"0x1', 1)
+    *lines, _ = altered.splitlines(keepends=True)
+    body = b"".join(lines)
+    checksum = f'{{"sha256":"0x{hashlib.sha256(body).hexdigest()}"}}\n'
+    file.write_bytes(body + checksum.encode())
+    code, out, _ = audit("--from-file", str(file))
+    assert code == 1
+    assert "signature does not hold" in out
+
+
+def test_the_command_on_one_person_as_json(told: Told) -> None:
+    contract, person = checksum_address(told.registry.contract), checksum_address(told.second.person.address)
+    code, out, _ = audit("--ledger", told.node.url, "--contract", contract, "--subject", person, "--json")
+    report = json.loads(out)
+    assert (code, report["holds"], report["acts"]) == (0, True, 7)
+    assert {event["subject"] for event in report["history"]} == {person}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "give either"),
+        (["--ledger", "http://127.0.0.1:1"], 2, "give either"),
+        (["--from-file", "/none", "--ledger", "{url}", "--contract", "0x" + "11" * 20], 2, "give either"),
+        (["--from-file", "/none", "--subject", "0x" + "11" * 20], 2, "--subject goes with"),
+        (["--from-file", "/none"], 66, "cannot read"),
+        (["--ledger", "http://127.0.0.1:1", "--contract", "0x" + "11" * 20], 69, "no ledger answers"),
+        (["--ledger", "{url}", "--contract", "0x" + "11" * 20], 78, "no contract"),
+        (["--ledger", "{url}", "--contract", "{contract}", "--export", "/none/file"], 74, "cannot write"),
+    ],
+)
+def test_bad_input_is_one_clear_line(told: Told, arguments: list[str], code: int, words: str) -> None:
+    names = {"url": told.node.url, "contract": checksum_address(told.registry.contract)}
+    done, _, err = audit(*(argument.format(**names) for argument in arguments))
+    assert done == code
+    assert words in err
+    assert code == 2 or err.count("\n") == 1
