@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     if arguments.from_file is not None and arguments.subject is not None:
         options.error("--subject goes with --ledger; a file is about whom it was exported for")
     console = Console(stderr=True)
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         history = _history(arguments, progress)
         if arguments.export is not None:
             export(history, arguments.export)

@@ -53,7 +53,14 @@ def fetch(
         blocks += client.blocks(numbers[start : start + BATCH])
         if progress is not None:
             progress(len(blocks), len(numbers))
-    return History(client.chain_id(), contract, registry.salt(), subject, assemble(blocks, logs))
+    return History(
+        chain_id=client.chain_id(),
+        contract=contract,
+        salt=registry.salt(),
+        subject=subject,
+        unbroken=len(numbers) == numbers[-1] - numbers[0] + 1,
+        blocks=assemble(blocks, logs),
+    )
 
 
 def wanted_blocks(named: Sequence[int], last: int) -> Sequence[int]:

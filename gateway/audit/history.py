@@ -60,6 +60,7 @@ class History:
         contract: address of the contract.
         salt: environment salt of the contract; with the two above it makes the domain separator.
         subject: the person whose events these are; None for everybody's.
+        unbroken: whether every block from the first to the last is here, so that none can be left out.
         blocks: in the order of their numbers.
     """
 
@@ -67,6 +68,7 @@ class History:
     contract: bytes
     salt: bytes
     subject: bytes | None
+    unbroken: bool
     blocks: tuple[HistoryBlock, ...]
 
 
@@ -111,6 +113,7 @@ def _lines(history: History) -> Iterator[bytes]:
             "contract": to_hex(history.contract),
             "salt": to_hex(history.salt),
             "subject": None if history.subject is None else to_hex(history.subject),
+            "unbroken": history.unbroken,
         }
     )
     for block in history.blocks:
@@ -163,6 +166,7 @@ def _parse(records: Iterable[dict[str, Any]], path: Path) -> History:
             contract=_octets(head["contract"], ADDRESS_LENGTH),
             salt=_octets(head["salt"], HASH_LENGTH),
             subject=None if subject is None else _octets(subject, ADDRESS_LENGTH),
+            unbroken=_truth(head["unbroken"]),
             blocks=tuple(_block(record) for record in stream),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -180,6 +184,12 @@ def _block(record: dict[str, Any]) -> HistoryBlock:
 def _number(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError("not a number")
+    return value
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("not true or false")  # noqa: TRY004 - caught with the others
     return value
 
 

@@ -113,6 +113,9 @@ class _Audit:
                 self.findings.append(wrong)
             elif header.parent == self._previous.hash:
                 self._links += 1
+            elif self._history.unbroken:
+                gap = f"{self._previous.number} and {header.number}"
+                self.findings.append(f"the blocks between {gap} are missing here")
         self._previous = header
 
     def _take_event(self, logged: LoggedEvent, header: Header) -> None:
