@@ -8,16 +8,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from contracts.hexes import to_hex
 from edge import client
 from edge.identity import files
 from hw import broker
+from hw.fingers.synthetic import SyntheticFingers
 from hw.simulator.remote import SensorRemote
 from tests.edge.standin import DOMAIN, Gateway, Person, Requester
 
@@ -40,6 +43,23 @@ def process(argv: Sequence[str], log: Path) -> Iterator[dict[str, Any]]:
             assert running.wait(10) == 0, log.read_text()
         finally:
             running.kill()
+
+
+OWNER, STRANGER, SECOND_OWNER, BLANK = 1, 2, 3, 9
+IMPRESSIONS = {OWNER: 16, STRANGER: 3, SECOND_OWNER: 6, BLANK: 1}
+"""Synthetic fingers, and an empty image: something on the glass that leaves no print."""
+
+
+def render(folder: Path) -> Path:
+    """Fingers as images in a folder, so that the empty one can be among them."""
+    folder.mkdir()
+    source = SyntheticFingers()
+    for finger, impressions in IMPRESSIONS.items():
+        for number in range(1, impressions + 1):
+            blank = np.full((288, 256), 255, np.uint8)
+            pixels = blank if finger == BLANK else source.press(finger, number, 256, 288)
+            Image.fromarray(pixels).save(folder / f"{finger:03}_{number}.png")
+    return folder
 
 
 def command(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -79,8 +99,10 @@ class World:
     broker: broker.Broker
     presses: dict[int, Iterator[int]]
 
-    def person(self, finger: int = 1) -> Person:
-        return Person(self.remote, finger, self.presses.setdefault(finger, count(1)))
+    def person(self, finger: int = OWNER) -> Person:
+        """Somebody with this finger; its presses go on where they last stopped."""
+        numbers = range(1, IMPRESSIONS[finger] + 1)
+        return Person(self.remote, finger, self.presses.setdefault(finger, cycle(numbers)))
 
     def ask(self, person: Person, do: str, **arguments: object) -> dict[str, Any]:
         try:
@@ -96,7 +118,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     files.initialise(state)
     kiosk_key = files.device_key(state).public_key()
     known = Requester()
-    simulate = ["sensor", "simulate", "--profile", "r307", "--no-pacing", "--control", str(control), "--json"]
+    fingers = render(directory / "fingers")
+    simulate = ["sensor", "simulate", "--profile", "r307", "--no-pacing", "--json"]
+    simulate += ["--fingers", str(fingers), "--control", str(control)]
     with (
         broker.start(directory / "broker") as wire,
         process(simulate, directory / "sensor.log") as sensor,

@@ -47,12 +47,17 @@ with database.transaction() as connection:
         assert subjects.everyone(database) == [person(1)]
 
 
+def add_both_and_fail(database: Database) -> None:
+    with database.transaction():
+        subjects.add(database, person(1))
+        subjects.add(database, person(2))
+        raise ZeroDivisionError
+
+
 def test_a_transaction_is_all_or_nothing_also_when_nested(path: Path) -> None:
     with Database(path) as database:
-        with pytest.raises(ZeroDivisionError), database.transaction():
-            subjects.add(database, person(1))
-            subjects.add(database, person(2))
-            _ = 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            add_both_and_fail(database)
         assert subjects.everyone(database) == []
 
 

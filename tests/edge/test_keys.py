@@ -77,13 +77,13 @@ def test_is_useless_after_the_with() -> None:
         me.open_wrapped(bytes(80), bytes(32))
 
 
-class Interruption(Exception):
+class BrokenOffError(Exception):
     pass
 
 
 @pytest.mark.parametrize("broken_off", [False, True])
 def test_every_buffer_is_wiped(monkeypatch: pytest.MonkeyPatch, broken_off: bool) -> None:
-    """Also when the `with` ends by an exception: root secret, scalar, X25519 seed and the DER around the scalar."""
+    """Also when the `with` ends by an exception: root secret, scalar, X25519 seed, DER of the scalar."""
     seen: list[bytearray] = []
 
     def wipe(buffer: bytearray) -> None:
@@ -93,9 +93,9 @@ def test_every_buffer_is_wiped(monkeypatch: pytest.MonkeyPatch, broken_off: bool
 
     monkeypatch.setattr(keys, "wipe", wipe)
     secret = bytearray(ROOT)
-    with pytest.raises(Interruption) if broken_off else nullcontext(), signer(secret):
+    with pytest.raises(BrokenOffError) if broken_off else nullcontext(), signer(secret):
         if broken_off:
-            raise Interruption
+            raise BrokenOffError
     assert not any(secret)
     assert [len(buffer) for buffer in seen[:4]] == [32 + 7 + 9, 32, 32, 32]
     assert not any(any(buffer) for buffer in seen)

@@ -98,7 +98,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.link.mood, self.link.sent, self.chance = mood, [], chance
         self.courier.round()
         sent = [message[1:] for message in self.link.sent]
-        firsts = {subject: digest for subject, digest in reversed(self.waiting)}
+        firsts = dict(reversed(self.waiting))
         assert len(sent) == len(set(sent)), "a message was sent twice in one round"
         assert set(sent) <= set(firsts.values()), "a message overtook an earlier one of its person"
         for digest in sent:
