@@ -82,10 +82,6 @@ class Exchange:
         self.wire.await_idle(limit=limit)
         self._in_step = True
 
-    def distrust(self) -> None:
-        """Have the next command go through the barrier."""
-        self._in_step = False
-
     def ask(self, opcode: int, arguments: bytes = b"") -> None:
         """Send one command.
 

@@ -86,15 +86,13 @@ def find_rate(module: Module, bauds: Sequence[int]) -> None:
         SensorLockedError: The module answers and wants a password.
     """
     wire = module.exchange.wire
-    for attempt, baud in enumerate(_ROUNDS * tuple(bauds)):
+    for baud in _ROUNDS * tuple(bauds):
         _fall_silent(module, baud)
         try:
             module.verify_password()
         except (DeadlineError, DamagedPacketError, OutOfStepError, SensorRebootedError, CommandRefusedError):
             continue
-        if attempt:  # an answer to an earlier try may still be coming
-            module.exchange.distrust()
-        return
+        return  # a late answer to an earlier try would be noticed at the next command, whose answer is longer
     tried = ", ".join(map(str, bauds))
     if not wire.heard:
         raise SilentSensorError(

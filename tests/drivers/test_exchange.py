@@ -1,5 +1,6 @@
 """One command, one answer: late, double, damaged and foreign answers (rules 1, 3 and 4)."""
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,6 +123,42 @@ def test_an_image_that_nobody_waits_for_any_more_disturbs_nothing() -> None:
         assert module.template_count == 3
 
 
+def test_the_barrier_waits_for_the_end_of_an_image_that_trickles_in() -> None:
+    def slowly(me: FakeModule, _arguments: bytes) -> None:
+        me.send(ack(0))
+        for packet in data_packets(me.image):
+            time.sleep(0.01)
+            me.send(packet)
+
+    fake = FakeModule(templates=3).then(0x0A, slowly)
+    with connected(fake) as module:
+        module.exchange.ask(0x0A)
+        module.exchange.answer()
+        module.count_templates()
+        assert module.template_count == 3
+        assert fake.seen.count(0x0F) == 2, "the barrier's command was sent into the image"
+
+
+def test_the_barrier_waits_out_the_longest_operation() -> None:
+    fake = FakeModule(templates=3).then(0x1D, late(1.2, ack(0, b"\0\x63")))
+    with connected(fake, Deadlines()) as module:
+        with pytest.raises(DeadlineError):
+            module.count_templates()
+        module.count_templates()
+        assert module.template_count == 3
+        assert fake.seen.count(0x0F) == 2
+
+
+def test_the_barrier_waits_for_the_answers_to_all_its_tries() -> None:
+    fake = FakeModule(fingers=deque([NO_FINGER]))
+    with connected(fake) as module:
+        fake.then(0x01, silent)
+        fake.then(0x0F, late(0.5, ack(0, parameters())), late(0.2, ack(0, parameters())))
+        with pytest.raises(DeadlineError):
+            module.get_image()
+        assert module.get_image() == NO_FINGER
+
+
 @pytest.mark.parametrize("code", [0x03, 0x07, 0x17])
 def test_codes_of_normal_life_are_returned(code: int) -> None:
     with connected(FakeModule(fingers=deque([code]))) as module:
@@ -167,7 +204,7 @@ def test_the_barrier_notices_a_reboot(must_verify: bool) -> None:
     fake = FakeModule()
     with connected(fake) as module:
         fake.must_verify, fake.status = must_verify, 0
-        module.exchange.distrust()
+        module.exchange._in_step = False
         with pytest.raises(SensorRebootedError):
             module.get_image()
         module.verify_password()
@@ -179,7 +216,7 @@ def test_the_barrier_notices_another_sensor() -> None:
     fake = FakeModule()
     with connected(fake) as module:
         fake.system_id = 9
-        module.exchange.distrust()
+        module.exchange._in_step = False
         with pytest.raises(NotASensorError, match="another sensor"):
             module.get_image()
 

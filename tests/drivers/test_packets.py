@@ -149,6 +149,19 @@ def test_nothing_that_was_handed_out_stays_in_the_reader(stream: list[tuple[byte
     assert not any(reader._buffer)
 
 
+@given(st.binary(min_size=1, max_size=256), st.lists(st.integers(1, 4096), min_size=5, max_size=20))
+def test_moving_what_is_left_leaves_no_trace(payload: bytes, sizes: list[int]) -> None:
+    reader = PacketReader()
+    stream = encode(Kind.DATA, payload) * (sum(sizes) // (len(payload) + 11) + 1)
+    for size in sizes:
+        piece, stream = stream[:size], stream[size:]
+        reader.feed(piece)
+        while isinstance(reader.next(), Packet):
+            pass
+        assert len(reader.space()) >= 4096
+        assert sum(map(bool, reader._buffer)) <= reader.held
+
+
 def test_a_reset_overwrites_what_has_come() -> None:
     reader = PacketReader()
     reader.feed(encode(Kind.DATA, b"\x99" * 200)[:100])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import SensorError
+from drivers.packets import Damage, Packet
 from drivers.timing import Deadlines
 from drivers.upload import receive
 from drivers.wire import Wire
@@ -78,6 +79,21 @@ def test_an_unhurt_stream_gives_the_image_whatever_its_pieces(packet_size: int, 
 @given(st.binary(max_size=3000), cuts)
 def test_any_bytes_end_without_an_image(stream: bytes, cuts: list[int]) -> None:
     assert received(stream, cuts) is None
+
+
+def test_each_packet_is_wiped_once_it_is_copied() -> None:
+    class RememberingWire(Wire):
+        def event(self) -> Packet | Damage | None:
+            event = super().event()
+            if isinstance(event, Packet):
+                taken.append(event)
+            return event
+
+    taken: list[Packet] = []
+    wire = RememberingWire(MemoryLink(data_packets(IMAGE)), Deadlines())
+    assert receive(wire, SIZE, lambda done, total: None, lambda: False).data == IMAGE
+    assert len(taken) == SIZE // 128
+    assert not any(any(packet.payload) for packet in taken)
 
 
 @pytest.mark.long
