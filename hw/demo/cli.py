@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from hw.demo.flow import STEPS, Flow
@@ -86,6 +87,9 @@ def main(argv: list[str]) -> int:
     cast = Cast(arguments.sensor, arguments.fingers, finger, stranger, arguments.storage, not arguments.fast)
     narrator = Narrator(as_json=arguments.json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the parts as Ctrl-C does
+    narrator.title(
+        f"ridgekey demo: {cast.profile.upper()} at {BAUD} baud, {cast.fingers}, finger {cast.finger}"
+    )
     began = time.monotonic()
     try:
         with run_directory(arguments.keep) as directory, raised(directory, cast) as stage:
@@ -107,6 +111,7 @@ def main(argv: list[str]) -> int:
 def perform(stage: Stage, narrator: Narrator, setting_up: float) -> None:
     """The twelve steps, then the proofs."""
     cast = stage.cast
+    narrator.facts |= asdict(cast) | {"broker": stage.broker}
     narrator.title(
         f"ridgekey demo: {cast.profile.upper()} at {BAUD} baud, {cast.fingers}, finger {cast.finger}"
     )

@@ -27,9 +27,18 @@ class Line:
 
 @dataclass
 class Narrator:
-    """Tells the story to a person, or collects it for `--json`."""
+    """Tells the story to a person, or collects it for `--json`.
+
+    Attributes:
+        as_json: say nothing before the end, and then one JSON object.
+        facts: what the run was: sensor, fingers, broker, ...
+        lines: the steps that were told.
+        presses: how often a finger was put down.
+        wire_seconds: time that images were on the wire.
+    """
 
     as_json: bool
+    facts: dict[str, Any] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     presses: int = 0
     wire_seconds: float = 0.0
@@ -102,13 +111,10 @@ class Narrator:
 
     def finish(self, summary: str, *, passed: bool, seconds: float) -> None:
         """The last line, or the whole run as one JSON object."""
-        if self.as_json:
-            figures = {"seconds": round(seconds, 3), "wire_seconds": round(self.wire_seconds, 3)}
-            steps = [asdict(line) for line in self.lines]
-            print(
-                json.dumps(
-                    {"passed": passed, "summary": summary, "presses": self.presses, **figures, "steps": steps}
-                )
-            )
+        if not self.as_json:
+            self._console.print(f"\n[{'bold green' if passed else 'bold red'}]{summary}[/]", soft_wrap=True)
             return
-        self._console.print(f"\n[{'bold green' if passed else 'bold red'}]{summary}[/]", soft_wrap=True)
+        told = {"passed": passed, "summary": summary} | self.facts
+        told |= {"seconds": round(seconds, 3), "wire_seconds": round(self.wire_seconds, 3)}
+        told |= {"presses": self.presses, "steps": [asdict(line) for line in self.lines]}
+        print(json.dumps(told))
