@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from edge.events import JsonObject
@@ -20,15 +20,7 @@ class Screen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress = Progress(
-            TextColumn("  reading the image"),
-            BarColumn(),
-            DownloadColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
-        self._task: TaskID | None = None
+        self._progress: Progress | None = None
 
     def show(self, event: JsonObject) -> None:
         """Show one event; one that a later agent has invented is passed over."""
@@ -42,16 +34,19 @@ class Screen:
             self._console.print(line, highlight=False)
 
     def _transfer(self, event: dict[str, Any]) -> None:
-        if self._task is None:
+        if self._progress is None:
+            columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+            self._progress = Progress(
+                TextColumn("  reading the image"), *columns, console=self._console, transient=True
+            )
             self._progress.start()
-            self._task = self._progress.add_task("image", total=event["total"])
-        self._progress.update(self._task, completed=event["done"])
+            self._progress.add_task("image", total=event["total"])
+        self._progress.update(self._progress.task_ids[0], completed=event["done"])
 
     def _end_transfer(self) -> None:
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
-        self._progress.stop()
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
 
     def __enter__(self) -> Self:
         return self

@@ -39,7 +39,7 @@ CONNECT_SECONDS = 5.0
 """Longest wait for a TCP connection; a kiosk that is told to stop waits as long."""
 
 VERSION_SECONDS = 2.0
-"""Longest wait for a CONNACK under MQTT 5, after which 3.1.1 is tried: amqtt, which speaks only that, does not
+"""Longest wait for a CONNACK under MQTT 5, after which 3.1.1 is tried: amqtt, which speaks only that, gives no
 answer at all. A slow broker that is wrongly taken for an old one costs the reason codes, nothing else."""
 
 LOSS_LOOK = 0.2
