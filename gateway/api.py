@@ -28,7 +28,7 @@ from gateway.desk import RefusedRequestError, RequestDesk, TooManyRequestsError
 from gateway.errors import GatewayError
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.registry import Registry
-from gateway.store import ObjectStore
+from gateway.store import ObjectStore, StoreError
 
 MAX_PATH = 400
 """Characters of path and query; the longest of ours has under 200."""
@@ -69,6 +69,7 @@ class Api:
                 RefusedRequestError: lambda _, error: _refusal(409, error),
                 AccessError: lambda _, error: _refusal(403, error),
                 LedgerError: lambda _, error: _refusal(503, error),
+                StoreError: lambda _, error: _refusal(500, error),
                 GatewayError: self._give_up,
             },
         )

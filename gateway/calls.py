@@ -9,8 +9,9 @@ from contracts.acts import Act, Enrol, Grant, Register, Request
 from contracts.eip712 import Domain
 from contracts.messages import KioskMessage, SignedRequest
 from contracts.registry import publish_arguments
+from gateway.entries import Entry
 from gateway.errors import GatewayError
-from gateway.journal import Entry, Journal
+from gateway.journal import Journal
 from gateway.ledger.registry import Registry
 from gateway.ledger.signatures import with_recovery_id
 

@@ -9,8 +9,9 @@ from contracts.acts import ActKind
 from contracts.eip712 import Domain
 from contracts.messages import SignedRequest
 from contracts.registry import ConsentState
+from gateway.entries import Arrival, Entry, State
 from gateway.errors import GatewayError
-from gateway.journal import Arrival, Entry, Journal, State
+from gateway.journal import Journal
 from gateway.ledger.registry import Registry
 
 MAX_OPEN_REQUESTS = 32

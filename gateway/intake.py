@@ -15,7 +15,8 @@ from contracts.acts import Act, Request
 from contracts.eip712 import Domain
 from contracts.errors import ContractError
 from contracts.messages import KioskMessage
-from gateway.journal import Arrival, Journal
+from gateway.entries import Arrival
+from gateway.journal import Journal
 
 LOG = logging.getLogger(__name__)
 

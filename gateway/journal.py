@@ -8,107 +8,14 @@ every entry can be taken up from its state.
 """
 
 import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from contracts.acts import ActKind
-from gateway.errors import GatewayError
+from gateway.database import Database, JournalError
+from gateway.entries import Arrival, Entry, State, Transaction
 
 SCHEMA_VERSION = 1
-
-
-class JournalError(GatewayError):
-    """The journal cannot be opened, read or written."""
-
-    exit_code = 74
-
-
-class State(StrEnum):
-    """How far an act has come."""
-
-    RECEIVED = "received"  # its carrier's signature holds; on the disk
-    VERIFIED = "verified"  # the ledger would take it; its object is stored
-    SIGNED = "signed"  # the ledger transaction is signed and on the disk
-    ACCEPTED = "accepted"  # the node has taken the transaction
-    MINED = "mined"  # it stands in a block
-    FINAL = "final"  # under enough blocks; the receipt says so
-    REJECTED = "rejected"  # the ledger refuses it; the receipt says why
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One act in the journal.
-
-    Attributes:
-        number: Order of arrival.
-        digest: EIP-712 digest of the act.
-        kind: Which act it is.
-        subject: Identifier of the person.
-        request: Id of the request that a request, grant, deny or withdraw is about.
-        requester: Address of the requester, for a request.
-        kiosk: Kid of the kiosk that brought it; None for a request over HTTP.
-        message: What was received, as received; empty once a kiosk's act is over.
-        state: How far it has come.
-        step: Which of the act's transactions is under way, from 0.
-        reason: Why it was rejected.
-        receipt: The signed receipt, once it is over.
-    """
-
-    number: int
-    digest: bytes
-    kind: ActKind
-    subject: bytes
-    request: bytes | None
-    requester: bytes | None
-    kiosk: bytes | None
-    message: bytes
-    state: State
-    step: int
-    reason: str
-    receipt: bytes | None
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """An act as it is handed in: the fields of `Entry` that are known then, and a fingerprint.
-
-    Attributes:
-        fingerprint: Hash over signature and object: a repeat with another one is another attempt at the same
-            act.
-    """
-
-    digest: bytes
-    kind: ActKind
-    subject: bytes
-    request: bytes | None
-    requester: bytes | None
-    kiosk: bytes | None
-    message: bytes
-    fingerprint: bytes
-
-
-@dataclass(frozen=True)
-class Transaction:
-    """A ledger transaction of an entry, stored before it is sent.
-
-    Attributes:
-        nonce: Nonce of the relayer's account.
-        raw: Signed bytes; these and no others are sent for this nonce.
-        hash: Transaction hash.
-        block: Number of the block it stands in, once mined.
-        block_hash: Hash of that block, to notice a reorganisation.
-    """
-
-    nonce: int
-    raw: bytes
-    hash: bytes
-    block: int | None = None
-    block_hash: bytes | None = None
 
 
 SCHEMA = """
@@ -161,27 +68,11 @@ class Journal:
         Raises:
             JournalError: It cannot be opened, or was written by another version.
         """
-        self._path = path
-        self._lock = threading.RLock()
-        with self._errors():
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute(
-                "PRAGMA secure_delete = ON"
-            )  # an act's message is forgotten when it is over
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version not in (0, SCHEMA_VERSION):
-                raise JournalError(
-                    f"the journal {path} is of version {version}; this gateway reads {SCHEMA_VERSION}"
-                )
-            self._database.executescript(SCHEMA)
-            self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._database = Database(path, SCHEMA, SCHEMA_VERSION)
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._database.close()
+        self._database.close()
 
     # Arrival
 
@@ -192,15 +83,16 @@ class Journal:
             The entry, and whether it is new: not here before, or rejected before with another signature or
             object.
         """
-        with self._write():
-            known = self._database.execute(
+        with self._database.writing() as sql:
+            known = sql.execute(
                 "SELECT state, fingerprint FROM entries WHERE digest = ?", (arrival.digest,)
             ).fetchone()
             if known is None:
-                self._insert(arrival)
+                _insert(sql, arrival)
             again = known is not None and known[0] == State.REJECTED and known[1] != arrival.fingerprint
             if again:
-                self._database.execute(
+                sql.execute("DELETE FROM transactions WHERE digest = ?", (arrival.digest,))
+                sql.execute(
                     "UPDATE entries SET state = ?, step = 0, reason = '', receipt = NULL, kiosk = ?,"
                     " message = ?, fingerprint = ?, answered = 0 WHERE digest = ?",
                     (State.RECEIVED, arrival.kiosk, arrival.message, arrival.fingerprint, arrival.digest),
@@ -209,29 +101,18 @@ class Journal:
             assert entry is not None  # noqa: S101 - just written, in the same transaction
             return entry, known is None or again
 
-    def _insert(self, arrival: Arrival) -> None:
-        self._database.execute(
-            "INSERT INTO entries"
-            " (digest, kind, subject, request, requester, kiosk, message, fingerprint, state)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                arrival.digest, int(arrival.kind), arrival.subject, arrival.request, arrival.requester,
-                arrival.kiosk, arrival.message, arrival.fingerprint, State.RECEIVED,
-            ),
-        )  # fmt: skip
-
     # Moves
 
     def verify(self, digest: bytes) -> None:
         """Received -> verified."""
-        with self._write():
-            self._move(digest, State.VERIFIED, State.RECEIVED)
+        with self._database.writing() as sql:
+            _move(sql, digest, State.VERIFIED, State.RECEIVED)
 
     def sign(self, digest: bytes, transaction: Transaction) -> None:
         """Verified -> signed, with the transaction that will be sent."""
-        with self._write():
-            self._move(digest, State.SIGNED, State.VERIFIED)
-            self._database.execute(
+        with self._database.writing() as sql:
+            _move(sql, digest, State.SIGNED, State.VERIFIED)
+            sql.execute(
                 "INSERT OR REPLACE INTO transactions (digest, step, nonce, raw, hash)"
                 " SELECT digest, step, ?, ?, ? FROM entries WHERE digest = ?",
                 (transaction.nonce, transaction.raw, transaction.hash, digest),
@@ -239,26 +120,26 @@ class Journal:
 
     def accept(self, digest: bytes) -> None:
         """Signed -> accepted."""
-        with self._write():
-            self._move(digest, State.ACCEPTED, State.SIGNED)
+        with self._database.writing() as sql:
+            _move(sql, digest, State.ACCEPTED, State.SIGNED)
 
     def mine(self, digest: bytes, block: int, block_hash: bytes) -> None:
         """Accepted -> mined, in this block."""
-        with self._write():
-            self._move(digest, State.MINED, State.ACCEPTED)
-            self._set_block(digest, block, block_hash)
+        with self._database.writing() as sql:
+            _move(sql, digest, State.MINED, State.ACCEPTED)
+            _set_block(sql, digest, block, block_hash)
 
     def send_again(self, digest: bytes) -> None:
         """Accepted or mined -> signed: the ledger lost the transaction, the same bytes go out once more."""
-        with self._write():
-            self._move(digest, State.SIGNED, State.ACCEPTED, State.MINED)
-            self._set_block(digest, None, None)
+        with self._database.writing() as sql:
+            _move(sql, digest, State.SIGNED, State.ACCEPTED, State.MINED)
+            _set_block(sql, digest, None, None)
 
     def sign_again(self, digest: bytes) -> None:
-        """Signed or mined -> verified: the transaction can never take effect, its bytes are forgotten."""
-        with self._write():
-            self._move(digest, State.VERIFIED, State.SIGNED, State.MINED)
-            self._database.execute(
+        """Signed -> verified: the transaction can never take effect, its bytes are forgotten."""
+        with self._database.writing() as sql:
+            _move(sql, digest, State.VERIFIED, State.SIGNED)
+            sql.execute(
                 "DELETE FROM transactions"
                 " WHERE (digest, step) IN (SELECT digest, step FROM entries WHERE digest = ?)",
                 (digest,),
@@ -266,56 +147,31 @@ class Journal:
 
     def next_step(self, digest: bytes) -> None:
         """Mined -> verified: this transaction of the act is final, the next one is due."""
-        with self._write():
-            self._move(digest, State.VERIFIED, State.MINED)
-            self._database.execute("UPDATE entries SET step = step + 1 WHERE digest = ?", (digest,))
+        with self._database.writing() as sql:
+            _move(sql, digest, State.VERIFIED, State.MINED)
+            sql.execute("UPDATE entries SET step = step + 1 WHERE digest = ?", (digest,))
 
     def finish(self, digest: bytes, receipt: bytes) -> None:
         """Mined -> final, with the receipt; notes where a person enrolled, which request is answered."""
-        with self._write():
-            self._move(digest, State.FINAL, State.MINED)
-            self._conclude(digest, receipt, "")
-            self._database.execute(
+        with self._database.writing() as sql:
+            _move(sql, digest, State.FINAL, State.MINED)
+            _conclude(sql, digest, receipt, "")
+            sql.execute(
                 "INSERT OR IGNORE INTO enrolments (subject, kiosk)"
                 " SELECT subject, kiosk FROM entries WHERE digest = ? AND kind = ? AND kiosk IS NOT NULL",
                 (digest, int(ActKind.ENROL)),
             )
-            self._database.execute(
+            sql.execute(
                 "UPDATE entries SET answered = 1 WHERE kind = ? AND request ="
                 " (SELECT request FROM entries WHERE digest = ? AND kind IN (?, ?))",
                 (int(ActKind.REQUEST), digest, int(ActKind.GRANT), int(ActKind.DENY)),
             )
 
     def reject(self, digest: bytes, reason: str, receipt: bytes) -> None:
-        """received, verified or mined -> rejected, with the reason and the receipt."""
-        with self._write():
-            self._move(digest, State.REJECTED, State.RECEIVED, State.VERIFIED, State.MINED)
-            self._conclude(digest, receipt, reason)
-
-    def _conclude(self, digest: bytes, receipt: bytes, reason: str) -> None:
-        """Keep the receipt; forget the message and its ciphertext, unless a request is to be announced."""
-        self._database.execute(
-            "UPDATE entries SET receipt = ?, reason = ?, answered = (state = 'rejected'),"
-            " message = iif(kind = ? AND state = 'final', message, x'') WHERE digest = ?",
-            (receipt, reason, int(ActKind.REQUEST), digest),
-        )
-
-    def _move(self, digest: bytes, to: State, *sources: State) -> None:
-        """Compare and set: the entry must be in one of the states that the arrow starts from."""
-        marks = ", ".join("?" * len(sources))
-        moved = self._database.execute(
-            f"UPDATE entries SET state = ? WHERE digest = ? AND state IN ({marks})",  # noqa: S608 - question marks
-            (to, digest, *sources),
-        )
-        if moved.rowcount != 1:
-            raise JournalError(f"the journal has no act {digest.hex()} that could become {to}")
-
-    def _set_block(self, digest: bytes, block: int | None, block_hash: bytes | None) -> None:
-        self._database.execute(
-            "UPDATE transactions SET block = ?, block_hash = ?"
-            " WHERE (digest, step) IN (SELECT digest, step FROM entries WHERE digest = ?)",
-            (block, block_hash, digest),
-        )
+        """Received, verified or mined -> rejected, with the reason and the receipt."""
+        with self._database.writing() as sql:
+            _move(sql, digest, State.REJECTED, State.RECEIVED, State.VERIFIED, State.MINED)
+            _conclude(sql, digest, receipt, reason)
 
     # Questions
 
@@ -323,22 +179,25 @@ class Journal:
         """The entry of this act, or None."""
         return next(iter(self._entries("digest = ?", digest)), None)
 
-    def under_way(self, limit: int) -> list[Entry]:
-        """The first acts, by arrival, that are neither final nor rejected."""
-        return self._entries("state NOT IN ('final', 'rejected') ORDER BY number LIMIT ?", limit)
+    def under_way(self) -> list[tuple[bytes, bytes]]:
+        """Digest and subject of the acts that are neither final nor rejected, by arrival."""
+        with self._database.reading() as sql:
+            return sql.execute(
+                "SELECT digest, subject FROM entries WHERE state NOT IN ('final', 'rejected') ORDER BY number"
+            ).fetchall()
 
     def count_under_way(self) -> int:
         """How many acts are neither final nor rejected."""
-        with self._read():
-            (count,) = self._database.execute(
+        with self._database.reading() as sql:
+            (count,) = sql.execute(
                 "SELECT count(*) FROM entries WHERE state NOT IN ('final', 'rejected')"
             ).fetchone()
             return int(count)
 
     def transaction(self, digest: bytes, step: int) -> Transaction | None:
         """The transaction signed for this step of an act, or None."""
-        with self._read():
-            row = self._database.execute(
+        with self._database.reading() as sql:
+            row = sql.execute(
                 "SELECT nonce, raw, hash, block, block_hash FROM transactions WHERE digest = ? AND step = ?",
                 (digest, step),
             ).fetchone()
@@ -350,8 +209,8 @@ class Journal:
         Args:
             on_chain: The account's number of mined transactions, as the node tells it.
         """
-        with self._read():
-            (highest,) = self._database.execute(
+        with self._database.reading() as sql:
+            (highest,) = sql.execute(
                 "SELECT max(nonce) FROM transactions NATURAL JOIN entries WHERE state IN (?, ?, ?)",
                 (State.SIGNED, State.ACCEPTED, State.MINED),
             ).fetchone()
@@ -375,62 +234,30 @@ class Journal:
 
     def kiosks_of(self, subject: bytes) -> list[bytes]:
         """The kiosks at which a person enrolled."""
-        with self._read():
-            rows = self._database.execute(
-                "SELECT kiosk FROM enrolments WHERE subject = ?", (subject,)
-            ).fetchall()
+        with self._database.reading() as sql:
+            rows = sql.execute("SELECT kiosk FROM enrolments WHERE subject = ?", (subject,)).fetchall()
             return [row[0] for row in rows]
 
     def set_answered(self, request: bytes) -> None:
         """Note that a request is no longer open: the ledger says so."""
-        with self._write():
-            self._database.execute(
-                "UPDATE entries SET answered = 1 WHERE kind = 3 AND request = ?", (request,)
-            )
+        with self._database.writing() as sql:
+            sql.execute("UPDATE entries SET answered = 1 WHERE kind = 3 AND request = ?", (request,))
 
     def fact(self, name: str) -> bytes | None:
         """A lasting fact, such as the contract that this gateway deployed."""
-        with self._read():
-            row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        with self._database.reading() as sql:
+            row = sql.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
             return None if row is None else bytes(row[0])
 
     def remember(self, name: str, value: bytes) -> None:
         """Keep a lasting fact."""
-        with self._write():
-            self._database.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))
+        with self._database.writing() as sql:
+            sql.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))
 
     def _entries(self, where: str, *values: bytes | int) -> list[Entry]:
-        with self._read():
-            rows = self._database.execute(f"SELECT {ENTRY} FROM entries WHERE {where}", values).fetchall()  # noqa: S608 - our own text
+        with self._database.reading() as sql:
+            rows = sql.execute(f"SELECT {ENTRY} FROM entries WHERE {where}", values).fetchall()  # noqa: S608 - our own text
             return [_entry(row) for row in rows]
-
-    # SQLite
-
-    @contextmanager
-    def _write(self) -> Iterator[None]:
-        with self._read():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _read(self) -> Iterator[None]:
-        with self._lock, self._errors():
-            yield
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise JournalError(
-                f"the journal {self._path} cannot be used: {error}; check the disk, then start again"
-            ) from None
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
@@ -438,4 +265,44 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     number, digest, kind, subject, request, requester, kiosk, message, state, *rest = row
     return Entry(
         number, digest, ActKind(kind), subject, request, requester, kiosk, message, State(state), *rest
+    )
+
+
+def _insert(sql: sqlite3.Connection, arrival: Arrival) -> None:
+    sql.execute(
+        "INSERT INTO entries"
+        " (digest, kind, subject, request, requester, kiosk, message, fingerprint, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            arrival.digest, int(arrival.kind), arrival.subject, arrival.request, arrival.requester,
+            arrival.kiosk, arrival.message, arrival.fingerprint, State.RECEIVED,
+        ),
+    )  # fmt: skip
+
+
+def _conclude(sql: sqlite3.Connection, digest: bytes, receipt: bytes, reason: str) -> None:
+    """Keep the receipt; forget the message and its ciphertext, unless a request is to be announced."""
+    sql.execute(
+        "UPDATE entries SET receipt = ?, reason = ?, answered = (state = 'rejected'),"
+        " message = iif(kind = ? AND state = 'final', message, x'') WHERE digest = ?",
+        (receipt, reason, int(ActKind.REQUEST), digest),
+    )
+
+
+def _move(sql: sqlite3.Connection, digest: bytes, to: State, *sources: State) -> None:
+    """Compare and set: the entry must be in one of the states that the arrow starts from."""
+    marks = ", ".join("?" * len(sources))
+    moved = sql.execute(
+        f"UPDATE entries SET state = ? WHERE digest = ? AND state IN ({marks})",  # noqa: S608 - question marks
+        (to, digest, *sources),
+    )
+    if moved.rowcount != 1:
+        raise JournalError(f"the journal has no act {digest.hex()} that could become {to}")
+
+
+def _set_block(sql: sqlite3.Connection, digest: bytes, block: int | None, block_hash: bytes | None) -> None:
+    sql.execute(
+        "UPDATE transactions SET block = ?, block_hash = ?"
+        " WHERE (digest, step) IN (SELECT digest, step FROM entries WHERE digest = ?)",
+        (block, block_hash, digest),
     )

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.messages import RequestNotice, SignedRequest
+from gateway.entries import Entry
 from gateway.intake import Send
-from gateway.journal import Entry, Journal
+from gateway.journal import Journal
 
 
 class Notices:

@@ -20,17 +20,15 @@ from contracts.errors import ContractError
 from contracts.labels import clean
 from contracts.messages import MAX_REASON, Receipt, ReceiptStatus
 from gateway.calls import Calls, RefusedError, Submission
-from gateway.journal import Entry, Journal, State, Transaction
+from gateway.entries import Entry, State, Transaction
+from gateway.journal import Journal
 from gateway.ledger.account import Relayer
-from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerError, RevertedError, RpcError
 from gateway.ledger.registry import Registry
 from gateway.store import ObjectStore
 
 LOG = logging.getLogger(__name__)
 
-BATCH = 200
-"""Acts looked at in one round."""
 GAS_MARGIN = 1.1
 """Over the node's estimate: an act that comes in between may make storage that this one finds changed."""
 
@@ -42,7 +40,6 @@ class Relay:
         self,
         journal: Journal,
         store: ObjectStore,
-        client: LedgerClient,
         registry: Registry,
         relayer: Relayer,
         domain: Domain,
@@ -57,8 +54,7 @@ class Relay:
         Args:
             journal: The acts.
             store: Where the object of a register act goes.
-            client: The ledger.
-            registry: The contract on it.
+            registry: The contract, on its ledger.
             relayer: The account that pays.
             domain: Where the acts count.
             gateway_key: Signs the receipts.
@@ -67,9 +63,10 @@ class Relay:
             settled: Called with each entry that has just become final or rejected, its receipt in it.
             counts: Counts what happens, for `/health`.
         """
-        self._journal, self._store, self._client, self._relayer = journal, store, client, relayer
-        self._registry, self._domain, self._gateway_key = registry, domain, gateway_key
-        self._confirmations, self._calls, self._settled, self._counts = confirmations, calls, settled, counts
+        self._journal, self._store, self._relayer, self._calls = journal, store, relayer, calls
+        self._registry, self._client = registry, registry.client
+        self._domain, self._gateway_key, self._confirmations = domain, gateway_key, confirmations
+        self._settled, self._counts = settled, counts
         self._moves: dict[State, Callable[[Entry], bool]] = {
             State.RECEIVED: self._verify,
             State.VERIFIED: self._sign,
@@ -78,11 +75,14 @@ class Relay:
             State.MINED: self._confirm,
         }
 
-    def advance(self) -> bool:
+    def advance(self, keep_going: Callable[[], bool] = lambda: True) -> bool:
         """Take every act that is under way as far as it will go now.
 
         Acts of one person are taken in the order of their arrival: a grant is not tried before the record
         that it is about stands on the ledger.
+
+        Args:
+            keep_going: Asked before each act; False ends the round early.
 
         Returns:
             Whether any act is still under way and waits for the ledger.
@@ -92,9 +92,11 @@ class Relay:
             JournalError, StoreError: The disk refuses.
         """
         waiting: set[bytes] = set()
-        for entry in self._journal.under_way(BATCH):
-            if entry.subject not in waiting and not self._take_on(entry):
-                waiting.add(entry.subject)
+        for digest, subject in self._journal.under_way():
+            if not keep_going():
+                break
+            if subject not in waiting and not self._take_on(self._entry(digest)):
+                waiting.add(subject)
         return bool(waiting)
 
     def _take_on(self, entry: Entry) -> bool:
@@ -109,7 +111,7 @@ class Relay:
                 moved = False
             if not moved:
                 return False
-            entry = self._current(entry)
+            entry = self._entry(entry.digest)
         self._counts[entry.state.value] += 1
         self._settled(entry)
         return True
@@ -123,10 +125,10 @@ class Relay:
         """
         return self._moves[entry.state](entry)
 
-    def _current(self, entry: Entry) -> Entry:
-        current = self._journal.find(entry.digest)
-        assert current is not None  # noqa: S101 - entries are never deleted
-        return current
+    def _entry(self, digest: bytes) -> Entry:
+        entry = self._journal.find(digest)
+        assert entry is not None  # noqa: S101 - entries are never deleted
+        return entry
 
     # The moves: each returns whether the entry has another state now.
 

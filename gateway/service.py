@@ -10,7 +10,8 @@ import fcntl
 import logging
 import threading
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from gateway.api import Api
 from gateway.calls import Calls
 from gateway.config import DEFAULT_CHAIN_ID, ConfigError, GatewayConfig
 from gateway.desk import RequestDesk
+from gateway.entries import Entry, State
 from gateway.errors import GatewayError
 from gateway.intake import Intake
-from gateway.journal import Entry, Journal, State
+from gateway.journal import Journal
 from gateway.ledger.account import KEY_FILE, Relayer
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerError
@@ -38,6 +40,7 @@ from gateway.node_process import NodeProcess
 from gateway.notices import Notices
 from gateway.relay import Relay
 from gateway.store import ObjectStore
+from gateway.worker import Worker
 
 LOG = logging.getLogger(__name__)
 
@@ -48,9 +51,6 @@ INIT_REMEDY = "make one with: ridgekey gateway init --state DIR"
 
 WATCH_SECONDS = 0.5
 """Between two looks at the embedded ledger."""
-POLL_SECONDS = 1.0
-"""Between two looks at acts that wait for a block."""
-IDLE_SECONDS = 30.0
 MAX_CONNECTIONS = 200
 """Of requesters at once; more are told to come back."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -103,22 +103,24 @@ class Gateway:
     def _start(self) -> None:
         config = self._config
         keyfiles.make_directory(config.state)
-        self._exit.enter_context(_only_one(config.state))
+        self._exit.enter_context(_alone(config.state))
         self._gateway_key = keyfiles.load(config.state / GATEWAY_KEY_FILE, Ed25519PrivateKey, INIT_REMEDY)
         relayer = Relayer.load(config.state / KEY_FILE)
         self._journal = Journal(config.state / JOURNAL_FILE)
         self._exit.callback(self._journal.close)
         store = ObjectStore(config.state / "objects")
         socket = self._exit.enter_context(listen(*config.listen))
-        self.http_url = "http://{}:{}".format(*socket.getsockname()[:2])
+        host, port = socket.getsockname()[:2]
+        self.http_url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._client = self._exit.enter_context(LedgerClient(self._ledger_url(relayer)))
         self._registry = self._contract(relayer)
         self.domain = Domain(self._client.chain_id(), self._registry.contract, config.environment)
         self._connect(store, relayer)
         self._serve(store, socket)
-        worker = threading.Thread(target=self._work_guarded, name="relay")
-        worker.start()
-        self._exit.callback(worker.join)
+        worker = Worker(self._relay, self._notices, self._wake, self._stop)
+        thread = threading.Thread(target=self._work, args=(worker,), name="relay")
+        thread.start()
+        self._exit.callback(thread.join)
         self._exit.callback(self._wake.set)
         self._exit.callback(self._stop.set)
 
@@ -158,7 +160,7 @@ class Gateway:
         intake = Intake(self._journal, config.kiosks, self.domain, self._send, self._wake.set, self._counts)
         self._notices = Notices(self._journal, self._desk.is_open, environment, self._gateway_key, self._send)
         self._relay = Relay(
-            self._journal, store, self._client, self._registry, relayer, self.domain, self._gateway_key,
+            self._journal, store, self._registry, relayer, self.domain, self._gateway_key,
             config.confirmations, Calls(self._registry, self._journal, config.kiosks, self.domain),
             self._settled, self._counts,
         )  # fmt: skip
@@ -226,28 +228,9 @@ class Gateway:
 
     # Threads
 
-    def _work(self) -> None:
-        """Round after round, resting when there is nothing to do, backing off when nothing answers."""
-        pause = 0.0
-        while not self._stop.is_set():
-            self._wake.clear()
-            try:
-                waiting = self._relay.advance()
-                self._notices.greet()
-            except LedgerError as error:
-                if not pause:
-                    LOG.warning("%s; trying again until it answers", error)
-                pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
-                self._stop.wait(pause)
-                continue
-            if pause:
-                LOG.warning("the ledger answers again")
-                pause = 0.0
-            self._wake.wait(POLL_SECONDS if waiting else IDLE_SECONDS)
-
-    def _work_guarded(self) -> None:
+    def _work(self, worker: Worker) -> None:
         try:
-            self._work()
+            worker.run()
         except Exception as error:  # noqa: BLE001 - raised again by `wait`, in the main thread
             self._fail(error)
 
@@ -280,22 +263,14 @@ class Gateway:
             self._wake.set()
 
 
-class _only_one:  # noqa: N801 - used as a function
-    """Holds the lock of a state directory: two gateways on one journal would take the same nonces."""
-
-    def __init__(self, state: Path) -> None:
-        self._path = state / "lock"
-
-    def __enter__(self) -> None:
-        try:
-            self._file = self._path.open("w")
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"another gateway runs on {self._path.parent}; stop it first") from None
-        except OSError as error:
-            raise ConfigError(
-                f"cannot write in the state directory {self._path.parent}: {error.strerror}"
-            ) from None
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Hold the lock of a state directory: two gateways on one journal would take the same nonces."""
+    try:
+        with (state / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+    except BlockingIOError:
+        raise ConfigError(f"another gateway runs on {state}; stop it first") from None
+    except OSError as error:
+        raise ConfigError(f"cannot write in the state directory {state}: {error.strerror}") from None

@@ -1,10 +1,6 @@
 """`ridgekey requester`: ask a person for a record, follow the answer, open what was granted."""
 
 import argparse
-import base64
-import json
-import os
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack
@@ -18,12 +14,12 @@ from contracts.messages import SignedRequest
 from contracts.purpose import Purpose
 from contracts.registry import ConsentState
 from contracts.signing import sign
-from gateway.errors import GatewayError
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.registry import Registry
 from gateway.requester import state
 from gateway.requester.client import GatewayClient, GatewayRefusedError
 from gateway.requester.opening import open_record
+from gateway.requester.report import deliver, print_json, report
 from gateway.requester.state import Requester, Settings
 
 SIGNATURE_LIFE = 3600
@@ -43,12 +39,6 @@ EXAMPLES = """examples:
 What init is told of gateway, ledger and contract need not be told again. The ledger's word, not the
 gateway's, decides what is granted: point --ledger at a node that you trust.
 """
-
-
-class OutputError(GatewayError):
-    """The opened record cannot be written where it should go."""
-
-    exit_code = 74
 
 
 def main(argv: list[str]) -> int:
@@ -106,7 +96,7 @@ def init(arguments: Namespace) -> int:
     address = checksum_address(requester.address)
     encryption_key = requester.encryption_key.public_key().public_bytes_raw()
     if arguments.json:
-        _print_json({"address": address, "encryption_key": to_hex(encryption_key), "name": settings.name})
+        print_json({"address": address, "encryption_key": to_hex(encryption_key), "name": settings.name})
     else:
         print(f"address         {address}")
         print(f"encryption key  {to_hex(encryption_key)}")
@@ -135,7 +125,7 @@ def request(arguments: Namespace) -> int:
         )
         identifier = gateway.submit(signed.encode())
         standing = _wait_for_ledger(gateway, registry, identifier, arguments.wait)
-    return _report(arguments, identifier, standing)
+    return report(arguments, identifier, standing)
 
 
 def sign_request(
@@ -170,7 +160,7 @@ def status(arguments: Namespace) -> int:
         gateway = stack.enter_context(GatewayClient(settings.need("gateway")))
         registry, _ = _contract(stack, settings, gateway)
         standing = _standing(gateway, registry, arguments.request)
-    return _report(arguments, arguments.request, standing)
+    return report(arguments, arguments.request, standing)
 
 
 def open_granted(arguments: Namespace) -> int:
@@ -188,7 +178,7 @@ def open_granted(arguments: Namespace) -> int:
                 commitment, identifier, requester.signing_key, domain
             ),
         )
-    _deliver(plaintext, arguments)
+    deliver(plaintext, arguments)
     return 0
 
 
@@ -225,66 +215,6 @@ def _wait_for_ledger(
         if standing["state"] != "received" or time.monotonic() > deadline:
             return standing
         time.sleep(POLL_SECONDS)
-
-
-# Telling
-
-
-def _report(arguments: Namespace, identifier: bytes, standing: dict[str, object]) -> int:
-    """Print how a request stands; exit code 1 if the ledger refused it."""
-    if arguments.json:
-        _print_json({"request": to_hex(identifier), **standing})
-    else:
-        until = standing["expiry"]
-        when = (
-            time.strftime(", until %Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
-            if isinstance(until, int)
-            else ""
-        )
-        reason = f": {standing['reason']}" if standing["reason"] else ""
-        print(f"request {to_hex(identifier)} {standing['state']}{when}{reason}")
-    return 1 if standing["state"] == "rejected" else 0
-
-
-def _deliver(plaintext: bytes, arguments: Namespace) -> None:
-    """Write the record to a file or standard output; nothing that could drive a terminal goes to one."""
-    if arguments.output is not None:
-        _write(arguments.output, plaintext)
-    if arguments.json:
-        shown: dict[str, object] = {"request": to_hex(arguments.request), "bytes": len(plaintext)}
-        if arguments.output is None:
-            shown["record_base64"] = base64.b64encode(plaintext).decode()
-        else:
-            shown["output"] = str(arguments.output)
-        _print_json(shown)
-    elif arguments.output is not None:
-        print(f"{len(plaintext)} bytes written to {arguments.output}")
-    elif sys.stdout.isatty() and not _is_plain_text(plaintext):
-        raise OutputError(f"the record is {len(plaintext)} bytes that are not plain text; use --output FILE")
-    else:
-        sys.stdout.buffer.write(plaintext)
-        sys.stdout.buffer.flush()
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise OutputError(f"cannot write the record to {path}: {error.strerror}") from None
-
-
-def _is_plain_text(data: bytes) -> bool:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return False
-    return all(character.isprintable() or character in "\n\t" for character in text)
-
-
-def _print_json(value: dict[str, object]) -> None:
-    print(json.dumps(value), flush=True)
 
 
 # Options

@@ -5,7 +5,6 @@ honest requester, by the gateway's store and by every service that asks the cont
 was read. A record that was published on the ledger stays there, encrypted, for everybody, for good.
 """
 
-import time
 from collections.abc import Callable
 
 from contracts.acts import Grant, Register, Request
@@ -17,6 +16,7 @@ from gateway.errors import GatewayError
 from gateway.ledger.answers import Log
 from gateway.ledger.events import ActEvent, PublishedEvent, UndecodableEventError, decode
 from gateway.ledger.registry import Registry
+from gateway.requester.report import moment
 from gateway.requester.state import Requester
 
 Fetch = Callable[[bytes, bytes], bytes | None]
@@ -70,8 +70,7 @@ def check_granted(registry: Registry, requester: Requester, request_id: bytes) -
     if request.requester != requester.address:
         raise NotOpenError("this is the request of another requester")
     if not registry.is_granted(request):
-        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(expiry))
-        raise NotOpenError(f"the consent expired at {when}; request again")
+        raise NotOpenError(f"the consent expired at {moment(expiry)}; request again")
     return request
 
 
@@ -87,7 +86,7 @@ def find_grant(registry: Registry, request: Request, request_id: bytes) -> tuple
 def current_commitment(registry: Registry, request: Request, granted: Log) -> bytes:
     """The commitment of the edition that was granted, which must be the current one.
 
-    The grant's key opens the edition that the person had when granting; the store hands out the current one only.
+    The grant's key opens the edition of that time; the store hands out the current one only.
     """
     found = registry.commitment_of(request.subject, request.record)
     editions = _logs(registry, EVENT_OF[Register], request.subject, request.record)

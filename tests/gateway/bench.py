@@ -15,8 +15,9 @@ from contracts.messages import KioskMessage, Receipt
 from contracts.registry import event_topic
 from gateway.calls import Calls
 from gateway.desk import RequestDesk
+from gateway.entries import Entry
 from gateway.intake import arrival_of
-from gateway.journal import Entry, Journal
+from gateway.journal import Journal
 from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.registry import Registry
@@ -80,7 +81,7 @@ class Bench:
         self.registry = Registry(self.client, self.ground.domain.contract)
         self.desk = RequestDesk(self.journal, self.registry, self.ground.domain, lambda: None)
         self.relay = Relay(
-            self.journal, self.store, self.client, self.registry, self.ground.relayer, self.ground.domain,
+            self.journal, self.store, self.registry, self.ground.relayer, self.ground.domain,
             self.gateway_key, self.confirmations,
             Calls(self.registry, self.journal, kiosks, self.ground.domain), self.settled.append, self.counts,
         )  # fmt: skip

@@ -9,7 +9,7 @@ from contracts.messages import RequestNotice
 from contracts.purpose import Purpose
 from gateway import desk as desk_module
 from gateway.desk import RefusedRequestError, TooManyRequestsError
-from gateway.journal import State
+from gateway.entries import State
 from gateway.notices import Notices
 from tests.gateway.actors import Person
 from tests.gateway.bench import ENVIRONMENT, Bench

@@ -16,6 +16,7 @@ from contracts.purpose import Purpose
 from gateway.errors import GatewayError
 from gateway.requester.cli import sign_request
 from gateway.requester.opening import open_record
+from gateway.requester.report import moment
 from gateway.requester.state import Requester, Settings, create
 from tests.gateway.actors import Person
 from tests.gateway.house import PATIENCE, PLAINTEXT, House
@@ -205,3 +206,11 @@ def test_a_validity_that_is_none_is_refused(
             "--record", "0x" + "00" * 32, "--purpose", "x", f"--valid={valid}",
         )  # fmt: skip
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "1970-01-01 00:00:00 UTC"), (2**64 - 1, "second 18446744073709551615 of Unix time")],
+)
+def test_any_time_of_the_ledger_can_be_told(seconds: int, shown: str) -> None:
+    assert moment(seconds) == shown

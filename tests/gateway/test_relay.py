@@ -8,7 +8,8 @@ from contracts.acts import Act
 from contracts.messages import KioskMessage, ReceiptStatus
 from contracts.purpose import Purpose
 from contracts.registry import EVENT_OF, PUBLISHED, ConsentState
-from gateway.journal import Journal, State
+from gateway.entries import State
+from gateway.journal import Journal
 from gateway.ledger.errors import LedgerUnreachableError
 from tests.gateway.actors import Person
 from tests.gateway.bench import ENVIRONMENT, Bench, Ground
