@@ -1,7 +1,7 @@
 """From an image of a finger to a root secret, by way of a record that does not give the finger away.
 
     image   minutiae (LEADER) -> quality gate
-    enrol   presses -> aligned and averaged -> features in the frames of reference minutiae -> vaults -> record
+    enrol   presses -> aligned and averaged -> features in the frames of reference minutiae -> vaults, record
     unlock  record and press -> features in every possible frame -> decoder -> root secret
 
 Everything between the image and the record is a pure function of its arguments, but for the randomness of

@@ -95,6 +95,8 @@ class MinutiaExtractor:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
         options.inter_op_num_threads = 1
+        # A thread that spins while it waits takes the time that the sensor's or the decoder's needs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             read_weights(weights or find_weights()), options, providers=["CPUExecutionProvider"]
         )

