@@ -34,6 +34,9 @@ MAX_REASON = 300
 LOG_BLOCKS = 2_000
 """Blocks per eth_getLogs; hosted ledgers refuse more."""
 
+LIMIT_EXCEEDED = -32005
+"""Code of an answer that would be too large (EIP-1474); fewer blocks may do."""
+
 POLL_SECONDS = 0.2
 """Pause between two looks for a receipt. A ledger that mines at once has it at the first look."""
 
@@ -324,16 +327,26 @@ class LedgerClient:
         """
         found: list[Log] = []
         for start in range(first, last + 1, LOG_BLOCKS):
-            query = {
-                "address": to_hex(address),
-                "fromBlock": hex(start),
-                "toBlock": hex(min(start + LOG_BLOCKS - 1, last)),
-                "topics": [
-                    None if wanted is None else [to_hex(value) for value in wanted] for wanted in topics
-                ],
-            }
-            found += self._read(answers.logs, "eth_getLogs", query)
+            found += self._logs(address, start, min(start + LOG_BLOCKS - 1, last), topics)
         return found
+
+    def _logs(
+        self, address: bytes, first: int, last: int, topics: Sequence[Sequence[bytes] | None]
+    ) -> list[Log]:
+        """One eth_getLogs, or more with fewer blocks each if the ledger finds the answer too large."""
+        query = {
+            "address": to_hex(address),
+            "fromBlock": hex(first),
+            "toBlock": hex(last),
+            "topics": [None if wanted is None else [to_hex(value) for value in wanted] for wanted in topics],
+        }
+        try:
+            return self._read(answers.logs, "eth_getLogs", query)
+        except RpcError as error:
+            if error.code != LIMIT_EXCEEDED or first == last:
+                raise
+        middle = (first + last) // 2
+        return self._logs(address, first, middle, topics) + self._logs(address, middle + 1, last, topics)
 
 
 def _call_object(to: bytes | None, data: bytes, sender: bytes | None) -> dict[str, str]:

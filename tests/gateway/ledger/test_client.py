@@ -232,6 +232,21 @@ def test_long_ranges_are_asked_for_in_parts(client: LedgerClient, monkeypatch: p
     assert client.logs(b"\x11" * 20, 0, last) == whole
 
 
+def test_too_many_logs_are_asked_for_in_halves() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        query = json.loads(request.content)["params"][0]
+        first, last = int(query["fromBlock"], 16), int(query["toBlock"], 16)
+        if last - first > 2:
+            return httpx.Response(200, json={"id": 1, "error": {"code": -32005, "message": "too many"}})
+        asked.append((first, last))
+        return httpx.Response(200, json={"id": 1, "result": []})
+
+    assert answering(answer).logs(bytes(20), 0, 9) == []
+    assert asked == [(0, 2), (3, 4), (5, 7), (8, 9)]
+
+
 def test_many_threads_share_a_client(node: Node) -> None:
     found: list[int] = []
     with node.client() as client:
