@@ -16,6 +16,7 @@ from drivers.errors import (
     DeadlineError,
     NotASensorError,
     OutOfStepError,
+    SensorError,
     SensorLockedError,
     SensorRebootedError,
     SilentSensorError,
@@ -120,17 +121,8 @@ class Exchange:
             raise OutOfStepError(f"the sensor sent {packet!r}, which cannot be the answer to {sent.name}")
         # After UpImage's answer the image is still to come; any other command is done now.
         self._in_step = sent != Opcode.UP_IMAGE or code != rule.success
-        if code == Code.PASSWORD_NEEDED:
-            raise SensorRebootedError(
-                "the sensor asks for its password again: it has started anew by itself, or is locked"
-            )
-        if code == Code.WRONG_PASSWORD:
-            raise SensorLockedError(
-                f"the sensor on {self.wire.path} is locked with a password that ridgekey does not know; "
-                "remove the password with the tool that set it"
-            )
         if code != rule.success and code not in rule.expected:
-            raise CommandRefusedError(f"the sensor refused {sent.name}: {meaning(code)}", sent, code)
+            raise self._refusal(sent, code)
         if sent == Opcode.READ_SYS_PARA:
             self._known = _Parameters.parse(bytes(packet.payload))
         return bytes(packet.payload)
@@ -140,6 +132,19 @@ class Exchange:
         received = receive(self.wire, size, progress, cancelled)
         self._in_step = True
         return received
+
+    def _refusal(self, sent: Opcode, code: int) -> SensorError:
+        """The error for a code that the caller of a command does not expect."""
+        if code == Code.PASSWORD_NEEDED:
+            return SensorRebootedError(
+                "the sensor asks for its password again: it has started anew by itself, or is locked"
+            )
+        if code == Code.WRONG_PASSWORD:
+            return SensorLockedError(
+                f"the sensor on {self.wire.path} is locked with a password that ridgekey does not know; "
+                "remove the password with the tool that set it"
+            )
+        return CommandRefusedError(f"the sensor refused {sent.name}: {meaning(code)}", sent, code)
 
     def _write(self, opcode: Opcode, arguments: bytes = b"") -> None:
         self._in_step = False
@@ -184,10 +189,10 @@ class Exchange:
                 packet = self.wire.packet(until)
             except (DeadlineError, DamagedPacketError):
                 return None
-            payload = (
-                bytes(packet.payload[:17]) if packet.kind == Kind.ACK and len(packet.payload) <= 17 else b""
-            )
-            packet.wipe()
+            if packet.kind != Kind.ACK:
+                packet.wipe()
+                continue
+            payload = bytes(packet.payload)
             if payload == bytes([Code.PASSWORD_NEEDED]):
                 self.wire.await_idle(self.wire.deadlines.answer)
                 self._in_step = True

@@ -19,6 +19,7 @@ from drivers.upload import Cancelled, Progress, Received
 
 _BARE = 12  # bytes of an answer without results, as the methods of the base class count
 _PACKET_CODES = range(4)  # 32, 64, 128 and 256 bytes
+_NOTHING = Received(bytearray(), packets=0, closed=False)
 
 
 class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is untyped
@@ -36,7 +37,7 @@ class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is u
         self._image_size = 0
         self._progress: Progress = ignore_progress
         self._cancelled: Cancelled = never
-        self._received: Received | None = None
+        self._received = _NOTHING
 
     def read_sysparam(self) -> int:
         """ReadSysPara; also tells the transport the size of data packets."""
@@ -74,12 +75,11 @@ class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is u
         started = time.monotonic()
         self._image_size, self._progress, self._cancelled = size, progress, cancelled
         try:
-            data: bytearray = self.get_fpdata("image")
+            self.get_fpdata("image")  # goes through `_get_data`, or raises
             received = self._received
         finally:
-            self._progress, self._cancelled, self._received = ignore_progress, never, None
-        assert received is not None  # noqa: S101 get_fpdata went through _get_data, or raised
-        return data, Transfer(1, time.monotonic() - started, received.packets, received.closed)
+            self._progress, self._cancelled, self._received = ignore_progress, never, _NOTHING
+        return received.data, Transfer(1, time.monotonic() - started, received.packets, received.closed)
 
     def _send_packet(self, data: list[int]) -> None:
         self.exchange.ask(data[0], bytes(data[1:]))

@@ -31,15 +31,13 @@ from drivers.upload import Cancelled, Progress
 from drivers.wire import Wire
 
 UPLOADS = 3
-"""Times that one image is asked for: the first, and two more without a new touch, since the sensor still
-holds it."""
+"""Times that one image is asked for: twice more without a new touch, since the sensor still holds it."""
 
 CAPTURES = 2
-"""Times that a capture is begun anew because the sensor has lost its image."""
+"""Times that the glass is scanned for one image: once more if the sensor has lost it before it was sent."""
 
 POLL = 0.05
-"""Seconds between two looks for a finger: quicker than a person, and the sensor's light need not burn all the
-time."""
+"""Seconds between two looks for a finger: quicker than a person, and the sensor's light may rest."""
 
 _IMAGE_LOST = {Code.UPLOAD_FAILED, Code.NO_VALID_IMAGE}
 _log = logging.getLogger(__name__)

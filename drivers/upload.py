@@ -69,10 +69,8 @@ def receive(wire: Wire, size: int, progress: Progress, cancelled: Cancelled) -> 
 
 def _fill(data: bytearray, wire: Wire, progress: Progress, cancelled: Cancelled) -> tuple[int, bool]:
     """Fill `data`; returns the packets that it took and whether the last one was marked so."""
-    rate, size = wire.rate, len(data)
-    idle = 3 * rate.packet + wire.deadlines.idle
-    patience = wire.deadlines.answer  # the first packet may take a while, the sensor has to read its buffer
-    give_up = time.monotonic() + rate.transfer_limit(size) + patience
+    size = len(data)
+    pauses = _Pauses(wire, size)
     done = packets = 0
     progress(0, size)
     while True:
@@ -81,25 +79,54 @@ def _fill(data: bytearray, wire: Wire, progress: Progress, cancelled: Cancelled)
             progress(done, size)
             if cancelled():
                 raise CaptureCancelledError("the capture was called off")
-            # The whole nap while much is to come, less at the end, so that the last byte is not slept over.
-            time.sleep(max(0.0, min(NAP, rate.seconds(rate.wire_bytes(size - done) - wire.held))))
-            if not wire.pull(patience) or time.monotonic() > give_up:
-                raise DeadlineError(f"the image stopped after {done} of {size} bytes")
-            patience = idle
+            pauses.await_more(done)
             continue
         if not isinstance(event, Packet):
             raise DamagedPacketError(f"data packet {packets + 1} of the image came damaged ({event.value})")
         done = _place(event, data, done)
         packets += 1
-        if event.kind == Kind.LAST_DATA and done < size:
-            raise ImageSizeError(f"the sensor sent an image of {done} bytes; it should have {size}")
         if event.kind == Kind.LAST_DATA or done == size:
             break
     closed = event.kind == Kind.LAST_DATA
-    if not closed and (wire.held or wire.pull(idle)):
-        raise ImageSizeError(f"the sensor sends an image of more than the {size} bytes that it should have")
+    if done < size:
+        raise ImageSizeError(f"the sensor sent an image of {done} bytes; it should have {size}")
+    if not closed and (wire.held or wire.pull(pauses.idle)):
+        raise _too_long(size)
     progress(size, size)
     return packets, closed
+
+
+class _Pauses:
+    """The waits between reads of one image: little work for the processor, and no wait without an end.
+
+    Attributes:
+        idle: Seconds without a byte after which an image that has begun to come has stopped.
+    """
+
+    def __init__(self, wire: Wire, size: int) -> None:
+        self._wire = wire
+        self._size = size
+        self.idle = 3 * wire.rate.packet + wire.deadlines.idle
+        # The first packet may take longer: the sensor has to read its buffer.
+        self._patience = wire.deadlines.answer
+        self._give_up = time.monotonic() + wire.rate.transfer_limit(size) + self._patience
+
+    def await_more(self, done: int) -> None:
+        """Sleep while the line fills the kernel's buffer, then take in what is there.
+
+        Args:
+            done: Bytes of the image that have come; near its end the nap is shorter, so that the last byte is
+                not slept over.
+
+        Raises:
+            DeadlineError: Nothing more comes, or the whole takes too long.
+        """
+        rate = self._wire.rate
+        to_come = rate.seconds(rate.wire_bytes(self._size - done) - self._wire.held)
+        time.sleep(max(0.0, min(NAP, to_come)))
+        if not self._wire.pull(self._patience) or time.monotonic() > self._give_up:
+            raise DeadlineError(f"the image stopped after {done} of {self._size} bytes")
+        self._patience = self.idle
 
 
 def _place(packet: Packet, data: bytearray, done: int) -> int:
@@ -109,10 +136,12 @@ def _place(packet: Packet, data: bytearray, done: int) -> int:
         if packet.kind not in (Kind.DATA, Kind.LAST_DATA):
             raise OutOfStepError(f"the sensor sent {packet!r} in the middle of an image")
         if end > len(data):
-            raise ImageSizeError(
-                f"the sensor sends an image of more than the {len(data)} bytes that it should have"
-            )
+            raise _too_long(len(data))
         data[done:end] = packet.payload
     finally:
         packet.wipe()
     return end
+
+
+def _too_long(size: int) -> ImageSizeError:
+    return ImageSizeError(f"the sensor sends an image of more than the {size} bytes that it should have")

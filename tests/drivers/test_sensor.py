@@ -42,7 +42,7 @@ from tests.drivers.fake import (
     unpacked,
 )
 
-BRISK = Deadlines(capture=0.3, answer=0.3)
+BRISK = Deadlines(capture=0.3, answer=0.3, quiet=0.02)
 Change = Callable[[list[bytes]], list[bytes]]
 
 
