@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": ("hw.demo.cli", "a finger goes through all twelve steps, every part real"),
     "sensor simulate": ("hw.simulator.cli", "a simulated R307 or R503 on a pseudo-terminal"),
     "sensor place": ("hw.simulator.remote", "put a finger on a running simulated sensor, or lift it"),
+    "sensor fault": ("hw.simulator.fault_cli", "give a running simulated sensor a bad day"),
     "sensor info": ("drivers.commands.info", "which sensor is on the wire, and is it fit for use"),
     "sensor capture": ("drivers.commands.capture", "take one image and say how it is; nothing is kept"),
     "edge": ("edge.cli", "the kiosk: agent, enrol, records, grant, deny, withdraw"),

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from hw.simulator.process import Ready, Settings, simulate
 from hw.simulator.profiles import BAUD_UNIT, PROFILES
+from hw.simulator.scenario import Scenario, included, load
 
 FACTORY_BAUD = 57600
+NOTHING_HAPPENS = Scenario("", None, None, None, None, ())
 
 DESCRIPTION = """\
 A simulated fingerprint sensor on a pseudo-terminal: any program that can talk to an R307 or R503 over a
@@ -26,10 +28,15 @@ examples:
         with fingers from a folder of 8-bit grey images named like 001_4.png (finger 1, impression 4)
   ridgekey sensor simulate --profile r503 --baud 115200 --no-pacing --control /tmp/finger.sock --json
         for tests: as fast as the machine can, and one line of JSON that says where
+  ridgekey sensor simulate --scenario noisy-line
+        a bad day from a file; `ridgekey sensor fault` makes one by hand
 
 the log has one line of JSON for each instruction: at (seconds), event, opcode (hex), name, code (hex, the
-sensor's confirmation); other events are flushes, garbage, bad checksums, overruns, and the finger being
-placed or lifted. It never holds a byte of an image."""
+sensor's confirmation); other events are flushes, garbage, bad checksums, overruns, faults set and cleared,
+and the finger being placed or lifted. It never holds a byte of an image.
+
+scenarios that come with it (a file of your own looks like them, see hw/simulator/scenarios):
+{scenarios}"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,14 +44,18 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ridgekey sensor simulate",
         description=DESCRIPTION,
-        epilog=EPILOG,
+        epilog=EPILOG.format(
+            scenarios="\n".join(f"  {name:<14} {title}" for name, title in included().items())
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--profile",
         choices=sorted(PROFILES),
-        required=True,
-        help="which module: image size, instructions, times",
+        help="which module: image size, instructions, times (needed unless a scenario names one)",
+    )
+    parser.add_argument(
+        "--scenario", metavar="FILE|NAME", help="what happens to the sensor, and when; see below"
     )
     parser.add_argument(
         "--fingers",
@@ -65,16 +76,17 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--baud",
         type=int,
-        default=FACTORY_BAUD,
         metavar="N",
         help="the rate stored in the module, a multiple of 9600 (default: 57600, as from the factory)",
     )
     parser.add_argument(
         "--templates",
         type=int,
-        default=0,
         metavar="N",
         help="pretend that N templates are stored, to see a program refuse such a sensor (default: 0)",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of the faults that are set without their own (default: 0)"
     )
     parser.add_argument(
         "--no-pacing", action="store_true", help="no waiting: neither line nor capture takes time"
@@ -85,24 +97,41 @@ def parser() -> argparse.ArgumentParser:
 
 
 def settings_of(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Settings:
-    """The settings that a parsed command line asks for; ends with a usage error where they make no sense."""
-    profile = PROFILES[arguments.profile]
+    """The settings that a parsed command line asks for; ends with a usage error where they make no sense.
+
+    Raises:
+        BenchError: the scenario is missing or broken.
+    """
+    day = load(arguments.scenario) if arguments.scenario is not None else NOTHING_HAPPENS
+    name = arguments.profile or day.profile
+    if name not in PROFILES:
+        parser.error(f"name a profile: {', '.join(sorted(PROFILES))}")
+    profile = PROFILES[name]
+    baud = _first(arguments.baud, day.baud, FACTORY_BAUD)
+    templates = _first(arguments.templates, day.templates, 0)
     bauds = {factor * BAUD_UNIT for factor in profile.baud_factors}
-    if arguments.baud not in bauds:
+    if baud not in bauds:
         parser.error(f"{profile.title} knows the baud rates {', '.join(map(str, sorted(bauds)))}")
-    if not 0 <= arguments.templates <= profile.library_size:
+    if not 0 <= templates <= profile.library_size:
         parser.error(f"{profile.title} stores 0 to {profile.library_size} templates")
     return Settings(
         profile=profile,
         fingers=arguments.fingers,
-        baud=arguments.baud,
-        templates=arguments.templates,
+        baud=baud,
+        templates=templates,
         link=arguments.link,
         control=arguments.control,
         log=arguments.log,
         verbose=arguments.verbose,
         paced=not arguments.no_pacing,
+        seed=_first(arguments.seed, day.seed, 0),
+        steps=day.steps,
     )
+
+
+def _first(*values: int | None) -> int:
+    """The first that is given."""
+    return next(value for value in values if value is not None)
 
 
 def ready_line(settings: Settings, ready: Ready, *, as_json: bool) -> str:

@@ -33,6 +33,10 @@ class Answer:
         busy: seconds that the module works before it acknowledges.
         upload: bytes that follow in data packets.
         restart: whether the module then starts anew.
+        before: bare bytes ahead of the acknowledge packet.
+        pause: seconds of silence before all that, also without pacing.
+        repeated: whether the acknowledge packet comes twice.
+        packet_size: payload of the data packets, where it is not the one that the settings name.
     """
 
     code: int
@@ -40,6 +44,10 @@ class Answer:
     busy: float = 0.0
     upload: bytes = b""
     restart: bool = False
+    before: bytes = b""
+    pause: float = 0.0
+    repeated: bool = False
+    packet_size: int | None = None
 
 
 Command = Callable[[ModuleState, bytes], Answer]
@@ -48,7 +56,7 @@ DONE = Answer(Code.OK)
 
 def gen_img(state: ModuleState, _: bytes) -> Answer:
     """Take an image; without a finger the buffer keeps what it held."""
-    pixels = state.look()
+    pixels = state.window.look()
     if pixels is None:
         return Answer(Code.NO_FINGER, busy=state.profile.capture_seconds)
     state.image = pixels
@@ -212,6 +220,11 @@ def soft_rst(_: ModuleState, __: bytes) -> Answer:
     return Answer(Code.OK, restart=True)
 
 
+def get_chip_sn(state: ModuleState, _: bytes) -> Answer:
+    """The serial number of the die, 32 bytes."""
+    return Answer(Code.OK, VERSION.pack(state.profile.chip_serial.encode("ascii")))
+
+
 def get_echo(_: ModuleState, __: bytes) -> Answer:
     """Alive; this instruction alone says so with 0x55."""
     return Answer(Code.ALIVE)
@@ -240,6 +253,8 @@ COMMANDS: dict[Opcode, tuple[int, Command]] = {
     Opcode.READ_INDEX_TABLE: (1, read_index_table),
     Opcode.GET_IMAGE_EX: (0, get_image_ex),
     Opcode.CANCEL: (0, acknowledge),
+    Opcode.STANDBY: (0, acknowledge),
+    Opcode.GET_CHIP_SN: (0, get_chip_sn),
     Opcode.AURA_LED_CONFIG: (4, aura_led_config),
     Opcode.CHECK_SENSOR: (0, acknowledge),
     Opcode.GET_ALG_VER: (0, get_alg_ver),

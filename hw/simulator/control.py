@@ -1,7 +1,9 @@
-"""The socket that moves the finger: JSON lines over a Unix socket, one answer to each line.
+"""The socket that moves the finger and makes the bad day: JSON lines over a Unix socket, an answer to each.
 
-Requests are `{"place": {"finger": 7, "impression": 2}}`, `{"lift": {}}` and `{"status": {}}`. The answer is
-the status after it, or `{"error": "...", "exit_code": n}`.
+`{"place": {"finger": 7, "impression": 2}}`, `{"lift": {}}` and `{"status": {}}` are answered with the status
+after it. `{"fault": {"name": "byte-drop", "rate": 0.01}}`, `{"faults": {}}` and `{"clear": {}}` or
+`{"clear": {"name": "byte-drop"}}` are answered with the faults that are set (for `clear`: until then) and how
+often each has happened. Any other answer is `{"error": "...", "exit_code": n}`.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.errors import BenchError, FileTroubleError, UnavailableError
+from hw.simulator.faults import find
 
 MAX_LINE = 4096
 """Bytes of one request; the longest sensible one has fewer than a hundred."""
@@ -23,10 +26,8 @@ MAX_LINE = 4096
 MAX_NUMBER = 999_999
 """Of a finger or an impression: six digits, as in the names of image files."""
 
-Handler = Callable[[str, dict[str, int]], Awaitable[dict[str, Any]]]
-"""Carries out one command with its arguments and returns the status."""
-
-ARGUMENTS = {"place": ("finger", "impression"), "lift": (), "status": ()}
+Handler = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Carries out one command with its arguments and returns its answer."""
 
 
 class RequestError(BenchError):
@@ -35,7 +36,7 @@ class RequestError(BenchError):
     exit_code = 65
 
 
-def parse(line: bytes) -> tuple[str, dict[str, int]]:
+def parse(line: bytes) -> tuple[str, dict[str, Any]]:
     """The command in one line of JSON, with its arguments.
 
     Raises:
@@ -48,14 +49,57 @@ def parse(line: bytes) -> tuple[str, dict[str, int]]:
     if not isinstance(request, dict) or len(request) != 1:
         raise RequestError('a request must be an object with one command, such as {"lift": {}}')
     command, arguments = next(iter(request.items()))
-    if command not in ARGUMENTS:
-        raise RequestError(f"the commands are {', '.join(ARGUMENTS)}")
-    if not isinstance(arguments, dict) or set(arguments) != set(ARGUMENTS[command]):
-        raise RequestError(f"{command} takes {' and '.join(ARGUMENTS[command]) or 'an empty object'}")
+    return command, check(command, arguments)
+
+
+def check(command: str, arguments: object) -> dict[str, Any]:
+    """The arguments of a command, if they are what it takes.
+
+    Raises:
+        RequestError: they are not, or there is no such command.
+        FaultError: there is no such fault, or it does not take these parameters.
+    """
+    if command not in CHECKS:
+        raise RequestError(f"the commands are {', '.join(CHECKS)}")
+    if not isinstance(arguments, dict):
+        raise RequestError(f"{command} takes an object")
+    CHECKS[command](command, arguments)
+    return arguments
+
+
+def _check_nothing(command: str, arguments: dict[str, Any]) -> None:
+    if arguments:
+        raise RequestError(f"{command} takes an empty object")
+
+
+def _check_press(command: str, arguments: dict[str, Any]) -> None:
+    if set(arguments) != {"finger", "impression"}:
+        raise RequestError(f"{command} takes finger and impression")
     for name, value in arguments.items():
         if type(value) is not int or not 0 <= value <= MAX_NUMBER:
             raise RequestError(f"{name} must be a whole number from 0 to {MAX_NUMBER}")
-    return command, arguments
+
+
+def _check_fault(command: str, arguments: dict[str, Any]) -> None:
+    if not isinstance(arguments.get("name"), str):
+        raise RequestError(f"{command} takes the name of a fault, and its parameters")
+    find(arguments["name"]).check({key: value for key, value in arguments.items() if key != "name"})
+
+
+def _check_name(command: str, arguments: dict[str, Any]) -> None:
+    if arguments and (set(arguments) != {"name"} or not isinstance(arguments["name"], str)):
+        raise RequestError(f"{command} takes the name of a fault, or an empty object for all of them")
+
+
+CHECKS = {
+    "place": _check_press,
+    "lift": _check_nothing,
+    "status": _check_nothing,
+    "fault": _check_fault,
+    "faults": _check_nothing,
+    "clear": _check_name,
+}
+"""The commands, and what looks their arguments over."""
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hw.errors import BenchError
 from hw.fingers import FingerSource
+from hw.simulator.faults import ActiveFaults
 from hw.simulator.pixels import Pixels
 from hw.simulator.profiles import Profile
 
@@ -25,15 +26,24 @@ class Touch:
 class Glass:
     """Holds at most one finger. Presses are rendered in a thread, so that the line stays on time."""
 
-    def __init__(self, source: FingerSource, profile: Profile) -> None:
+    def __init__(self, source: FingerSource, profile: Profile, faults: ActiveFaults) -> None:
         self._source = source
         self._profile = profile
+        self._faults = faults
         self._moves = 0
         self.touch: Touch | None = None
 
     def look(self) -> Pixels | None:
         """What the sensor sees; None without a finger."""
-        return self.touch.pixels if self.touch else None
+        return self._faults.sight(self.touch.pixels if self.touch else None)
+
+    def touched(self) -> bool:
+        """Whether a finger lies there."""
+        return self.touch is not None
+
+    def touch_line(self) -> bool:
+        """What the touch line shows."""
+        return self._faults.touch(self.touched())
 
     def lift(self) -> None:
         """Take the finger away, also one that is still on its way."""
@@ -49,6 +59,17 @@ class Glass:
         """
         self.lift()
         move = self._moves
+        pixels = await self.render(finger, impression)
+        if move != self._moves:
+            raise SupersededError(f"finger {finger} was not placed: another command moved it first")
+        self.touch = Touch(finger, impression, pixels)
+
+    async def render(self, finger: int, impression: int) -> Pixels:
+        """The image of a press, shape (height, width).
+
+        Raises:
+            BenchError: there is no such finger, or its image is broken.
+        """
         profile = self._profile
         pixels = await asyncio.to_thread(
             self._source.press, finger, impression, profile.width, profile.height, profile.dpi
@@ -58,6 +79,4 @@ class Glass:
                 f"the source of fingers gave {pixels.shape[1]}x{pixels.shape[0]} pixels; "
                 f"{profile.title} has {profile.width}x{profile.height}"
             )
-        if move != self._moves:
-            raise SupersededError(f"finger {finger} was not placed: another command moved it first")
-        self.touch = Touch(finger, impression, pixels)
+        return pixels

@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from hw.errors import BenchError
 from hw.simulator.commands import COMMANDS, Answer
+from hw.simulator.faults import ActiveFaults
+from hw.simulator.faults.fault import Call
 from hw.simulator.opcodes import FORBIDDEN, Code, Opcode
 from hw.simulator.packets import Packet, PacketReader, Pid, encode
-from hw.simulator.pixels import Pixels, unpack
+from hw.simulator.pixels import unpack
 from hw.simulator.profiles import Profile
-from hw.simulator.state import Flash, ModuleState
+from hw.simulator.sends import Reboot, Send
+from hw.simulator.state import Flash, ModuleState, Window
 
 Record = Callable[[Mapping[str, object]], None]
 """Takes one entry of the log."""
@@ -36,23 +38,15 @@ class ForbiddenOpcodeError(BenchError):
         )
 
 
-@dataclass(frozen=True)
-class Send:
-    """Bytes that leave the module at `baud`, `delay` seconds after it was free to send them."""
-
-    data: bytes
-    baud: int
-    delay: float = 0.0
-
-
 class SensorModule:
     """One module: give it what arrives on its line, send what it returns."""
 
     def __init__(
-        self, profile: Profile, flash: Flash, look: Callable[[], Pixels | None], record: Record
+        self, profile: Profile, flash: Flash, window: Window, record: Record, faults: ActiveFaults
     ) -> None:
-        """Connect the module to what touches it (`look`) and to its log (`record`); no power yet."""
-        self.state = ModuleState(profile, flash, look)
+        """Connect the module to its glass, its log (`record`) and its bad luck; no power yet."""
+        self.state = ModuleState(profile, flash, window)
+        self.faults = faults
         self.counts: Counter[str] = Counter()
         self._reader = PacketReader()
         self._record = record
@@ -65,17 +59,25 @@ class SensorModule:
         announcement = RESET_BYTE if self.state.profile.announces_itself else b""
         return [Send(announcement, self.state.baud, self.state.profile.startup_seconds)]
 
+    def restart(self, reboot: Reboot) -> list[Send]:
+        """Start anew without having been told to."""
+        if reboot.forgetful:
+            self.state.flash.forget()
+        self._record({"event": "reboot"})
+        return self.start()
+
     def receive(self, data: bytes, at: float) -> list[Send]:
         """Take bytes off the line at time `at`, in seconds of any steady clock.
 
         Raises:
             ForbiddenOpcodeError: the host sent an instruction that ends the run.
         """
+        data = self.faults.heard(data)
         before = self._reader.skipped
         if at - self._last_byte_at > GAP_LIMIT:
             self._reader.reset()
         self._last_byte_at = at
-        sends = [send for packet in self._reader.feed(data) for send in self._take(packet)]
+        sends = [send for packet in self._reader.feed(data) for send in self.faults.sends(self._take(packet))]
         if skipped := self._reader.skipped - before:
             self._record({"event": "garbage", "bytes": skipped})
         return sends
@@ -86,7 +88,7 @@ class SensorModule:
             return []
         if not packet.intact:
             self._record({"event": "bad checksum"})
-            return [self._acknowledge(Answer(Code.BAD_PACKET))]
+            return self._sends(Answer(Code.BAD_PACKET))
         if packet.pid == Pid.COMMAND:
             return self._obey(packet.payload[0], packet.payload[1:])
         if packet.pid in (Pid.DATA, Pid.LAST_DATA):
@@ -101,32 +103,40 @@ class SensorModule:
         if opcode in FORBIDDEN:
             self._record({"event": "forbidden", "opcode": f"{number:02X}", "name": title})
             raise ForbiddenOpcodeError(opcode)
-        answer = self._answer(opcode, arguments)
+        call = Call(number, arguments, self.state)
+        answer = self.faults.answer(call, lambda: self._answer(opcode, arguments))
         self._record(
             {"event": "command", "opcode": f"{number:02X}", "name": title, "code": f"{answer.code:02X}"}
         )
-        sends = [self._acknowledge(answer), *self._data_packets(answer.upload)]
+        sends = self._sends(answer)
         return sends + self.start() if answer.restart else sends
 
     def _answer(self, opcode: Opcode | None, arguments: bytes) -> Answer:
-        if opcode is None or opcode not in self.state.profile.opcodes:
-            return Answer(self.state.profile.unknown_code)
+        profile = self.state.profile
+        if opcode is None or opcode not in profile.opcodes:
+            return Answer(profile.unknown_code)
         if self.state.locked and opcode != Opcode.VFY_PWD:
             return Answer(Code.MUST_VERIFY)
-        length, command = COMMANDS[opcode]
+        length, command = COMMANDS[profile.meanings.get(opcode, opcode)]
         if len(arguments) != length:
             return Answer(Code.BAD_PACKET)
         return command(self.state, arguments)
 
-    def _acknowledge(self, answer: Answer) -> Send:
-        frame = encode(self.state.flash.address, Pid.ACK, bytes([answer.code]) + answer.result)
-        return Send(frame, self.state.baud, answer.busy)
+    def _sends(self, answer: Answer) -> list[Send]:
+        address, baud = self.state.flash.address, self.state.baud
+        frame = encode(address, Pid.ACK, bytes([answer.code]) + answer.result)
+        acknowledge = Send(frame, baud, delay=answer.busy, pause=answer.pause)
+        bare = [Send(answer.before, baud)] if answer.before else []
+        again = [Send(frame, baud)] if answer.repeated else []
+        size = answer.packet_size or self.state.packet_size
+        return [*bare, acknowledge, *again, *self._data_packets(answer.upload, size)]
 
-    def _data_packets(self, data: bytes) -> list[Send]:
-        size, address = self.state.packet_size, self.state.flash.address
+    def _data_packets(self, data: bytes, size: int) -> list[Send]:
+        address, profile = self.state.flash.address, self.state.profile
         sends = []
         for start in range(0, len(data), size):
-            pid = Pid.DATA if start + size < len(data) else Pid.LAST_DATA
+            last = start + size >= len(data) and profile.marks_end
+            pid = Pid.LAST_DATA if last else Pid.DATA
             sends.append(Send(encode(address, pid, data[start : start + size]), self.state.baud))
         return sends
 

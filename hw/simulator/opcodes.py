@@ -44,6 +44,8 @@ class Opcode(IntEnum):
     CANCEL = 0x30
     AUTO_ENROLL = 0x31
     AUTO_IDENTIFY = 0x32
+    STANDBY = 0x33
+    GET_CHIP_SN = 0x34
     AURA_LED_CONFIG = 0x35
     CHECK_SENSOR = 0x36
     GET_ALG_VER = 0x39
@@ -63,6 +65,9 @@ class Opcode(IntEnum):
         """The name as a log shows it: `UP_IMAGE` is UpImage."""
         return "".join(word.capitalize() for word in self.name.split("_"))
 
+
+CAPTURES = frozenset({Opcode.GEN_IMG, Opcode.GET_IMAGE_EX})
+"""Instructions that look at the glass."""
 
 MAKES_TEMPLATE = "makes a template of the finger"
 STORES_TEMPLATE = "stores a template"
@@ -105,6 +110,7 @@ class Code(IntEnum):
     OK = 0x00
     BAD_PACKET = 0x01
     NO_FINGER = 0x02
+    CAPTURE_FAILED = 0x03
     POOR_IMAGE = 0x07
     UPLOAD_FAILED = 0x0F
     DELETE_FAILED = 0x10
@@ -113,5 +119,6 @@ class Code(IntEnum):
     BAD_VALUE = 0x1B
     BAD_NOTEPAD_PAGE = 0x1C
     MUST_VERIFY = 0x21
+    SENSOR_FAULT = 0x29
     ALIVE = 0x55
     UNSUPPORTED = 0xFC

@@ -1,9 +1,10 @@
 """One simulated sensor: line, module, finger, control socket and log, together until a signal ends it."""
 
 import asyncio
+import hashlib
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,15 @@ from typing import Any
 
 from hw.fingers import FingerSource, open_source
 from hw.simulator.control import listening_socket, serve
+from hw.simulator.faults import ActiveFaults, find
 from hw.simulator.glass import Glass
 from hw.simulator.log import OpcodeLog
 from hw.simulator.module import SensorModule
+from hw.simulator.pixels import pack
 from hw.simulator.profiles import BAUD_UNIT, Profile
+from hw.simulator.scenario import Step
 from hw.simulator.state import Flash
-from hw.simulator.terminal import PseudoTerminal, stable_link
+from hw.simulator.terminal import PseudoTerminal
 from hw.simulator.wire import Wire
 
 
@@ -34,6 +38,8 @@ class Settings:
         log: file for the log.
         verbose: whether the log also goes to standard error.
         paced: whether times are those of a real sensor.
+        seed: of the faults that are set without one of their own.
+        steps: what happens to the sensor by itself, in the order of time.
     """
 
     profile: Profile
@@ -45,6 +51,8 @@ class Settings:
     log: Path | None
     verbose: bool
     paced: bool
+    seed: int = 0
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,15 +72,16 @@ class SimulatedSensor:
         flash = Flash(baud_factor=settings.baud // BAUD_UNIT, templates=set(range(settings.templates)))
         self._terminal = terminal
         self._log = log
-        self._glass = Glass(source, settings.profile)
-        self._module = SensorModule(settings.profile, flash, self._glass.look, log.record)
+        self._faults = ActiveFaults(settings.profile, settings.seed)
+        self._glass = Glass(source, settings.profile, self._faults)
+        self._module = SensorModule(settings.profile, flash, self._glass, log.record, self._faults)
         self.wire = Wire(terminal, self._module, log.record, paced=settings.paced)
 
-    async def handle(self, command: str, arguments: dict[str, int]) -> dict[str, Any]:
-        """Carry out one command of the control socket and return the status after it.
+    async def handle(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one command of the control socket and return its answer.
 
         Raises:
-            BenchError: the finger cannot be placed.
+            BenchError: the finger cannot be placed, or the fault not be set.
         """
         if command == "place":
             await self._glass.place(**arguments)
@@ -80,18 +89,46 @@ class SimulatedSensor:
         elif command == "lift":
             self._glass.lift()
             self._log.record({"event": "finger lifted"})
-        return self._status()
+        elif command == "fault":
+            await self._set_fault(**arguments)
+            self._log.record({"event": "fault set", **arguments})
+        elif command == "clear":
+            before = {"faults": self._faults.counts()}
+            self._faults.clear(arguments.get("name"))
+            self._log.record({"event": "fault cleared", **arguments})
+            return before
+        return {"faults": self._faults.counts()} if command in ("fault", "faults") else self._status()
+
+    async def play(self, steps: Iterable[Step], since: float) -> None:
+        """Carry out the steps of a scenario, each at its time after `since` on the loop's clock.
+
+        Raises:
+            BenchError: one of them cannot be carried out.
+        """
+        for step in steps:
+            await asyncio.sleep(since + step.at - asyncio.get_running_loop().time())
+            await self.handle(step.command, dict(step.arguments))
+
+    async def _set_fault(self, name: str, **given: Any) -> None:
+        press = None
+        if name == "other-finger":
+            values = find(name).check(given)
+            press = await self._glass.render(int(values["finger"]), int(values["impression"]))
+        self._faults.set(name, given, press)
 
     def _status(self) -> dict[str, Any]:
         state, touch = self._module.state, self._glass.touch
+        image = state.image
         return {
             "profile": state.profile.name,
-            "port": str(self._terminal.path),
+            "port": str(self._terminal.path) if self._terminal.path else None,
             "baud": state.baud,
             "host_baud": self._terminal.host_baud(),
             "finger": touch.finger if touch else None,
             "impression": touch.impression if touch else None,
-            "image_held": state.image is not None,
+            "touch": self._glass.touch_line(),
+            "image_held": image is not None,
+            "image_sha256": hashlib.sha256(pack(image)).hexdigest() if image is not None else None,
             "templates": len(state.flash.templates),
             "led": state.led.hex(),
             "commands": dict(self._module.counts),
@@ -107,28 +144,38 @@ def simulate(settings: Settings, announce: Callable[[Ready], None]) -> None:
     source = open_source(settings.fingers)
     with (
         OpcodeLog(settings.log, verbose=settings.verbose) as log,
-        PseudoTerminal() as terminal,
         _control_path(settings.control) as control,
         listening_socket(control) as listener,
-        stable_link(settings.link, terminal.path),
+        PseudoTerminal(settings.link) as terminal,
     ):
         sensor = SimulatedSensor(settings, source, terminal, log)
+        port = terminal.path
+        assert port is not None  # noqa: S101 it has just been plugged in
 
         async def run() -> None:
             stop = asyncio.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
             await sensor.wire.start()
+            since = asyncio.get_running_loop().time()
+            await sensor.play((step for step in settings.steps if step.at == 0), since)
+            later = _for_ever(sensor.play((step for step in settings.steps if step.at > 0), since))
             tasks = [
                 asyncio.ensure_future(work)
-                for work in (stop.wait(), sensor.wire.run(), serve(listener, sensor.handle))
+                for work in (stop.wait(), sensor.wire.run(), serve(listener, sensor.handle), later)
             ]
-            announce(Ready(settings.link or terminal.path, control))
+            announce(Ready(settings.link or port, control))
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
 
         asyncio.run(run())
+
+
+async def _for_ever(work: Awaitable[None]) -> None:
+    """Do the work and never end, unless by an error."""
+    await work
+    await asyncio.Event().wait()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What tells one module from another, as data (R503 manual 1.4.1; R30x manuals, ZFM-20 manual 2.0)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from hw.simulator.opcodes import Code, Opcode
 
@@ -42,6 +43,9 @@ class Profile:
         product: answer to ReadProdInfo; None where the module has no such instruction.
         algorithm_version: answer to GetAlgVer.
         firmware_version: answer to GetFwVer.
+        chip_serial: answer to GetChipSN.
+        marks_end: whether the last data packet of an image is marked as the last.
+        meanings: instruction codes that this maker gave another meaning.
     """
 
     name: str
@@ -62,6 +66,9 @@ class Profile:
     product: ProductInfo | None = None
     algorithm_version: str = ""
     firmware_version: str = ""
+    chip_serial: str = ""
+    marks_end: bool = True
+    meanings: Mapping[Opcode, Opcode] = field(default_factory=dict)
 
     @property
     def image_bytes(self) -> int:
@@ -139,4 +146,44 @@ R503 = Profile(
     firmware_version="simulated firmware 1.4",
 )
 
-PROFILES = {profile.name: profile for profile in (R307, R503)}
+R503_EARLY = replace(
+    R503,
+    name="r503-early",
+    title="R503 of before manual 1.2",
+    led_colours=3,  # red, blue, purple
+    product=ProductInfo("R503", "SIM0", "00000002", (1, 1), "capacit"),
+    firmware_version="simulated firmware 1.1",
+)
+
+CLONE = replace(
+    R307, name="clone-no-end", title="R307 clone that never marks an image's end", marks_end=False
+)
+
+R308 = replace(
+    R307,
+    name="r308",
+    title="R308",
+    opcodes=R307.opcodes - {Opcode.READ_SYS_PARA},  # answered with "bad packet", as users report
+)
+
+HLK = replace(
+    R307,
+    name="hlk",
+    title="HLK ZW1xx",
+    width=160,
+    height=160,
+    dpi=508,
+    system_id=0x0000,
+    library_size=50,
+    opcodes=COMMON
+    | {Opcode.STANDBY, Opcode.GET_CHIP_SN, Opcode.CHECK_SENSOR, Opcode.READ_PROD_INFO, Opcode.HAND_SHAKE},
+    capture_seconds=0.2,
+    startup_seconds=0.1,
+    announces_itself=True,
+    led_colours=7,
+    chip_serial="simulated die 00000003",
+    meanings={Opcode.READ_PROD_INFO: Opcode.AURA_LED_CONFIG},
+)
+"""The kin of which a probe must beware: 3C drives its light, with arguments like those of AuraLedConfig."""
+
+PROFILES = {profile.name: profile for profile in (R307, R503, R503_EARLY, CLONE, R308, HLK)}

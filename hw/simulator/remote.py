@@ -1,4 +1,4 @@
-"""`ridgekey sensor place`: the far end of a simulated sensor's control socket."""
+"""`ridgekey sensor place`, and the far end of a simulated sensor's control socket."""
 
 import argparse
 import json
@@ -58,12 +58,38 @@ class SensorRemote:
         return self._ask({"lift": {}})
 
     def status(self) -> dict[str, Any]:
-        """The sensor's status: profile, port, rates, finger, image held, templates, light, count of commands.
+        """The sensor's status: profile, port, rates, finger, touch line, image, templates, light, commands.
 
         Raises:
             UnavailableError: no simulated sensor answers at the path.
         """
         return self._ask({"status": {}})
+
+    def fault(self, name: str, **parameters: float | str) -> dict[str, Any]:
+        """Set a fault of `hw.simulator.faults.FAULTS`, or set it anew; returns those set now, by name.
+
+        Raises:
+            RefusedError: there is no such fault, or it does not take these parameters.
+            UnavailableError: no simulated sensor answers at the path.
+        """
+        return dict(self._ask({"fault": {"name": name, **parameters}})["faults"])
+
+    def faults(self) -> dict[str, Any]:
+        """The faults that are set, by name: `happened` and `opportunities` (counts), and their `values`.
+
+        Raises:
+            UnavailableError: no simulated sensor answers at the path.
+        """
+        return dict(self._ask({"faults": {}})["faults"])
+
+    def clear(self, name: str | None = None) -> dict[str, Any]:
+        """End one fault, or all of them; returns those that were set until then, as `faults` does.
+
+        Raises:
+            RefusedError: that fault is not set.
+            UnavailableError: no simulated sensor answers at the path.
+        """
+        return dict(self._ask({"clear": {"name": name} if name is not None else {}})["faults"])
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -134,4 +160,5 @@ def describe(status: dict[str, Any]) -> str:
         if status["finger"] is None
         else f"finger {status['finger']}, impression {status['impression']} on it"
     )
-    return f"simulated {status['profile']} on {status['port']}, {status['baud']} baud: {finger}"
+    port = status["port"] or "an unplugged port"
+    return f"simulated {status['profile']} on {port}, {status['baud']} baud: {finger}"

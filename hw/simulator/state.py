@@ -1,7 +1,7 @@
 """What a module remembers: in flash for good, in memory until it loses power."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from hw.simulator.pixels import Pixels
 from hw.simulator.profiles import BAUD_UNIT, Profile
@@ -13,6 +13,19 @@ NO_PASSWORD = bytes(4)
 
 VERIFIED_BIT = 1 << 2
 IMAGE_BIT = 1 << 3
+
+
+class Window(Protocol):
+    """The glass above the sensing part."""
+
+    def look(self) -> Pixels | None:
+        """What touches it at this moment, shape (height, width); None without a finger."""
+
+    def touched(self) -> bool:
+        """Whether a finger lies there."""
+
+    def lift(self) -> None:
+        """Take the finger away."""
 
 
 @dataclass
@@ -37,6 +50,10 @@ class Flash:
     notepad: list[bytes] = field(default_factory=lambda: [bytes(NOTEPAD_PAGE_LENGTH)] * NOTEPAD_PAGES)
     templates: set[int] = field(default_factory=set)
 
+    def forget(self) -> None:
+        """Fall back to the factory's baud rate and packet size."""
+        self.baud_factor, self.packet_code = 6, 2
+
 
 @dataclass
 class ModuleState:
@@ -45,9 +62,10 @@ class ModuleState:
     Attributes:
         profile: the model.
         flash: what it keeps without power.
-        look: what touches the window at this moment, shape (height, width); None without a finger.
+        window: its glass.
         baud: the rate it talks at, fixed when it starts.
         verified: whether the right password has come since then.
+        insists: whether it wants even the factory's password, as some modules do after a reset.
         image: the image buffer.
         led: arguments of the last AuraLedConfig.
         download: bytes of an image that the host is sending; None when it sends none.
@@ -55,9 +73,10 @@ class ModuleState:
 
     profile: Profile
     flash: Flash
-    look: Callable[[], Pixels | None]
+    window: Window
     baud: int = 0
     verified: bool = False
+    insists: bool = False
     image: Pixels | None = None
     led: bytes = b""
     download: bytearray | None = None
@@ -66,6 +85,7 @@ class ModuleState:
         """Power-up or reset: flash stays, everything else is as new."""
         self.baud = self.flash.baud_factor * BAUD_UNIT
         self.verified = False
+        self.insists = False
         self.image = None
         self.led = b""
         self.download = None
@@ -73,7 +93,7 @@ class ModuleState:
     @property
     def locked(self) -> bool:
         """Whether the module waits for its password."""
-        return self.flash.password != NO_PASSWORD and not self.verified
+        return (self.insists or self.flash.password != NO_PASSWORD) and not self.verified
 
     @property
     def packet_size(self) -> int:

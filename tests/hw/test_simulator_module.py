@@ -8,47 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hw.simulator.commands import COMMANDS
-from hw.simulator.module import GAP_LIMIT, ForbiddenOpcodeError, SensorModule
+from hw.simulator.module import GAP_LIMIT, ForbiddenOpcodeError
 from hw.simulator.opcodes import FORBIDDEN, Opcode
 from hw.simulator.packets import PacketReader, encode
 from hw.simulator.pixels import is_poor, pack, unpack
 from hw.simulator.profiles import PROFILES, R307, R503, Profile
 from hw.simulator.state import Flash
+from tests.hw.module_bench import Bench, random_image
 from tests.hw.sensor_bench import ADDRESS, frame, on_the_wire
 
 NEVER = {*range(0x02, 0x0A), 0x10, 0x11, 0x16, 0x17, *range(0x1A, 0x1D), 0x1E, 0x31, 0x32, *range(0xE0, 0xE5)}
 """The instructions marked X in the protocol's table of opcodes."""
 
 
-class Bench:
-    """A module under power whose finger is an attribute."""
-
-    def __init__(self, profile: Profile, flash: Flash | None = None) -> None:
-        self.log: list[dict[str, object]] = []
-        self.finger: np.ndarray | None = None
-        self.module = SensorModule(
-            profile, flash or Flash(), lambda: self.finger, lambda entry: self.log.append(dict(entry))
-        )
-        self.started = self.module.start()
-
-    def say(self, data: bytes, at: float = 0.0) -> bytes:
-        return b"".join(send.data for send in self.module.receive(data, at))
-
-    def ask(self, opcode: int, *arguments: int) -> bytes:
-        """Send one command, return the payload of the one packet that answers."""
-        (packet,) = PacketReader().feed(self.say(frame(0x01, bytes([opcode, *arguments]))))
-        assert packet.intact
-        assert packet.pid == 0x07
-        return packet.payload
-
-
-@pytest.fixture(params=sorted(PROFILES))
+@pytest.fixture(params=["r307", "r503"])
 def bench(request: pytest.FixtureRequest) -> Bench:
     return Bench(PROFILES[request.param])
-
-
-def random_image(profile: Profile, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (profile.height, profile.width), dtype=np.uint8)
 
 
 # Frames

@@ -1,0 +1,64 @@
+"""All faults by name, and the table in words."""
+
+from hw.simulator.faults import device, finger, link, protocol
+from hw.simulator.faults.fault import Fault, FaultError, Layer
+
+FAULTS = {fault.name: fault for fault in (*link.FAULTS, *protocol.FAULTS, *finger.FAULTS, *device.FAULTS)}
+"""Every fault that a simulated sensor can have."""
+
+COMMON = """\
+Every fault also takes rate (share of its opportunities at which it happens, default 1), times (how often it
+happens at most, 0 for no end), after (opportunities that it lets pass first) and seed (the same one makes the
+same bad day)."""
+
+
+def find(name: str) -> Fault:
+    """The fault of this name.
+
+    Raises:
+        FaultError: there is none.
+    """
+    if name not in FAULTS:
+        raise FaultError(f"there is no fault {name!r}; `ridgekey sensor fault --help` lists them all")
+    return FAULTS[name]
+
+
+def as_text() -> str:
+    """The table for a terminal: one line for each fault, one for each of its own parameters."""
+    lines = []
+    for layer in Layer:
+        lines += ["", f"{layer} faults:"]
+        for fault in _of(layer):
+            lines.append(f"  {fault.name:<20} {fault.summary}")
+            lines += [f"  {'':<20}   {text}" for text in _parameters(fault)]
+    return "\n".join(lines).lstrip()
+
+
+def as_markdown() -> str:
+    """The table for a document."""
+    lines = []
+    for layer in Layer:
+        lines += [
+            "",
+            f"**{layer.capitalize()}**",
+            "",
+            "| fault | what it does | parameters | opportunity | times |",
+        ]
+        lines.append("|---|---|---|---|---|")
+        for fault in _of(layer):
+            own = ", ".join(f"`{name}` {parameter.default}" for name, parameter in fault.parameters.items())
+            times = fault.times or "no end"
+            lines.append(f"| `{fault.name}` | {fault.summary} | {own} | {fault.chance} | {times} |")
+    return "\n".join(lines).lstrip()
+
+
+def _of(layer: Layer) -> list[Fault]:
+    return [fault for fault in FAULTS.values() if fault.layer == layer]
+
+
+def _parameters(fault: Fault) -> list[str]:
+    texts = []
+    for name, parameter in fault.parameters.items():
+        choices = f" ({', '.join(parameter.choices)})" if parameter.choices else ""
+        texts.append(f"{name}={parameter.default}: {parameter.summary}{choices}")
+    return texts
