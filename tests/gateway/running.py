@@ -32,7 +32,10 @@ def run_here(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command's entry point in this process, to its end."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = entry.main(arguments)
+        try:
+            code = entry.main(arguments)
+        except SystemExit as ended:  # argparse ends it so, for --help and for wrong usage
+            code = int(ended.code or 0)
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 

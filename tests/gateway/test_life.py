@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -200,8 +201,29 @@ def test_a_ledger_that_dies_is_started_again_where_it_was(life: Life) -> None:
     assert life.gateway.registry().client.block_number() == 3  # the contract and two people
 
 
+def test_a_full_disk_ends_it_with_one_line_and_what_was_not_kept_comes_again(
+    state: Path, running: Broker
+) -> None:
+    life = Life(state, running)
+    life.enrol()
+    # Its files cannot grow any more; the embedded ledger is another process and goes on.
+    resource.prlimit(life.gateway.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+    person = Person()
+    act = person.enrol()
+    life.publish(person, act)
+    _, words = life.gateway.process.communicate(timeout=PATIENCE)
+    lines = [line for line in words.splitlines() if line.startswith("ridgekey: ")]
+    assert (life.gateway.process.returncode, len(lines)) == (74, 1), words
+    assert "check the disk" in lines[0]
+    assert "Traceback" not in words
+    life.gateway.start()
+    life.publish(person, act)
+    assert life.receipt().status is ReceiptStatus.FINAL
+    life.close()
+
+
 def test_help_teaches() -> None:
     for arguments in (["gateway"], ["gateway", "run"], ["requester"], ["requester", "request"]):
-        done = ridgekey(*arguments, "--help")
+        done = run_here(*arguments, "--help")
         assert done.returncode == 0
         assert re.search(r"examples:\n  ridgekey ", done.stdout)

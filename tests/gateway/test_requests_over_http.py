@@ -97,6 +97,16 @@ def test_a_replaced_edition_is_not_handed_out(door: Door) -> None:
     assert "replaced" in refusal(door.read(), 403)
 
 
+def test_an_object_altered_on_the_disk_is_not_handed_out_and_harms_nobody_else(door: Door) -> None:
+    door.grant()
+    name = door.commitment.hex()
+    path = door.house.gateway.config.parent / "state" / "objects" / name[:2] / name
+    path.write_bytes(door.data[:-1] + b"\0")
+    assert "altered" in refusal(door.read(), 500)
+    path.write_bytes(door.data)
+    assert door.read().content == door.data
+
+
 @pytest.mark.parametrize("header", [None, "", "Bearer x", "Ridgekey key=, time=, signature="])
 def test_an_unsigned_read_is_refused(door: Door, header: str | None) -> None:
     path = f"/objects/{to_hex(door.commitment)}?request={to_hex(door.request.hash_struct())}"
