@@ -8,7 +8,7 @@ from typing import TypeAlias
 from contracts.acts import RecordKind
 from contracts.envelope import MAX_PLAINTEXT
 from edge import commands
-from edge.errands import DEFAULT_WAIT
+from edge.panel import DEFAULT_WAIT
 
 DESCRIPTION = """\
 The kiosk. `init` makes its keys and `agent` is its process; the other commands ask the running agent for an

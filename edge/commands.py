@@ -12,7 +12,6 @@ from rich.console import Console
 
 from contracts.cose import kid_of
 from contracts.envelope import MAX_PLAINTEXT
-from edge import agent as kiosk_agent
 from edge import client, config, render
 from edge.errors import BadDataError, NotFoundError, StateError, UsageError
 from edge.events import JsonObject
@@ -39,8 +38,10 @@ def init(arguments: argparse.Namespace) -> int:
 
 def agent(arguments: argparse.Namespace) -> int:
     """Run the agent; its log goes to stderr, its readiness to stdout."""
+    from edge.agent import run  # here, as it loads the image code, which no other command needs
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    kiosk_agent.run(config.load(arguments.config), lambda status: print(json.dumps(status), flush=True))
+    run(config.load(arguments.config), lambda status: print(json.dumps(status), flush=True))
     return 0
 
 

@@ -21,12 +21,11 @@ from edge.journeys.store import store
 from edge.journeys.visit import Desk, Visit
 from edge.journeys.withdraw import withdraw
 from edge.links.outbox import Entry
-from edge.panel import Conversation
+from edge.panel import DEFAULT_WAIT, Conversation
 from edge.state import records, subjects
 
-DEFAULT_WAIT = 30.0
 LONGEST_WAIT = 600.0
-"""Seconds to wait for a receipt; after that the message is simply still in the outbox."""
+"""Seconds that a client may wait for a receipt; after that the message is simply still in the outbox."""
 
 Journey = Callable[[Visit], SignedAct]
 

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 MAX_LINE = 1 << 20
 """Bytes of one line: a document of 256 KiB in base64 or an exported message of that size in hex."""
 
+DEFAULT_WAIT = 30
+"""Seconds that an errand waits for the gateway's receipt, where the client names no `wait`: a few blocks."""
+
 MAX_CLIENTS = 16
 """Connections at a time: a screen, a few commands, and no way to exhaust the agent's threads."""
 

@@ -11,7 +11,7 @@ from contracts.acts import ActKind, Deny
 from contracts.cose import kid_of
 from contracts.messages import KioskMessage, Receipt, ReceiptStatus
 from edge.errors import ConfigError, StateError
-from edge.links import mqtt
+from edge.links import mqtt, mqtt_connection
 from edge.links.courier import Courier
 from edge.links.inbox import Inbox
 from edge.links.link import LinkDownError, LinkState
@@ -49,6 +49,8 @@ class Ears:
     def __call__(self, message: bytes) -> None:
         if self.deaf:
             raise StateError("no room")
+        if message == b"poison":
+            raise ZeroDivisionError
         self.heard.append(message)
 
 
@@ -67,7 +69,7 @@ def gateway(running: broker.Broker) -> Iterator[Gateway]:
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mqtt, "FIRST_PAUSE", 0.1)
     monkeypatch.setattr(mqtt, "LONGEST_PAUSE", 0.4)
-    monkeypatch.setattr(mqtt, "VERSION_SECONDS", 0.5)
+    monkeypatch.setattr(mqtt_connection, "VERSION_SECONDS", 0.5)
 
 
 def signed_denial(number: int) -> tuple[bytes, bytes]:
@@ -123,6 +125,32 @@ def test_what_could_not_be_stored_comes_again(running: broker.Broker, gateway: G
     ears.deaf = False
     until(lambda: b"important" in ears.heard)
     link.stop()
+
+
+def test_a_fault_in_hearing_does_not_stop_the_link(running: broker.Broker, gateway: Gateway) -> None:
+    ears = Ears()
+    link = MqttLink(Broker.of(running.url), KIOSK_ID, ears, lambda: None)
+    link.start()
+    until(lambda: is_up(link))
+    gateway.tell(b"poison")
+    gateway.tell(b"food")
+    until(lambda: b"food" in ears.heard)
+    assert is_up(link)
+    link.stop()
+
+
+def test_a_second_kiosk_with_the_same_key_is_named(running: broker.Broker) -> None:
+    """The broker serves one of them at a time; the other sees why, and does not try without pause."""
+    if running.name == "amqtt":
+        pytest.skip("amqtt lets two clients have one name")
+    links = [MqttLink(Broker.of(running.url), KIOSK_ID, lambda _: None, lambda: None) for _ in range(2)]
+    links[0].start()
+    until(lambda: is_up(links[0]))
+    links[1].start()
+    until(lambda: links[0].status.state is LinkState.DOWN)
+    assert "lost" in str(links[0].status)
+    for link in links:
+        link.stop()
 
 
 def test_a_broker_that_dies_loses_nothing(
