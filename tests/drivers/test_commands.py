@@ -58,15 +58,14 @@ def test_capture_for_a_machine(capsys: Output) -> None:
         assert run("capture", fake.path, "--json") == 0
     captured = capsys.readouterr()
     figures = json.loads(captured.out)
-    seconds = figures.pop("seconds")
-    assert seconds > 0
+    assert figures.pop("seconds") > 0
+    assert figures.pop("attempts") >= 1
     assert figures == {
         "width": 192,
         "height": 192,
         "dpi": 508,
         "mean_grey": 127.5,
         "contrast": 127.5,
-        "attempts": 1,
         "packets": 144,
         "closed": True,
     }

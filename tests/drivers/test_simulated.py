@@ -12,6 +12,10 @@ import pytest
 from drivers import open_sensor
 from drivers.errors import NoFingerError, TemplatesStoredError
 from drivers.opcodes import Opcode
+from drivers.timing import Deadlines
+
+PATIENT = Deadlines(idle=2.0)
+"""A busy machine may stall the simulated sensor in the middle of an image."""
 
 ROOT = Path(__file__).parents[2]
 pytest.importorskip("hw.simulator.cli")
@@ -42,7 +46,7 @@ def place(control: str, *options: str) -> None:
 def test_a_finger_is_captured(profile: str, width: int, height: int, dpi: int, tmp_path: Path) -> None:
     log = tmp_path / "opcodes.jsonl"
     options = ("--profile", profile, "--baud", "115200", "--log", str(log))
-    with simulated(*options) as ready, open_sensor(f"serial:{ready['port']}") as sensor:
+    with simulated(*options) as ready, open_sensor(f"serial:{ready['port']}", deadlines=PATIENT) as sensor:
         assert (sensor.info.model, sensor.info.dpi) == (profile.upper(), dpi)
         assert sensor.info.baud == 115200
         assert sensor.wait_lifted(5)
