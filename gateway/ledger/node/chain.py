@@ -7,33 +7,26 @@ returns.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import rlp  # type: ignore[import-untyped]  # rlp ships no types
-from eth.abc import BlockHeaderAPI, ComputationAPI, SignedTransactionAPI
-from eth.chains.base import MiningChain
-from eth.consensus.applier import ConsensusApplier
-from eth.consensus.noproof import NoProofConsensus
-from eth.constants import BLANK_ROOT_HASH, CREATE_CONTRACT_ADDRESS, ZERO_ADDRESS, ZERO_HASH32
+from eth.abc import BlockHeaderAPI, SignedTransactionAPI
+from eth.constants import CREATE_CONTRACT_ADDRESS, ZERO_HASH32
 from eth.db.atomic import AtomicDB
 from eth.exceptions import CanonicalHeadNotFound, HeaderNotFound, PyEVMError
-from eth.vm.forks.prague import PragueVM
-from eth.vm.spoof import SpoofTransaction
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 
 from gateway.ledger.errors import LedgerConfigurationError
+from gateway.ledger.node.rules import (
+    LedgerVM,
+    chain_class,
+    effective_gas_price,
+    first_accounts,
+    first_header,
+    floor_gas,
+)
 from gateway.ledger.node.store import LogEntry, MinedTransaction, Store
-
-BLOCK_GAS = 30_000_000
-"""Gas limit of a block and of a call, long that of Ethereum's main network: what fits there fits here."""
-
-FIRST_BASE_FEE = 10**9
-"""Base fee of the first block, wei per gas (EIP-1559); it sinks, as blocks are nearly empty."""
-
-FUNDS = 10**27
-"""Wei that each funded account starts with: a thousand million ether, more than it can ever spend on gas."""
 
 MAX_TRANSACTION_BYTES = 128 * 1024
 """Size of a raw transaction, as geth bounds it in its pool (txMaxSize)."""
@@ -41,53 +34,9 @@ MAX_TRANSACTION_BYTES = 128 * 1024
 SUPPORTED_TYPES = (None, 1, 2, 4)
 """EIP-2718 types taken: legacy, access list, dynamic fee, set code. Blob transactions need a second layer."""
 
-CALL_STIPEND = 2_300
-"""Gas that a called contract gets beside what is passed on (yellow paper, appendix G)."""
-
 
 class RefusedError(Exception):
     """The ledger does not take this transaction or call; the text says why, in the words other nodes use."""
-
-
-class RevertedError(Exception):
-    """The execution ended in an error: `output` what the contract returned, the text the machine's word."""
-
-    def __init__(self, output: bytes, error: str) -> None:
-        super().__init__(error)
-        self.output = output
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An execution that is tried and not kept: who calls what with which data, value in wei, and gas."""
-
-    sender: bytes = ZERO_ADDRESS
-    to: bytes | None = None
-    data: bytes = b""
-    value: int = 0
-    gas: int = BLOCK_GAS
-
-
-class LedgerVM(PragueVM):
-    """Prague, except that blocks may share a second.
-
-    One block per transaction means many in one second; py-evm would push each block's time a second further,
-    and under load the ledger's clock would run ahead of the wall's, with every deadline and expiry in it
-    wrong.
-    """
-
-    @classmethod
-    def validate_header(cls, header: BlockHeaderAPI, parent_header: BlockHeaderAPI) -> None:
-        """Check a header against its parent, an equal timestamp counting as later."""
-        if header.timestamp == parent_header.timestamp:
-            parent_header = parent_header.copy(timestamp=header.timestamp - 1)
-        super().validate_header(header, parent_header)
-
-
-def chain_class(chain_id: int) -> type[MiningChain]:
-    """A py-evm chain that runs `LedgerVM` from its first block, without proof of anything."""
-    rules = ConsensusApplier(NoProofConsensus).amend_vm_configuration(((0, LedgerVM),))
-    return MiningChain.configure("LedgerChain", chain_id=chain_id, vm_configuration=rules)
 
 
 class Chain:
@@ -116,7 +65,7 @@ class Chain:
         try:
             self._chain = chain(AtomicDB(store))
         except (CanonicalHeadNotFound, HeaderNotFound):
-            self._chain = chain.from_genesis(AtomicDB(store), _first_header(), _first_accounts(funded))
+            self._chain = chain.from_genesis(AtomicDB(store), first_header(), first_accounts(funded))
             store.commit()
 
     # --- Blocks and accounts ---
@@ -141,7 +90,7 @@ class Chain:
 
     def next_base_fee(self) -> int:
         """Wei per gas that the next block will burn (EIP-1559)."""
-        return int(self._next_header().base_fee_per_gas or 0)
+        return int(self.next_header().base_fee_per_gas or 0)
 
     def balance(self, address: bytes, at: BlockHeaderAPI) -> int:
         """Wei owned by an address after the block `at`."""
@@ -187,8 +136,8 @@ class Chain:
         """Execute a signed transaction and write its block; it is durable when this returns.
 
         Raises:
-            RefusedError: it is known already, malformed, wrongly signed, out of turn or unpaid; nothing has
-            changed. LedgerStorageError: the block could not be written; nothing has changed.
+            RefusedError: it is known already, malformed, wrongly signed, out of turn or unpaid.
+            LedgerStorageError: the block could not be written. In both cases nothing has changed.
         """
         transaction = self.decode(raw)
         self._check(transaction)
@@ -227,7 +176,7 @@ class Chain:
             raise RefusedError(f"intrinsic gas too low: gas {transaction.gas}, minimum needed {least}")
 
     def _mine(self, raw: bytes, transaction: SignedTransactionAPI) -> MinedTransaction:
-        self._chain.header = self._next_header()
+        self._chain.header = self.next_header()
         result, receipts, computations = self._chain.mine_all(
             [transaction], mix_hash=ZERO_HASH32, blob_gas_used=0
         )
@@ -251,83 +200,8 @@ class Chain:
         self.store.commit(mined, entries)
         return mined
 
-    # --- Calls ---
-
-    def call(self, call: Call, at: BlockHeaderAPI | None = None) -> bytes:
-        """What a call returns, executed now, in the block that would come next, or in that of block `at`.
-
-        Raises:
-            RevertedError: the execution failed.
-            RefusedError: the sender could not make this call.
-        """
-        return bytes(self._execute(call, at).output)
-
-    def estimate_gas(self, call: Call, at: BlockHeaderAPI | None = None) -> int:
-        """Least gas with which the call succeeds, to within 1.5 %.
-
-        The gas that it consumes is not enough: refunds come only at the end, and of what is left only 63/64
-        are passed to a called contract (EIP-150). So the answer is searched for.
-
-        Raises:
-            RevertedError: the execution fails with all gas that was allowed.
-            RefusedError: the sender could not make this call.
-        """
-        least = self._gas_used(call, at) - 1  # too little, as a transaction must bring at least what it uses
-        enough = call.gas
-        guess = min(enough, (least + CALL_STIPEND) * 64 // 63 + 1)
-        while True:
-            if self._succeeds(replace(call, gas=guess), at):
-                enough = guess
-            else:
-                least = guess
-            if enough - least <= enough * 15 // 1000:
-                return enough
-            guess = (enough + least) // 2
-
-    def _execute(self, call: Call, at: BlockHeaderAPI | None) -> ComputationAPI:
-        _, computation = self._attempt(call, at)
-        if computation.is_error:
-            raise RevertedError(
-                bytes(computation.output), f"{type(computation.error).__name__}: {computation.error}"
-            )
-        return computation
-
-    def _gas_used(self, call: Call, at: BlockHeaderAPI | None) -> int:
-        transaction, computation = self._attempt(call, at)
-        if computation.is_error:
-            raise RevertedError(
-                bytes(computation.output), f"{type(computation.error).__name__}: {computation.error}"
-            )
-        # Without the refund: it is paid back after the gas was needed.
-        return max(int(transaction.gas - computation.get_gas_remaining()), floor_gas(call.data))
-
-    def _succeeds(self, call: Call, at: BlockHeaderAPI | None) -> bool:
-        try:
-            return not self._attempt(call, at)[1].is_error
-        except RefusedError:
-            return False
-
-    def _attempt(self, call: Call, at: BlockHeaderAPI | None) -> tuple[SignedTransactionAPI, ComputationAPI]:
-        header = self._next_header() if at is None else at
-        # A call pays nothing, so that addresses without funds can make it.
-        vm = self._chain.get_vm(header.copy(base_fee_per_gas=0))
-        bare = vm.create_unsigned_transaction(
-            nonce=vm.state.get_nonce(call.sender),
-            gas_price=0,
-            gas=min(call.gas, BLOCK_GAS),
-            to=call.to or CREATE_CONTRACT_ADDRESS,
-            value=call.value,
-            data=call.data,
-        )
-        transaction: Any = SpoofTransaction(bare, from_=call.sender)
-        try:
-            return transaction, vm.state.costless_execute_transaction(transaction)
-        except ValidationError as error:
-            raise RefusedError(str(error)) from error
-        finally:
-            self.store.discard()
-
-    def _next_header(self) -> BlockHeaderAPI:
+    def next_header(self) -> BlockHeaderAPI:
+        """Header of the block that would come next, before anything is in it."""
         head = self.head
         now = max(int(time.time()), head.timestamp)  # the wall clock may step back, the ledger's may not
         following: BlockHeaderAPI = self._chain.create_header_from_parent(
@@ -335,39 +209,13 @@ class Chain:
         )
         return following
 
+    def vm_at(self, at: BlockHeaderAPI) -> Any:
+        """py-evm's machine in the context of a block, on the state after it."""
+        return self._chain.get_vm(at)
+
     def _state(self, at: BlockHeaderAPI) -> Any:
         return self._chain.get_vm(at).state
 
 
-def floor_gas(data: bytes) -> int:
-    """Gas that a transaction costs at least for its data (EIP-7623): 10 per zero byte, 40 per other byte."""
-    zeros = data.count(0)
-    return 21_000 + 10 * zeros + 40 * (len(data) - zeros)
-
-
-def effective_gas_price(transaction: SignedTransactionAPI, base_fee: int) -> int:
-    """Wei per gas that a transaction pays in a block of this base fee (EIP-1559)."""
-    return int(min(transaction.max_fee_per_gas, transaction.max_priority_fee_per_gas + base_fee))
-
-
 def _topics(topics: Sequence[int]) -> tuple[bytes, ...]:
     return tuple(topic.to_bytes(32, "big") for topic in topics)
-
-
-def _first_header() -> dict[str, Any]:
-    return {
-        "coinbase": ZERO_ADDRESS,
-        "difficulty": 0,
-        "extra_data": b"ridgekey",
-        "gas_limit": BLOCK_GAS,
-        "base_fee_per_gas": FIRST_BASE_FEE,
-        "mix_hash": ZERO_HASH32,
-        "nonce": bytes(8),
-        "receipt_root": BLANK_ROOT_HASH,
-        "transaction_root": BLANK_ROOT_HASH,
-        "timestamp": int(time.time()),
-    }
-
-
-def _first_accounts(funded: Sequence[bytes]) -> dict[Any, Any]:
-    return {address: {"balance": FUNDS, "nonce": 0, "code": b"", "storage": {}} for address in funded}

@@ -9,7 +9,8 @@ from eth.abc import BlockHeaderAPI
 from contracts.hexes import to_hex
 from gateway.ledger.errors import LedgerStorageError
 from gateway.ledger.node import formats, parameters
-from gateway.ledger.node.chain import Chain, RefusedError, RevertedError
+from gateway.ledger.node.calls import Calls, RevertedError
+from gateway.ledger.node.chain import Chain, RefusedError
 from gateway.ledger.node.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, JsonRpcError
 from gateway.ledger.node.store import LogEntry, LogQuery, MinedTransaction
 from gateway.ledger.reasons import reason_of
@@ -38,6 +39,7 @@ class Methods:
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
+        self._calls = Calls(chain)
         self._methods: dict[str, Callable[..., object]] = {
             "web3_clientVersion": client_version,
             "net_version": lambda: str(chain.chain_id),
@@ -111,11 +113,11 @@ class Methods:
 
     def call(self, call: object, block: object = None, overrides: object = None) -> str:
         """Execute without keeping anything."""
-        return to_hex(self._chain.call(parameters.call(call), self._context(block, overrides)))
+        return to_hex(self._calls.call(parameters.call(call), self._context(block, overrides)))
 
     def estimate_gas(self, call: object, block: object = None, overrides: object = None) -> str:
         """Gas that the call needs."""
-        return hex(self._chain.estimate_gas(parameters.call(call), self._context(block, overrides)))
+        return hex(self._calls.estimate_gas(parameters.call(call), self._context(block, overrides)))
 
     def send_raw_transaction(self, raw: object) -> str:
         """Execute a signed transaction for good; its receipt is there when this returns."""

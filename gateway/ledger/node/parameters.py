@@ -4,8 +4,9 @@ import re
 from binascii import unhexlify
 from typing import Any
 
-from gateway.ledger.node.chain import BLOCK_GAS, Call
+from gateway.ledger.node.calls import Call
 from gateway.ledger.node.jsonrpc import INVALID_PARAMS, JsonRpcError
+from gateway.ledger.node.rules import BLOCK_GAS
 from gateway.ledger.node.store import LogQuery
 
 MAX_CALL_DATA = 128 * 1024

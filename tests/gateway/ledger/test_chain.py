@@ -11,7 +11,9 @@ from eth_account import Account
 
 from gateway.ledger.account import Fees, Relayer, SignedTransaction
 from gateway.ledger.errors import LedgerConfigurationError, LedgerStorageError
-from gateway.ledger.node.chain import Call, Chain, RefusedError, RevertedError, floor_gas
+from gateway.ledger.node.calls import Call, Calls, RevertedError
+from gateway.ledger.node.chain import Chain, RefusedError
+from gateway.ledger.node.rules import floor_gas
 from gateway.ledger.node.store import LogQuery, Store
 from tests.gateway.ledger import codes
 
@@ -75,8 +77,8 @@ def test_call_sees_the_present_time(chain: Chain, relayer: Relayer, monkeypatch:
     clock = deploy(chain, relayer, codes.CLOCK)
     mined_at = chain.head.timestamp
     monkeypatch.setattr(time, "time", lambda: mined_at + 500.0)
-    assert int.from_bytes(chain.call(Call(to=clock)), "big") == mined_at + 500
-    assert int.from_bytes(chain.call(Call(to=clock), chain.head), "big") == mined_at
+    assert int.from_bytes(Calls(chain).call(Call(to=clock)), "big") == mined_at + 500
+    assert int.from_bytes(Calls(chain).call(Call(to=clock), chain.head), "big") == mined_at
 
 
 @pytest.mark.parametrize(
@@ -158,21 +160,21 @@ def test_a_reverting_transaction_is_mined_and_says_so(chain: Chain, relayer: Rel
 def test_revert_carries_the_contracts_bytes(chain: Chain, relayer: Relayer) -> None:
     contract = deploy(chain, relayer, codes.REVERT)
     with pytest.raises(RevertedError) as raised:
-        chain.call(Call(to=contract))
+        Calls(chain).call(Call(to=contract))
     assert codes.REASON.encode() in raised.value.output
 
 
 def test_endless_loop_ends(chain: Chain, relayer: Relayer) -> None:
     contract = deploy(chain, relayer, codes.LOOP)
     with pytest.raises(RevertedError, match="OutOfGas"):
-        chain.call(Call(to=contract, gas=100_000))
+        Calls(chain).call(Call(to=contract, gas=100_000))
 
 
 def test_a_call_changes_nothing(chain: Chain, relayer: Relayer) -> None:
     contract = deploy(chain, relayer, codes.STORE)
     root = chain.head.state_root
-    chain.call(Call(to=contract, data=b"\x01" * 32))
-    chain.estimate_gas(Call(to=contract, data=b"\x01" * 32))
+    Calls(chain).call(Call(to=contract, data=b"\x01" * 32))
+    Calls(chain).estimate_gas(Call(to=contract, data=b"\x01" * 32))
     assert chain.head.state_root == root
     assert chain.storage(contract, 0, chain.head) == 0
 
@@ -181,7 +183,7 @@ def test_a_call_changes_nothing(chain: Chain, relayer: Relayer) -> None:
 def test_the_estimate_suffices_and_is_close(chain: Chain, relayer: Relayer, code: bytes) -> None:
     contract = deploy(chain, relayer, code)
     data = b"\x01" * 32
-    gas = chain.estimate_gas(Call(sender=relayer.address, to=contract, data=data))
+    gas = Calls(chain).estimate_gas(Call(sender=relayer.address, to=contract, data=data))
     mined = chain.send(signed(chain, relayer, contract, data, gas=gas).raw)
     assert mined.succeeded
     assert mined.gas_used <= gas <= mined.gas_used * 1.03
@@ -189,7 +191,7 @@ def test_the_estimate_suffices_and_is_close(chain: Chain, relayer: Relayer, code
 
 def test_the_estimate_covers_the_floor_for_data(chain: Chain, relayer: Relayer) -> None:
     data = b"\x01" * 5000  # EIP-7623: 40 a byte, where execution would ask for 16
-    gas = chain.estimate_gas(Call(sender=relayer.address, to=b"\x11" * 20, data=data))
+    gas = Calls(chain).estimate_gas(Call(sender=relayer.address, to=b"\x11" * 20, data=data))
     mined = chain.send(signed(chain, relayer, b"\x11" * 20, data, gas=gas).raw)
     assert mined.gas_used == floor_gas(data) <= gas
 

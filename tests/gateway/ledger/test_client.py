@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from gateway.ledger import client as client_module
-from gateway.ledger.client import LedgerClient, RpcCall
+from gateway.ledger import transport
+from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import (
     LedgerConfigurationError,
     LedgerError,
@@ -19,6 +20,7 @@ from gateway.ledger.errors import (
     RevertedError,
     RpcError,
 )
+from gateway.ledger.transport import RpcCall
 from tests.gateway.ledger.processes import Node
 
 
@@ -90,7 +92,7 @@ def test_it_hangs_up() -> None:
 
 
 def test_an_answer_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "MAX_ANSWER", 1000)
+    monkeypatch.setattr(transport, "MAX_ANSWER", 1000)
     with pytest.raises(NotALedgerError, match="longer than"):
         answering(lambda _: httpx.Response(200, content=b" " * 2000)).chain_id()
 
@@ -210,9 +212,8 @@ def test_headers_for_authentication() -> None:
         seen.append(request.headers["authorization"])
         return result("0x5")(request)
 
-    transport = httpx.MockTransport(answer)
     client = LedgerClient(
-        "https://ledger.invalid", headers={"authorization": "Bearer x"}, transport=transport
+        "https://ledger.invalid", headers={"authorization": "Bearer x"}, transport=httpx.MockTransport(answer)
     )
     assert client.chain_id() == 5
     assert seen == ["Bearer x"]

@@ -12,10 +12,11 @@ import pytest
 from contracts.hexes import checksum_address, to_hex
 from gateway.ledger import answers
 from gateway.ledger.account import KEY_FILE, Relayer
-from gateway.ledger.client import LedgerClient, RpcCall
+from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerError, RevertedError, RpcError
 from gateway.ledger.node.server import MAX_BODY
 from gateway.ledger.registry import transact
+from gateway.ledger.transport import RpcCall
 from tests.gateway.ledger import codes
 from tests.gateway.ledger.processes import Node, ridgekey, running
 
