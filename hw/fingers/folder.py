@@ -158,7 +158,7 @@ def _decode(file: Path) -> Pixels:
     _check_header(file)
     try:
         with Image.open(file, formats=["PNG"]) as image:
-            return np.array(image.convert("L"), dtype=np.uint8)
+            return np.array(image, dtype=np.uint8)
     except (OSError, ValueError, SyntaxError) as error:  # Pillow's three ways to say that a file is broken
         raise BadFolderError(f"cannot read the image {file}: it is damaged; replace or remove it") from error
 

@@ -14,7 +14,23 @@ MM_PER_INCH = 25.4
 
 @dataclass(frozen=True)
 class Press:
-    """What differs from press to press; lengths in mm, angles in radians."""
+    """What differs from press to press; lengths in mm, angles in radians.
+
+    Attributes:
+        shift: of the pattern's middle from the sensor's, along x and y.
+        turn: of the finger on the sensor.
+        distortion: how the skin is dragged along x and y ...
+        distortion_size: ... and how far.
+        contact_centre: middle of the touching part, on the finger.
+        contact_size: its half axes.
+        edge: raggedness of its border.
+        moisture: positive for a moist or firmly pressed finger, negative for a dry or light one; ridges have
+            height 1.
+        uneven: how moisture varies over the contact ...
+        uneven_size: ... and by how much.
+        blur: of the sensor's optics.
+        gap_strength: depth of pores and scars.
+    """
 
     shift: tuple[float, float]
     turn: float

@@ -17,6 +17,17 @@ POINTS_PER_MM = 500 / 25.4
 """Resolution of the finished skin (500 dpi); ridges grow at half of it."""
 
 PASSES = 30
+"""By then ridges have settled everywhere and a sensor's window shows some 38 minutiae, as of real fingers;
+further passes would remove more of them, pair by pair."""
+
+START_STRENGTH = 0.3
+"""Standard deviation of the noise that ridges grow out of: weak enough for the filters to choose from it."""
+
+POINTS_PER_PORE = 150
+"""One pore to so many points (0.39 mm²) is tried, and kept where it falls on a ridge."""
+
+SCARS = 4
+"""Fine creases on a finger, on average."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +52,15 @@ def grow_skin(seed: int) -> Skin:
     pattern = draw_pattern(random)
     direction = pattern.direction(x, y)
     period = pattern.period(x, y) * np.exp(pattern.give * widening(direction, step))
-    ridges = grow(direction, period / step, random.normal(0, 0.3, direction.shape), PASSES)
+    start = random.normal(0, START_STRENGTH, direction.shape)
+    ridges = grow(direction, period / step, start, PASSES)
     relief = np.tanh(2 * ndimage.zoom(ridges, 2, order=3))
     return Skin(relief, np.maximum(_pores(random, relief), _scars(random, relief.shape)))
 
 
 def _pores(random: np.random.RandomState, relief: Field) -> Field:
-    """Sweat pores: small holes, most of them on the crest of a ridge, not all open."""
-    count = relief.size // 150
+    """Sweat pores: small holes on the crests of ridges, some wider open than others."""
+    count = relief.size // POINTS_PER_PORE
     rows = random.randint(0, relief.shape[0], count)
     columns = random.randint(0, relief.shape[1], count)
     size = random.uniform(0.3, 1.0, count) * (relief[rows, columns] > 0.4)
@@ -61,7 +73,7 @@ def _scars(random: np.random.RandomState, shape: tuple[int, int]) -> Field:
     """A few fine creases across the ridges, as most fingers have them."""
     rows, columns = np.mgrid[: shape[0], : shape[1]].astype(float)
     scars = np.zeros(shape)
-    for _ in range(random.poisson(4)):
+    for _ in range(random.poisson(SCARS)):
         angle = random.normal(0, 0.5)
         row, column = random.uniform(0, shape[0]), random.uniform(0, shape[1])
         length, width = random.uniform(15, 50), random.uniform(0.6, 1.6)

@@ -51,7 +51,23 @@ class Singularity:
 
 @dataclass(frozen=True)
 class Pattern:
-    """The flow of one finger's ridges."""
+    """The flow of one finger's ridges.
+
+    Attributes:
+        pattern_class: arch, loop or whorl.
+        cores: where ridges turn around.
+        deltas: where three flows meet.
+        arch_height: steepness of a plain arch, which has neither cores nor deltas.
+        tilt: of the whole pattern, radians.
+        bend: along x and y, how the plane is bent before the model sees it ...
+        bend_size: ... and by how much, mm.
+        wander: how the direction departs from the model ...
+        wander_size: ... and by how much, radians.
+        mean_period: from ridge to ridge, mm.
+        stretch: how the period varies for no reason of flow ...
+        stretch_size: ... and by how much, as a logarithm.
+        give: how far the period follows the flow: 0 not at all, 1 as `hw.fingers.spacing` has it.
+    """
 
     pattern_class: PatternClass
     cores: tuple[Singularity, ...]

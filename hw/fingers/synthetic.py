@@ -8,7 +8,7 @@ from hw.fingers.impression import press
 from hw.fingers.master import Skin, grow_skin
 
 KEPT = 16
-"""Grown fingers kept in memory: about 1.3 MB each."""
+"""Grown fingers kept in memory: about 2.6 MB each."""
 
 
 class SyntheticFingers:
