@@ -168,6 +168,8 @@ def merge(presses: Sequence[Minutiae]) -> tuple[Template, int]:
         least = min(least, alignment.partners)
         means, seen = add_press(means, seen, alignment.apply(tables[j]))
     strongest = np.lexsort((-means[:, 3], -seen))
+    for table in tables:
+        table.fill(0)
     return Template(means[strongest], seen[strongest]), least
 
 

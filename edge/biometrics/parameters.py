@@ -7,27 +7,25 @@ from dataclasses import dataclass
 class Parameters:
     """What enrolment and unlocking must agree on.
 
-    Chosen by a sweep over the odd-numbered fingers of two public optical sets.
+    Chosen by a sweep over two public optical sets.
 
     Attributes:
         coefficients: k, number of coefficients of the bound polynomial: so many features must be met again.
             One more costs one or two points of one-press acceptance and gives some 8 bits.
         cell_px: side of a lattice cell at 500 dpi. 18 px give half a point and cost 6 bits or more.
         sectors: sectors of direction. Twelve cost half a point and give some bits.
-        kept: features that a vault holds, at most. 36 cost half a point on rich fingers, four on strongly
-            moved ones.
+        kept: features that a vault holds, at most. 44 give half a point and cost 5 to 10 bits.
     """
 
     coefficients: int = 9
     cell_px: int = 16
     sectors: int = 10
-    kept: int = 44
+    kept: int = 36
 
 
 RICH = Parameters()
 POOR = Parameters(coefficients=8)
-"""For a finger that shows few minutiae: fewer features to meet, but a stranger has fewer to meet by chance as
-well."""
+"""For a finger that shows few minutiae: it meets fewer features, but so does a stranger by chance."""
 
-RICH_FEATURES = 32
+RICH_FEATURES = 30
 """A finger is rich when each of its vaults holds so many."""

@@ -4,8 +4,8 @@ A block of the image belongs to the print where its grey varies and where its gr
 the coherence of the structure tensor (Bazen and Gerez, "Segmentation of fingerprint images", ProRISC 2001;
 Kass and Witkin 1987 for the tensor). Ridges cover about half of a good print; a dry finger leaves fewer and
 lighter ones, a wet one fills the valleys. The gate errs on the side of letting a press through: its limits
-refuse under one in a hundred captures of the public sets, and blanks, noise and fingertips that
-barely touch.
+refuse none of the 752 captures of three public optical sets, but blanks, noise and fingertips that barely
+touch. What it lets through and does not unlock may still be a poor press.
 
 This is no liveness detection: a good copy of a finger passes.
 """

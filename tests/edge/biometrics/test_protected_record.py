@@ -115,7 +115,7 @@ def vault(**changes):
     }
 
 
-GOOD = {0: 1, 1: [9, 16, 10, 44], 2: bytes(32), 3: bytes(32), 4: [vault()]}
+GOOD = {0: 1, 1: [9, 16, 10, 36], 2: bytes(32), 3: bytes(32), 4: [vault()]}
 
 BAD = {
     "a later version": {**GOOD, 0: 2},
