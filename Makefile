@@ -14,12 +14,8 @@ help:
 	@echo "make format     let ruff tidy the code"
 
 # The C decoder is rebuilt, and the packages brought up to date, when one of these changes.
-.venv/ready: pyproject.toml $(wildcard setup.py edge/biometrics/*.c edge/biometrics/*.h) hw/debian-packages.sh
-	@sh hw/debian-packages.sh $(PYTHON)
-	@echo "Setting up .venv (once, about a minute) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[edge,gateway,hw,dev]'
+.venv/ready: pyproject.toml $(wildcard edge/biometrics/*.c) hw/set-up.sh hw/debian-packages.sh
+	@sh hw/set-up.sh $(PYTHON)
 	@touch $@
 
 demo: .venv/ready

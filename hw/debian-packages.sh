@@ -1,9 +1,13 @@
 #!/bin/sh
 # What a fresh Debian machine may lack and pip cannot bring: Python's venv and headers, and the mosquitto broker.
-# Installs them when it may (root and apt-get), otherwise says what follows; it never stops the build by itself.
+# Installs them when it may (root and apt-get), otherwise says what follows; it stops only where there is no Python.
 set -u
 python=${1:-python3}
 
+command -v "$python" >/dev/null || {
+    echo "There is no $python; install Python 3.11 to 3.13, or name it: make PYTHON=python3.12 ..."
+    exit 1
+}
 missing=""
 "$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 "$python" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
