@@ -6,6 +6,7 @@ chose it.
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -29,6 +30,7 @@ EXTRAS = {"drivers": "edge"}
 """Room: the extra that brings what it needs, where that is not named as the room is."""
 
 EXIT_USAGE = 2
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
@@ -63,6 +65,10 @@ def run(module: str, argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("ridgekey: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left (`| head`); keep Python from complaining of it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
     except ModuleNotFoundError as error:
         room = module.split(".", maxsplit=1)[0]
         extra = EXTRAS.get(room, room)
