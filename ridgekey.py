@@ -62,11 +62,12 @@ def run(module: str, argv: list[str]) -> int:
     """Run one sub-command; an error meant for a person carries an `exit_code` and becomes one line."""
     try:
         status: int = importlib.import_module(module).main(argv)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("ridgekey: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left (`| head`); keep Python from complaining of it once more at its end.
+        # Whoever read our output has left (`| head`); nor shall Python complain of it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except ModuleNotFoundError as error:
