@@ -17,8 +17,9 @@ from gateway.audit.verify import Report, verify
 from gateway.ledger.client import LedgerClient
 
 DESCRIPTION = """Check the history of consents from the ledger alone: rebuild every act from the contract's
-events, verify its signature offline, and that nonces, deadlines, expiries and the order of acts are as the
-contract demands. Exit code 0 if everything holds, 1 if not."""
+events, verify its signature offline, and check that nonces, deadlines, expiries, purposes and the
+order of acts are as the contract demands, and that no event was left out.
+Exit code 0 if everything holds, 1 if not."""
 
 EXAMPLES = """examples:
   ridgekey audit --ledger http://127.0.0.1:8545 --contract 0x5FbD...

@@ -14,7 +14,7 @@ from gateway.audit.verify import AuditedEvent, Report, name_of, request_of, subj
 from gateway.ledger.events import ActEvent, PublishedEvent
 
 SHORT = 10
-"""Characters of a hash in a table: `0x` and eight digits, enough to tell those of one person apart."""
+"""Characters of a hash or address in a table: enough to tell those of one person apart."""
 
 
 def show(report: Report, console: Console) -> None:
@@ -23,7 +23,7 @@ def show(report: Report, console: Console) -> None:
     for audited in report.events:
         people.setdefault(None if audited.event is None else subject_of(audited.event), []).append(audited)
     for subject, events in people.items():
-        console.print(_table(subject, events))
+        console.print(_table(subject, events), end="\n\n")
     for finding in report.findings:
         console.print(Text(f"✗ {finding}", style="red"))
     console.print(Text(verdict(report), style="bold green" if report.holds else "bold red"))
@@ -102,7 +102,7 @@ def _about(audited: AuditedEvent) -> str:
             known = RecordKind.of(kind)
             return f"record {_short(record)}, {known.value if known else 'of an unknown kind'}"
         case Request(requester=requester, record=record, expiry=expiry) as act:
-            asked = f"request {_short(act.hash_struct())} by {checksum_address(requester)}"
+            asked = f"request {_short(act.hash_struct())} by {checksum_address(requester)[:SHORT]}"
             return f"{asked} for record {_short(record)}, until {_when(expiry)}"
         case Grant(request=request, expiry=expiry):
             return f"request {_short(request)}, until {_when(expiry)}"
