@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts.acts import Act, Enrol, Grant, Register, Request
 from contracts.eip712 import Domain
+from contracts.errors import ContractError
 from contracts.messages import KioskMessage, SignedRequest
 from contracts.registry import publish_arguments
 from gateway.entries import Entry
@@ -28,13 +29,11 @@ class Submission:
         act: The signed act.
         object: The encrypted record that came with it.
         data: Call data of the entry's present step.
-        steps: How many transactions the act takes: two if the object is to be published on the ledger.
     """
 
     act: Act
     object: bytes | None
     data: bytes
-    steps: int
 
 
 class Calls:
@@ -54,21 +53,26 @@ class Calls:
         """The submission of an entry in its present step.
 
         Raises:
-            RefusedError: A piece is missing, so the contract could only refuse.
-            ContractError: The message no longer holds, as its kiosk was taken from the directory.
+            RefusedError: A piece is missing, or the message no longer holds, as its kiosk was taken from the
+                directory.
             LedgerError: The ledger can't be asked.
         """
+        try:
+            return self._of(entry)
+        except ContractError as error:
+            raise RefusedError(str(error)) from error
+
+    def _of(self, entry: Entry) -> Submission:
         if entry.kiosk is None:
             signed = SignedRequest.decode(entry.message)
-            return Submission(signed.request, None, self._call(signed.request, signed.signature), 1)
+            return Submission(signed.request, None, self._call(signed.request, signed.signature))
         _, message = KioskMessage.verify(entry.message, self._kiosks.get)
         act = message.act
-        publishes = message.on_ledger and message.object is not None and isinstance(act, Register)
         if entry.step and isinstance(act, Register) and message.object is not None:
             data = self._registry.encode(*publish_arguments(act.subject, act.record, message.object))
         else:
             data = self._call(act, message.signature)
-        return Submission(act, message.object, data, 2 if publishes else 1)
+        return Submission(act, message.object, data)
 
     def _call(self, act: Act, signature: bytes) -> bytes:
         digest = act.digest(self._domain)

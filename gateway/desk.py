@@ -77,6 +77,7 @@ class RequestDesk:
             requester=request.requester,
             kiosk=None,
             message=data,
+            steps=1,
             fingerprint=hashlib.sha256(signed.signature).digest(),
         )
         _, is_new = self._journal.admit(arrival)

@@ -33,6 +33,7 @@ class Entry:
         message: What was received, as received; empty once a kiosk's act is over.
         state: How far it has come.
         step: Which of the act's transactions is under way, from 0.
+        steps: How many transactions the act takes: two if its object is to be published on the ledger.
         reason: Why it was rejected.
         receipt: The signed receipt, once it is over.
     """
@@ -47,6 +48,7 @@ class Entry:
     message: bytes
     state: State
     step: int
+    steps: int
     reason: str
     receipt: bytes | None
 
@@ -67,6 +69,7 @@ class Arrival:
     requester: bytes | None
     kiosk: bytes | None
     message: bytes
+    steps: int
     fingerprint: bytes
 
 

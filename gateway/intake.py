@@ -98,6 +98,7 @@ def arrival_of(kid: bytes, message: KioskMessage, payload: bytes, domain: Domain
         requester=None,
         kiosk=kid,
         message=payload,
+        steps=2 if message.on_ledger else 1,
         fingerprint=hashlib.sha256(message.signature + (message.object or b"")).digest(),
     )
 

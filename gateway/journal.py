@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS entries (
     fingerprint BLOB NOT NULL,
     state TEXT NOT NULL,
     step INTEGER NOT NULL DEFAULT 0,
+    steps INTEGER NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
     receipt BLOB,
     answered INTEGER NOT NULL DEFAULT 0  -- of a request: no longer open, as far as this gateway has seen
@@ -56,7 +57,9 @@ CREATE TABLE IF NOT EXISTS enrolments (
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 """
 
-ENTRY = "number, digest, kind, subject, request, requester, kiosk, message, state, step, reason, receipt"
+ENTRY = (
+    "number, digest, kind, subject, request, requester, kiosk, message, state, step, steps, reason, receipt"
+)
 
 
 class Journal:
@@ -87,16 +90,9 @@ class Journal:
             known = sql.execute(
                 "SELECT state, fingerprint FROM entries WHERE digest = ?", (arrival.digest,)
             ).fetchone()
-            if known is None:
-                _insert(sql, arrival)
             again = known is not None and known[0] == State.REJECTED and known[1] != arrival.fingerprint
-            if again:
-                sql.execute("DELETE FROM transactions WHERE digest = ?", (arrival.digest,))
-                sql.execute(
-                    "UPDATE entries SET state = ?, step = 0, reason = '', receipt = NULL, kiosk = ?,"
-                    " message = ?, fingerprint = ?, answered = 0 WHERE digest = ?",
-                    (State.RECEIVED, arrival.kiosk, arrival.message, arrival.fingerprint, arrival.digest),
-                )
+            if known is None or again:
+                _enter(sql, arrival)
             entry = self.find(arrival.digest)
             assert entry is not None  # noqa: S101 - just written, in the same transaction
             return entry, known is None or again
@@ -268,14 +264,19 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     )
 
 
-def _insert(sql: sqlite3.Connection, arrival: Arrival) -> None:
+def _enter(sql: sqlite3.Connection, arrival: Arrival) -> None:
+    """Enter an act anew; one that was rejected keeps its number only."""
+    sql.execute("DELETE FROM transactions WHERE digest = ?", (arrival.digest,))
     sql.execute(
         "INSERT INTO entries"
-        " (digest, kind, subject, request, requester, kiosk, message, fingerprint, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " (digest, kind, subject, request, requester, kiosk, message, steps, fingerprint, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (digest) DO UPDATE SET kiosk = excluded.kiosk, message = excluded.message, step = 0,"
+        " steps = excluded.steps, fingerprint = excluded.fingerprint, state = excluded.state, reason = '',"
+        " receipt = NULL, answered = 0",
         (
             arrival.digest, int(arrival.kind), arrival.subject, arrival.request, arrival.requester,
-            arrival.kiosk, arrival.message, arrival.fingerprint, State.RECEIVED,
+            arrival.kiosk, arrival.message, arrival.steps, arrival.fingerprint, State.RECEIVED,
         ),
     )  # fmt: skip
 

@@ -129,4 +129,4 @@ _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 def _die_with_parent() -> None:
     """Have the ledger end with the gateway, also on kill -9: the next one needs its port and its file."""
     if _PRCTL is not None:
-        _PRCTL(PR_SET_PDEATHSIG, signal.SIGTERM)
+        _PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)  # at once; the ledger is made to survive that

@@ -219,7 +219,7 @@ class Relay:
             return False
         if not receipt.succeeded:
             return self._reject(entry, self._why_failed(entry))
-        if entry.step + 1 < self._calls.of(entry).steps:
+        if entry.step + 1 < entry.steps:
             self._journal.next_step(entry.digest)
         else:
             self._journal.finish(entry.digest, self._receipt(entry, ReceiptStatus.FINAL, ""))

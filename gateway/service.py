@@ -27,7 +27,6 @@ from gateway.calls import Calls
 from gateway.config import DEFAULT_CHAIN_ID, ConfigError, GatewayConfig
 from gateway.desk import RequestDesk
 from gateway.entries import Entry, State
-from gateway.errors import GatewayError
 from gateway.intake import Intake
 from gateway.journal import Journal
 from gateway.ledger.account import KEY_FILE, Relayer
@@ -237,7 +236,7 @@ class Gateway:
     def _receive(self, intake: Intake, kiosk_id: str, payload: bytes) -> None:
         try:
             intake.receive(kiosk_id, payload)
-        except GatewayError as error:
+        except Exception as error:
             self._fail(error)
             raise
 

@@ -37,7 +37,8 @@ EXAMPLES = """examples:
   ridgekey requester open --state bank 0x9a8b... --output record.json
 
 What init is told of gateway, ledger and contract need not be told again. The ledger's word, not the
-gateway's, decides what is granted: point --ledger at a node that you trust.
+gateway's, decides what is granted: point --ledger at a node that you trust. A withdrawal stops the next
+opening; it takes back no copy that was made before.
 """
 
 
@@ -112,7 +113,8 @@ def request(arguments: Namespace) -> int:
     settings = _settings(requester.settings, arguments)
     with ExitStack() as stack:
         gateway = stack.enter_context(GatewayClient(settings.need("gateway")))
-        registry, domain = _contract(stack, settings, gateway)
+        registry = _registry(stack, settings)
+        domain = _domain(registry, settings, gateway)
         now = int(time.time())
         signed = sign_request(
             requester,
@@ -158,8 +160,7 @@ def status(arguments: Namespace) -> int:
     settings = _settings(state.load(arguments.state).settings, arguments)
     with ExitStack() as stack:
         gateway = stack.enter_context(GatewayClient(settings.need("gateway")))
-        registry, _ = _contract(stack, settings, gateway)
-        standing = _standing(gateway, registry, arguments.request)
+        standing = _standing(gateway, _registry(stack, settings), arguments.request)
     return report(arguments, arguments.request, standing)
 
 
@@ -169,15 +170,13 @@ def open_granted(arguments: Namespace) -> int:
     settings = _settings(requester.settings, arguments)
     with ExitStack() as stack:
         gateway = stack.enter_context(GatewayClient(settings.need("gateway")))
-        registry, domain = _contract(stack, settings, gateway)
-        plaintext = open_record(
-            registry,
-            requester,
-            arguments.request,
-            lambda commitment, identifier: gateway.fetch(
-                commitment, identifier, requester.signing_key, domain
-            ),
-        )
+        registry = _registry(stack, settings)
+
+        def fetch(commitment: bytes, identifier: bytes) -> bytes | None:
+            domain = _domain(registry, settings, gateway)
+            return gateway.fetch(commitment, identifier, requester.signing_key, domain)
+
+        plaintext = open_record(registry, requester, arguments.request, fetch)
     deliver(plaintext, arguments)
     return 0
 
@@ -185,13 +184,19 @@ def open_granted(arguments: Namespace) -> int:
 # Asking
 
 
-def _contract(stack: ExitStack, settings: Settings, gateway: GatewayClient) -> tuple[Registry, Domain]:
-    """The contract on the ledger, checked to be ours, and the domain in which signatures count."""
+def _registry(stack: ExitStack, settings: Settings) -> Registry:
+    """The contract on the ledger, checked to be ours."""
     client = stack.enter_context(LedgerClient(settings.need("ledger")))
     registry = Registry(client, from_hex(settings.need("contract"), 20))
+    registry.check(settings.environment or None)
+    return registry
+
+
+def _domain(registry: Registry, settings: Settings, gateway: GatewayClient) -> Domain:
+    """Where signatures count; if the gateway has to name the environment, the contract proves it right."""
     environment = settings.environment or gateway.environment()
     registry.check(environment)
-    return registry, Domain(client.chain_id(), registry.contract, environment)
+    return Domain(registry.client.chain_id(), registry.contract, environment)
 
 
 def _standing(gateway: GatewayClient, registry: Registry, identifier: bytes) -> dict[str, object]:

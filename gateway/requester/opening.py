@@ -45,9 +45,7 @@ def open_record(registry: Registry, requester: Requester, request_id: bytes, fet
     request = check_granted(registry, requester, request_id)
     grant, granted_at = find_grant(registry, request, request_id)
     wanted = current_commitment(registry, request, granted_at)
-    data = fetch(wanted, request_id)
-    if data is None:
-        data = published_object(registry, request, wanted)
+    data = published_object(registry, request, wanted) or fetch(wanted, request_id)
     if data is None:
         raise NotOpenError(
             "the record is granted, but neither the store nor the ledger has it; was it erased?"

@@ -64,6 +64,7 @@ class Bench:
     ground: Ground
     directory: Path
     confirmations: int = 1
+    kiosk_is_banned: bool = False
     kiosk: KioskKey = field(default_factory=KioskKey)
     gateway_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     settled: list[Entry] = field(default_factory=list)
@@ -74,7 +75,7 @@ class Bench:
         self.build()
 
     def build(self) -> None:
-        kiosks = {self.kiosk.kid: self.kiosk.public}
+        kiosks = {kiosk.kid: kiosk.public for kiosk in self.directory_of_kiosks()}
         self.journal = Journal(self.directory / "journal.sqlite")
         self.store = ObjectStore(self.directory / "objects")
         self.client = LedgerClient(self.ground.url, transport=self.network)
@@ -85,6 +86,9 @@ class Bench:
             self.gateway_key, self.confirmations,
             Calls(self.registry, self.journal, kiosks, self.ground.domain), self.settled.append, self.counts,
         )  # fmt: skip
+
+    def directory_of_kiosks(self) -> list[KioskKey]:
+        return [] if self.kiosk_is_banned else [self.kiosk]
 
     def crash(self) -> None:
         self.journal.close()

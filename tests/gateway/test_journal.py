@@ -25,6 +25,7 @@ def arrival(
         kind=kind,
         subject=digest[:20],
         message=b"message",
+        steps=1,
         fingerprint=fingerprint,
         **fields,
     )
@@ -241,7 +242,7 @@ def test_open_requests_are_those_of_people_who_enrolled_at_the_kiosk(journal: Jo
         moved_to_mined(journal, digest)
         journal.finish(digest, RECEIPT)
         asked = bytes(reversed(digest[:-1] + b"\x09"))
-        request = Arrival(asked, ActKind.REQUEST, digest[:20], asked, b"r" * 20, None, b"m", b"f")
+        request = Arrival(asked, ActKind.REQUEST, digest[:20], asked, b"r" * 20, None, b"m", 1, b"f")
         journal.admit(request)
         moved_to_mined(journal, asked)
         journal.finish(asked, RECEIPT)
@@ -253,7 +254,7 @@ def test_open_requests_are_those_of_people_who_enrolled_at_the_kiosk(journal: Jo
 def test_the_ciphertext_of_a_finished_act_leaves_the_file(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     journal, digest, secret = Journal(path), b"\1" * 32, b"CIPHERTEXT" * 500
-    journal.admit(Arrival(digest, ActKind.REGISTER, digest[:20], None, None, b"kiosk-01", secret, b"f"))
+    journal.admit(Arrival(digest, ActKind.REGISTER, digest[:20], None, None, b"kiosk-01", secret, 1, b"f"))
     journal.close()
     assert b"CIPHERTEXT" in path.read_bytes()
     journal = Journal(path)
@@ -269,7 +270,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
     (pages,) = journal._database.connection.execute("PRAGMA page_count").fetchone()
     journal._database.connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(JournalError, match="full") as caught:
-        journal.admit(Arrival(refused, ActKind.ENROL, b"s" * 20, None, None, b"k", b"m" * 100_000, b"f"))
+        journal.admit(Arrival(refused, ActKind.ENROL, b"s" * 20, None, None, b"k", b"m" * 100_000, 1, b"f"))
     assert caught.value.exit_code == 74
     assert "\n" not in str(caught.value)
     journal._database.connection.execute(f"PRAGMA max_page_count = {pages + 1000}")

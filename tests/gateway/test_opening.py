@@ -1,5 +1,6 @@
 """Opening a record: the ledger's word decides, and nothing that a store says is taken on trust."""
 
+import base64
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -154,6 +155,13 @@ def test_the_record_goes_to_a_file_of_its_owner_alone(house: House, tmp_path: Pa
     assert answer == {"request": to_hex(case.id), "bytes": len(PLAINTEXT), "output": str(output)}
     assert output.read_bytes() == PLAINTEXT
     assert output.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_record_on_the_ledger_opens_without_any_gateway(house: House) -> None:
+    case = Case(house, house.keys, on_ledger=True)
+    case.grant()
+    answer = house.command("open", to_hex(case.id), "--gateway", "http://127.0.0.1:9")
+    assert base64.b64decode(str(answer["record_base64"])) == PLAINTEXT
 
 
 def test_init_never_overwrites_a_key(house: House) -> None:

@@ -87,6 +87,24 @@ def test_acts_of_one_person_go_in_the_order_of_their_arrival(bench: Bench) -> No
     assert [entry.state for entry in entries] == [State.FINAL, State.FINAL]
 
 
+@pytest.mark.parametrize("state", [State.RECEIVED, State.VERIFIED, State.SIGNED, State.ACCEPTED, State.MINED])
+def test_an_act_of_a_kiosk_that_was_banned_meanwhile_ends_well_if_it_was_sent_and_else_is_refused(
+    bench: Bench, state: State
+) -> None:
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    while bench.now(entry).state is not state:
+        bench.relay.step(bench.now(entry))
+    bench.kiosk_is_banned = True
+    bench.crash()
+    assert bench.relay.advance() is False
+    receipt = bench.receipt(entry)
+    if state in (State.RECEIVED, State.VERIFIED):
+        assert (receipt.status, "is known here" in receipt.reason) == (ReceiptStatus.REJECTED, True)
+    else:
+        assert receipt.status is ReceiptStatus.FINAL
+
+
 def test_an_unreachable_ledger_loses_nothing(bench: Bench) -> None:
     person = Person()
     entry = bench.receive(person, person.enrol())
