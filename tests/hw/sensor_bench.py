@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,31 @@ class Host:
         self.last_pid = start[6]
         return rest[:-2]
 
+    def hear(self, opcode: int, *arguments: int, quiet: float = 0.1) -> bytes:
+        """All bytes that follow a command, until the line has been quiet for so many seconds."""
+        self.line.reset_input_buffer()
+        self.line.write(frame(0x01, bytes([opcode, *arguments])))
+        return self.rest(quiet)
+
+    def rest(self, quiet: float = 0.1) -> bytes:
+        """All bytes that come until the line has been quiet for so many seconds."""
+        return b"".join(self.pieces(quiet))
+
+    def pieces(self, quiet: float) -> list[bytes]:
+        """As `rest`, cut where nothing came for 0.1 seconds or more."""
+        pieces, heard_at = [b""], time.monotonic()
+        self.line.timeout = 0.02
+        try:
+            while time.monotonic() - heard_at < quiet:
+                data = self.line.read(4096)
+                if data:
+                    pieces += [b""] * (time.monotonic() - heard_at > 0.1)
+                    pieces[-1] += data
+                    heard_at = time.monotonic()
+        finally:
+            self.line.timeout = 5
+        return pieces
+
     def upload(self) -> bytes:
         assert self.command(0x0A) == b"\x00"
         image = self.packet(0x02, 0x08)
@@ -73,12 +99,17 @@ class Host:
 
 @dataclass
 class Running:
-    """One simulated sensor."""
+    """One simulated sensor, with random images for fingers 1 and 2."""
 
+    profile: str
     process: subprocess.Popen[str]
     port: str
     remote: SensorRemote
     log: Path
+    images: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+
+    def happened(self, fault: str) -> int:
+        return int(self.remote.faults()[fault]["happened"])
 
     def logged(self) -> list[dict[str, object]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -99,7 +130,7 @@ def running(profile: str, folder: Path, *options: str, paced: bool = False) -> I
             assert line, process.stderr.read() if process.stderr else ""
             ready = json.loads(line)
             assert ready["profile"] == profile
-            yield Running(process, ready["port"], SensorRemote(ready["control"]), log)
+            yield Running(profile, process, ready["port"], SensorRemote(ready["control"]), log)
         finally:
             if process.poll() is None:
                 process.terminate()

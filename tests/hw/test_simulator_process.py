@@ -7,20 +7,19 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
-import adafruit_fingerprint
 import pytest
 import serial
 
 import ridgekey
 from hw.errors import UnavailableError
 from hw.simulator.control import MAX_LINE
-from hw.simulator.profiles import PROFILES
 from hw.simulator.remote import RefusedError, SensorRemote
 from hw.simulator.remote import main as place
-from tests.hw.sensor_bench import Host, command, frame, known_images, on_the_wire, running
+from tests.hw.sensor_bench import Host, Running, command, frame, known_images, on_the_wire, running
 
 BOTH = pytest.mark.parametrize("profile", ["r307", "r503"])
 
@@ -35,53 +34,20 @@ def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 
 @BOTH
-def test_image_arrives_bit_exact(profile: str, tmp_path: Path) -> None:
-    images = known_images(tmp_path, profile)
-    with running(profile, tmp_path) as sensor:
-        host = Host(sensor.port)
-        for finger, pixels in images.items():
-            sensor.remote.place(finger)
-            assert host.command(0x01) == b"\x00"
-            assert host.upload() == on_the_wire(pixels)
+def test_image_arrives_bit_exact(profile: str, shared: Callable[[str], Running]) -> None:
+    sensor = shared(profile)
+    host = Host(sensor.port)
+    for finger, pixels in sensor.images.items():
+        sensor.remote.place(finger)
+        assert host.command(0x01) == b"\x00"
+        assert host.upload() == on_the_wire(pixels)
 
 
-@BOTH
-def test_image_by_the_adafruit_class(profile: str, tmp_path: Path) -> None:
-    images = known_images(tmp_path, profile)
-    with running(profile, tmp_path) as sensor, serial.Serial(sensor.port, 57600, timeout=5) as line:
-        module = adafruit_fingerprint.Adafruit_Fingerprint(line)
-        assert module.library_size == PROFILES[profile].library_size
-        assert module.system_id == PROFILES[profile].system_id
-        assert module.get_image() == adafruit_fingerprint.NOFINGER
-        sensor.remote.place(2)
-        assert module.get_image() == adafruit_fingerprint.OK
-        image = bytes(module.get_fpdata("image"))
-        assert len(image) == PROFILES[profile].image_bytes
-        assert image == on_the_wire(images[2])
-
-
-def test_the_rest_of_the_adafruit_class(tmp_path: Path) -> None:
-    known_images(tmp_path, "r503")
-    with running("r503", tmp_path) as sensor, serial.Serial(sensor.port, 57600, timeout=5) as line:
-        module = adafruit_fingerprint.Adafruit_Fingerprint(line)
-        assert module.count_templates() == adafruit_fingerprint.OK
-        assert module.template_count == 0
-        assert module.set_led(color=2, mode=3) == adafruit_fingerprint.OK
-        assert sensor.remote.status()["led"] == "03800200"
-        module.soft_reset()  # raises unless the module announces itself again
-        assert module.read_sysparam() == adafruit_fingerprint.OK
-    with running("r307", tmp_path) as sensor, serial.Serial(sensor.port, 57600, timeout=5) as line:
-        assert adafruit_fingerprint.Adafruit_Fingerprint(line).check_module()
-
-
-def test_product_info_tells_the_models_apart(tmp_path: Path) -> None:
-    known_images(tmp_path, "r503")
-    with running("r503", tmp_path) as sensor:
-        info = Host(sensor.port).command(0x3C)
-        assert info[1:5] == b"R503"
-        assert info[39:43] == bytes([0, 192, 0, 192])
-    with running("r307", tmp_path) as sensor:
-        assert Host(sensor.port).command(0x3C) == b"\x01"
+def test_product_info_tells_the_models_apart(r307: Running, r503: Running) -> None:
+    info = Host(r503.port).command(0x3C)
+    assert info[1:5] == b"R503"
+    assert info[39:43] == bytes([0, 192, 0, 192])
+    assert Host(r307.port).command(0x3C) == b"\x01"
 
 
 # Line
@@ -101,19 +67,15 @@ def test_transfer_takes_at_least_the_time_of_the_line(tmp_path: Path) -> None:
         assert time.monotonic() - captured >= bytes_on_the_line * 10 / 115200
 
 
-def test_host_at_another_rate_is_not_heard(tmp_path: Path) -> None:
-    known_images(tmp_path, "r307")
-    with running("r307", tmp_path) as sensor:
-        host = Host(sensor.port, 115200)
-        host.line.timeout = 0.3
-        with pytest.raises(AssertionError):
-            host.command(0x0F)
-        assert sensor.remote.status()["host_baud"] == 115200
-        assert sensor.remote.status()["commands"] == {}
-        host.line.baudrate = 57600
-        host.line.reset_input_buffer()
-        time.sleep(0.2)  # longer than the gap after which the module gives up a frame
-        assert host.command(0x0F)[0] == 0
+def test_host_at_another_rate_is_not_heard(r307: Running) -> None:
+    before = r307.remote.status()["commands"]
+    host = Host(r307.port, 115200)
+    assert host.hear(0x0F, quiet=0.3) == b""
+    assert r307.remote.status()["host_baud"] == 115200
+    assert r307.remote.status()["commands"] == before
+    host.line.baudrate = 57600
+    host.line.reset_input_buffer()  # 0.3 s have passed: the module has given up what it took for a frame
+    assert host.command(0x0F)[0] == 0
 
 
 def test_sensor_at_another_rate_is_not_understood(tmp_path: Path) -> None:
@@ -141,14 +103,12 @@ def test_stored_baud_and_link(tmp_path: Path) -> None:
     assert not link.is_symlink()
 
 
-def test_flush_before_a_command_is_seen(tmp_path: Path) -> None:
-    known_images(tmp_path, "r307")
-    with running("r307", tmp_path) as sensor:
-        host = Host(sensor.port)  # pyserial flushes when it opens
-        host.command(0x0F)
-        host.line.reset_input_buffer()
-        host.command(0x0F)
-        events = [entry["event"] for entry in sensor.logged()]
+def test_flush_before_a_command_is_seen(r307: Running) -> None:
+    host = Host(r307.port)  # pyserial flushes when it opens
+    host.command(0x0F)
+    host.line.reset_input_buffer()
+    host.command(0x0F)
+    events = [entry["event"] for entry in r307.logged()]
     assert events[-4:] == ["host flushed its input", "command", "host flushed its input", "command"]
 
 
@@ -200,19 +160,19 @@ def test_log_names_instructions_and_holds_no_image(tmp_path: Path) -> None:
 # The finger
 
 
-def test_finger_is_placed_changed_and_lifted_while_it_runs(tmp_path: Path) -> None:
-    images = known_images(tmp_path, "r503")
-    with running("r503", tmp_path) as sensor:
-        host = Host(sensor.port)
-        assert host.command(0x01) == b"\x02"
-        assert sensor.remote.place(1)["finger"] == 1
-        assert host.command(0x01) == b"\x00"
-        assert sensor.remote.place(2)["finger"] == 2
-        assert host.command(0x01) == b"\x00"
-        assert host.upload() == on_the_wire(images[2])
-        assert sensor.remote.lift()["finger"] is None
-        assert host.command(0x01) == b"\x02"
-        assert sensor.remote.status()["image_held"]
+def test_finger_is_placed_changed_and_lifted_while_it_runs(r503: Running) -> None:
+    host = Host(r503.port)
+    assert host.command(0x01) == b"\x02"
+    assert r503.remote.place(1)["finger"] == 1
+    assert host.command(0x01) == b"\x00"
+    assert r503.remote.place(2)["finger"] == 2
+    assert host.command(0x01) == b"\x00"
+    image = on_the_wire(r503.images[2])
+    assert host.upload() == image
+    assert r503.remote.status()["image_sha256"] == sha256(image).hexdigest()
+    assert r503.remote.lift()["finger"] is None
+    assert host.command(0x01) == b"\x02"
+    assert r503.remote.status()["image_held"]
 
 
 def test_synthetic_fingers_are_there_by_default(tmp_path: Path) -> None:
@@ -227,14 +187,12 @@ def test_synthetic_fingers_are_there_by_default(tmp_path: Path) -> None:
     assert images[0] != images[1]
 
 
-def test_unknown_finger_is_refused_and_the_sensor_goes_on(tmp_path: Path) -> None:
-    known_images(tmp_path, "r503")
-    with running("r503", tmp_path) as sensor:
-        with pytest.raises(RefusedError, match="no finger 9"):
-            sensor.remote.place(9)
-        with pytest.raises(RefusedError, match="no impression 5"):
-            sensor.remote.place(1, 5)
-        assert sensor.remote.status()["finger"] is None
+def test_unknown_finger_is_refused_and_the_sensor_goes_on(r503: Running) -> None:
+    with pytest.raises(RefusedError, match="no finger 9"):
+        r503.remote.place(9)
+    with pytest.raises(RefusedError, match="no impression 5"):
+        r503.remote.place(1, 5)
+    assert r503.remote.status()["finger"] is None
 
 
 @pytest.mark.parametrize(
@@ -273,12 +231,9 @@ def test_bad_request_gets_an_error(line: bytes, control: SensorRemote) -> None:
     assert control.status()["finger"] is None
 
 
-@pytest.fixture(scope="module")
-def control(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SensorRemote]":
-    folder = tmp_path_factory.mktemp("fingers")
-    known_images(folder, "r307")
-    with running("r307", folder) as sensor:
-        yield sensor.remote
+@pytest.fixture
+def control(r307: Running) -> SensorRemote:
+    return r307.remote
 
 
 def test_control_socket_is_private_and_removed(tmp_path: Path) -> None:

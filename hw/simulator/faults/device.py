@@ -7,12 +7,12 @@ from hw.simulator.faults.fault import Call, Chance, Fault, Layer, Parameter, Pro
 from hw.simulator.opcodes import CAPTURES, Code, Opcode
 from hw.simulator.sends import Reboot, Send, Unplug
 
-PACKETS = {"packets": Parameter(40, "of the answer that still go out; needs an answer with more", 0, 4096)}
+LEFT = {"left": Parameter(40, "packets of the answer that still go out; it must have more", 0, 4096)}
 
 
 def cut(sends: list[Send], run: Run, then: Reboot | Unplug) -> list[Send]:
     """What goes out before the answer breaks off in the middle of a packet, and what befalls the module."""
-    count = run.whole("packets")
+    count = run.whole("left")
     if len(sends) <= count or not run.happens():
         return sends
     broken = sends[count]
@@ -58,7 +58,7 @@ FAULTS = (
         Layer.DEVICE,
         "the port vanishes in the middle of an answer, and its power with it, and comes back as another",
         Chance.ANSWER,
-        {"seconds": Parameter(1.0, "until it is back", 0, 3600), **PACKETS},
+        {"seconds": Parameter(1.0, "until it is back", 0, 3600), **LEFT},
         sends=unplug,
     ),
     Fault(
@@ -66,7 +66,7 @@ FAULTS = (
         Layer.DEVICE,
         "the module breaks off an answer and starts anew: no image, password to be verified again",
         Chance.ANSWER,
-        {"forgetful": Parameter(0, "1: baud rate and packet size as from the factory", 0, 1), **PACKETS},
+        {"forgetful": Parameter(0, "1: baud rate and packet size as from the factory", 0, 1), **LEFT},
         sends=brown_out,
     ),
     Fault(

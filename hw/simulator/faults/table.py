@@ -1,7 +1,7 @@
 """All faults by name, and the table in words."""
 
 from hw.simulator.faults import device, finger, link, protocol
-from hw.simulator.faults.fault import Fault, FaultError, Layer
+from hw.simulator.faults.fault import Fault, FaultError, Layer, Parameter
 
 FAULTS = {fault.name: fault for fault in (*link.FAULTS, *protocol.FAULTS, *finger.FAULTS, *device.FAULTS)}
 """Every fault that a simulated sensor can have."""
@@ -9,7 +9,11 @@ FAULTS = {fault.name: fault for fault in (*link.FAULTS, *protocol.FAULTS, *finge
 COMMON = """\
 Every fault also takes rate (share of its opportunities at which it happens, default 1), times (how often it
 happens at most, 0 for no end), after (opportunities that it lets pass first) and seed (the same one makes the
-same bad day)."""
+same bad day). Where it is listed, packets says what can be hit (data, ack or any), and opcode names the one
+command that can (-1 for any)."""
+
+SHARED = ("packets", "opcode")
+"""Parameters that mean the same wherever they are found, said once."""
 
 
 def find(name: str) -> Fault:
@@ -24,13 +28,22 @@ def find(name: str) -> Fault:
 
 
 def as_text() -> str:
-    """The table for a terminal: one line for each fault, one for each of its own parameters."""
+    """The table for a terminal: one line for each fault, one for each parameter that is its alone."""
     lines = []
     for layer in Layer:
         lines += ["", f"{layer} faults:"]
         for fault in _of(layer):
-            lines.append(f"  {fault.name:<20} {fault.summary}")
-            lines += [f"  {'':<20}   {text}" for text in _parameters(fault)]
+            shared = "".join(
+                f" [{name}={parameter.default}]"
+                for name, parameter in fault.parameters.items()
+                if name in SHARED
+            )
+            lines.append(f"  {fault.name:<20} {fault.summary}{shared}")
+            lines += [
+                f"  {'':<20}   {name}={parameter.default}  {_explained(parameter)}"
+                for name, parameter in fault.parameters.items()
+                if name not in SHARED
+            ]
     return "\n".join(lines).lstrip()
 
 
@@ -56,9 +69,5 @@ def _of(layer: Layer) -> list[Fault]:
     return [fault for fault in FAULTS.values() if fault.layer == layer]
 
 
-def _parameters(fault: Fault) -> list[str]:
-    texts = []
-    for name, parameter in fault.parameters.items():
-        choices = f" ({', '.join(parameter.choices)})" if parameter.choices else ""
-        texts.append(f"{name}={parameter.default}: {parameter.summary}{choices}")
-    return texts
+def _explained(parameter: Parameter) -> str:
+    return parameter.summary + (f" ({', '.join(parameter.choices)})" if parameter.choices else "")
