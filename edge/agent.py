@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from edge.identity.keys import wipe
 from edge.journeys.visit import Desk
 from edge.links.courier import Courier
 from edge.links.inbox import Inbox
-from edge.links.link import LinkState
+from edge.links.link import Link, LinkState
 from edge.links.mqtt import Broker, MqttLink
 from edge.links.outbox import Outbox
 from edge.panel import Panel
@@ -88,18 +89,17 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
         for part in (link, courier, panel):
             part.start()
             stack.callback(part.stop)
-        _first_look(link, outbox, stopping)
+        _first_look(link, stopping)
         ready(status())
         stopping.wait()
         log.info("stopping")
 
 
-def _first_look(link: MqttLink, outbox: Outbox, stopping: threading.Event) -> None:
-    """Wait a moment for the link's first success or failure; `outbox.wake` follows each of its changes."""
-    for _ in range(int(FIRST_LOOK_SECONDS / 0.1)):
-        if stopping.is_set() or link.status.state not in (LinkState.STOPPED, LinkState.CONNECTING):
-            return
-        outbox.wait_change(outbox.changes, 0.1)
+def _first_look(link: Link, stopping: threading.Event) -> None:
+    """Wait a moment for the link's first success or failure."""
+    end = time.monotonic() + FIRST_LOOK_SECONDS
+    while link.status.state is LinkState.CONNECTING and time.monotonic() < end:
+        stopping.wait(0.05)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge.errors import EdgeError, UnavailableError
 from edge.events import JsonObject
-from edge.panel import check_path, lines
+from edge.panel import check_path, lines, parse
 
 
 class ErrandError(EdgeError):
@@ -43,11 +43,11 @@ def ask(panel: Path, request: JsonObject, on_event: Callable[[JsonObject], None]
             ) from None
         connection.sendall(json.dumps(request).encode() + b"\n")
         for line in lines(connection):
-            match line:
+            match parse(line):
                 case {"done": dict(done)}:
                     return done
                 case {"error": str(text), "exit_code": int(exit_code)}:
                     raise ErrandError(text, exit_code)
-                case _:
-                    on_event(line)
+                case event:
+                    on_event(event)
     raise UnavailableError("the agent went away in the middle; look at its log and try again")

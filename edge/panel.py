@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,11 +24,18 @@ log = logging.getLogger(__name__)
 MAX_LINE = 1 << 20
 """Bytes of one line: a document of 256 KiB in base64 or an exported message of that size in hex."""
 
+MAX_BRACKETS = 16
+"""In a request, which is flat. Python's JSON parser recurses in C as deep as brackets nest, and libraries have
+been seen to raise the limit that keeps it from overflowing the stack."""
+
 DEFAULT_WAIT = 30
 """Seconds that an errand waits for the gateway's receipt, where the client names no `wait`: a few blocks."""
 
 MAX_CLIENTS = 16
 """Connections at a time: a screen, a few commands, and no way to exhaust the agent's threads."""
+
+PARTING_SECONDS = 3.0
+"""How long errands that were called off may take to end: an unlock in progress, an image on a slow wire."""
 
 MAX_PATH = 107
 """Bytes of a Unix socket's path on Linux (unix(7))."""
@@ -103,11 +111,14 @@ class Panel:
     def stop(self) -> None:
         """Close the socket, and call off the errands that are under way."""
         self._stopping.set()
-        for conversation in tuple(self._open):
-            conversation.cancel()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
+        for conversation in tuple(self._open):
+            conversation.cancel()
+        end = time.monotonic() + PARTING_SECONDS
+        while self._open and time.monotonic() < end:
+            time.sleep(0.05)
         self._path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
@@ -135,7 +146,7 @@ class Panel:
     def _answer(self, connection: socket.socket, conversation: Conversation) -> JsonObject:
         try:
             incoming = lines(connection)
-            request = next(incoming, {})
+            request = _request(next(incoming, b""))
             threading.Thread(target=_watch, args=(incoming, conversation), daemon=True).start()
             return {"done": self._handle(request, conversation)}
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets its one line
@@ -154,15 +165,15 @@ def check_path(path: Path) -> None:
         )
 
 
-def lines(connection: socket.socket) -> Iterator[JsonObject]:
-    """JSON objects, one a line, until the other end closes.
+def lines(connection: socket.socket) -> Iterator[bytes]:
+    """Lines until the other end closes.
 
     Raises:
-        UsageError: a line is too long or no JSON object.
+        UsageError: a line is too long.
     """
     with connection.makefile("rb") as stream:
         while line := _read_line(stream.readline):
-            yield parse(line)
+            yield line
 
 
 def parse(line: bytes) -> JsonObject:
@@ -173,7 +184,7 @@ def parse(line: bytes) -> JsonObject:
     """
     try:
         value = json.loads(line)
-    except (ValueError, RecursionError):
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise UsageError("a line on the panel is one JSON object")
@@ -187,6 +198,12 @@ def error_line(error: Exception) -> JsonObject:
         log.error("fault in an errand", exc_info=error)
         return {"error": "a fault in the kiosk's program; its log has more", "exit_code": INTERNAL_ERROR}
     return {"error": str(error), "exit_code": exit_code}
+
+
+def _request(line: bytes) -> JsonObject:
+    if line.count(b"[") + line.count(b"{") > MAX_BRACKETS:
+        raise UsageError("a request at the panel is one flat JSON object")
+    return parse(line)
 
 
 def _read_line(readline: Callable[[int], bytes]) -> bytes:
@@ -205,7 +222,7 @@ def _shut(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _watch(incoming: Iterator[JsonObject], conversation: Conversation) -> None:
+def _watch(incoming: Iterator[bytes], conversation: Conversation) -> None:
     """Anything after the first line, and the end of the stream, calls the errand off."""
     try:
         next(incoming, None)

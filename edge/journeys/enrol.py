@@ -1,10 +1,12 @@
 """A person joins: three good presses, and out of them a key that is stored nowhere."""
 
 from contextlib import ExitStack
+from pathlib import Path
 
 from contracts.acts import Enrol, fresh_nonce
 from edge.biometrics import enrolment
 from edge.biometrics.enrolment import Enrolment, EnrolmentError
+from edge.biometrics.protected_record import ProtectedRecord
 from edge.identity import files
 from edge.identity.keys import signer, wipe
 from edge.journeys.handing_in import SignedAct, hand_in, sign
@@ -30,16 +32,20 @@ def enrol(visit: Visit) -> SignedAct:
     desk = visit.desk
     desk.outbox.check_room()
     enrolled = _three_presses_that_fit(visit)
-    pepper = files.pepper(desk.state)
-    try:
-        sealed = enrolled.record.seal(pepper)
-    finally:
-        wipe(pepper)
     with signer(enrolled.secret) as me:
+        sealed = _seal(enrolled.record, desk.state)
         act = Enrol(me.address, me.encryption_public_key, fresh_nonce(), visit.deadline())
         signed = sign(visit, me, act)
     subject = Subject(act.subject, sealed, desk.now())
     return hand_in(visit, signed, subject.address, lambda database: subjects.add(database, subject))
+
+
+def _seal(record: ProtectedRecord, state: Path) -> bytes:
+    pepper = files.pepper(state)
+    try:
+        return record.seal(pepper)
+    finally:
+        wipe(pepper)
 
 
 def _three_presses_that_fit(visit: Visit) -> Enrolment:

@@ -1,5 +1,4 @@
 """The link over MQTT: version 5 where the broker speaks it, else 3.1.1; QoS 1; a persistent session.
-session.
 
 paho's own reconnecting does not tell a broker that is away from one that refuses us, and its own queue is in
 memory. So both are done here and in the outbox, and each `Connection` is a fresh one.
@@ -82,7 +81,7 @@ class MqttLink:
         self._kiosk_id = kiosk_id
         self._hear = hear
         self._changed = changed
-        self._status = LinkStatus(LinkState.STOPPED)
+        self._status = self._logged = LinkStatus(LinkState.STOPPED)
         self._version = MQTTProtocolVersion.MQTTv5
         self._connection: Connection | None = None
         self._stopping = threading.Event()
@@ -158,7 +157,8 @@ class MqttLink:
         return min(2 * pause, LONGEST_PAUSE)
 
     def _become(self, state: LinkState, detail: str = "") -> None:
-        before, self._status = self._status, LinkStatus(state, detail)
-        if before != self._status:
+        self._status = LinkStatus(state, detail)
+        if state is not LinkState.CONNECTING and self._status != self._logged:
+            self._logged = self._status  # the same failure, again and again, is one line in the log
             log.log(logging.WARNING if detail else logging.INFO, "link %s", self._status)
-            self._changed()
+        self._changed()

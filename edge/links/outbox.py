@@ -142,7 +142,7 @@ class Outbox:
         self.wake()
 
     def due(self) -> list[Entry]:
-        """Messages to send now: of each person the oldest that waits, if its back-off is over.
+        """Messages to send now: of each person the oldest that waits, if it is new or its back-off is over.
 
         A wait longer than the longest back-off can only come from a clock that was set back, and counts as
         over.
@@ -151,7 +151,7 @@ class Outbox:
         rows = self._database.rows(
             "SELECT * FROM outbox WHERE sequence IN"
             " (SELECT min(sequence) FROM outbox WHERE status IS NULL GROUP BY subject)"
-            " AND (next_at <= ? OR next_at > ?) ORDER BY sequence",
+            " AND (attempts = 0 OR next_at <= ? OR next_at > ?) ORDER BY sequence",
             (now, now + self._backoff.limit),
         )
         return [_entry(row) for row in rows]

@@ -120,6 +120,7 @@ def test_stopping_calls_errands_off(tmp_path: Path, desk: Desk) -> None:
         b'{"do": \n',
         b"\xff\xfe\n",
         b"[" * 100_000 + b"\n",
+        b'{"do":' * 100_000 + b"\n",
         b"x" * (panel.MAX_LINE + 1) + b"\n",
     ],
 )
