@@ -11,8 +11,8 @@ class Parameters:
 
     Attributes:
         coefficients: k, number of coefficients of the bound polynomial: so many features must be met again.
-            One more costs one or two points of one-press acceptance and gives some 8 bits.
-        cell_px: side of a lattice cell at 500 dpi. 18 px give half a point and cost 6 bits or more.
+            One more costs one or two points of one-press acceptance and gives some 6 bits.
+        cell_px: side of a lattice cell at 500 dpi. 18 px give half a point and cost some 5 bits.
         sectors: sectors of direction. Twelve cost half a point and give some bits.
         kept: features that a vault holds, at most. 44 give half a point and cost 5 to 10 bits.
     """

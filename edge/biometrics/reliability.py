@@ -2,8 +2,7 @@
 
 The decoder draws reliable minutiae more often. Its gain is large, because k of them must be right at the same
 time: where half of the minutiae are right, raising each draw's chance to two thirds finds the polynomial ten
-times sooner. Nagar, Nandakumar and Jain (ICPR 2008) found the same with minutiae descriptors; here it is what
-the press itself shows.
+times sooner.
 
 The odds are a logistic regression on what was right and wrong in the right frames of other fingers' presses
 (the odd-numbered fingers of two public optical sets), rounded. Two other sensors gave the same weights within

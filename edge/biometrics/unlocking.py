@@ -18,7 +18,7 @@ from edge.biometrics.vault import Vault, field_elements, filter_key, unwrap, wip
 Array = npt.NDArray[np.float64]
 
 TRIALS = 2**22
-"""Decoding trials over all frames together; a third of a second on two cores. Four times fewer cost a
+"""Decoding trials over all frames together; half a second on two cores. Four times fewer cost a
 point."""
 
 TURNS = np.radians([0.0, -4.0, 4.0])
