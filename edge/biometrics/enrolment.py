@@ -30,8 +30,8 @@ REFERENCES = 3
 
 REFERENCES_APART_PX = 30.0
 LEAST_PARTNERS = 9
-"""Two presses of one finger share fewer than this in one pair of a hundred. Strangers share 7 in the median pair
-under their best alignment and sometimes more: the limit notices most mixed fingers, and slipped ones."""
+"""Two presses of one finger share fewer in one pair of a hundred. Strangers share 7 in the median pair under
+their best alignment, sometimes more: the limit notices most mixed fingers, and slipped ones."""
 
 LEAST_KEPT = 18
 """A vault of fewer features would open to too few of the finger's own presses, and be cheaper to guess."""

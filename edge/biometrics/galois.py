@@ -2,7 +2,7 @@
 
 Elements are uint16; addition and subtraction are both exclusive or. Multiplication goes by tables of
 logarithms to the base 2, a generator under the primitive polynomial x^16 + x^12 + x^3 + x + 1 (Lidl and
-Niederreiter, Finite Fields, table F). The compiled decoder uses the same field.
+Niederreiter, Finite Fields). The compiled decoder uses the same field.
 """
 
 import numpy as np

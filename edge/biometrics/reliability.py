@@ -6,7 +6,7 @@ times sooner.
 
 The odds are a logistic regression on what was right and wrong in the right frames of other fingers' presses
 (the odd-numbered fingers of two public optical sets), rounded. Two other sensors gave the same weights within
-a quarter.
+a third.
 """
 
 import numpy as np
