@@ -5,7 +5,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -87,24 +87,22 @@ def main(argv: list[str]) -> int:
     cast = Cast(arguments.sensor, arguments.fingers, finger, stranger, arguments.storage, not arguments.fast)
     narrator = Narrator(as_json=arguments.json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the parts as Ctrl-C does
-    narrator.title(
-        f"ridgekey demo: {cast.profile.upper()} at {BAUD} baud, {cast.fingers}, finger {cast.finger}"
-    )
+    narrator.title(f"ridgekey demo: {cast.profile.upper()} at {BAUD} baud, {cast.fingers}, finger {finger}")
     began = time.monotonic()
     try:
-        with run_directory(arguments.keep) as directory, raised(directory, cast) as stage:
+        with ExitStack() as stack:
+            with narrator.waiting("starting sensor, broker, ledger, gateway and kiosk"):
+                directory = stack.enter_context(run_directory(arguments.keep))
+                stage = stack.enter_context(raised(directory, cast))
             perform(stage, narrator, time.monotonic() - began)
     except BenchError as error:
         if arguments.json:
             narrator.finish(str(error), passed=False, seconds=time.monotonic() - began)
         raise
     elapsed = time.monotonic() - began
-    summary = (
-        f"Twelve steps and {len(PROOFS)} proofs held, in {elapsed:.1f} s with {narrator.presses} presses; "
-    )
-    narrator.finish(
-        summary + f"{narrator.wire_seconds:.1f} s of it on the wire.", passed=True, seconds=elapsed
-    )
+    wire = f"{narrator.presses} presses, {narrator.wire_seconds:.1f} s of it on the wire"
+    summary = f"Twelve steps and {len(PROOFS)} proofs held, in {elapsed:.1f} s: {wire}."
+    narrator.finish(summary, passed=True, seconds=elapsed)
     return 0
 
 
@@ -112,9 +110,6 @@ def perform(stage: Stage, narrator: Narrator, setting_up: float) -> None:
     """The twelve steps, then the proofs."""
     cast = stage.cast
     narrator.facts |= asdict(cast) | {"broker": stage.broker}
-    narrator.title(
-        f"ridgekey demo: {cast.profile.upper()} at {BAUD} baud, {cast.fingers}, finger {cast.finger}"
-    )
     narrator.note(f"sensor, {stage.broker}, ledger, gateway and kiosk started in {setting_up:.1f} s\n")
     person, stranger = (
         Person(stage.remote, finger, stage.source.impressions(finger))
