@@ -110,9 +110,9 @@ class SimulatedSensor:
             await self.handle(step.command, dict(step.arguments))
 
     async def _set_fault(self, name: str, **given: Any) -> None:
-        press = None
-        if name == "other-finger":
-            values = find(name).check(given)
+        fault, press = find(name), None
+        values = fault.check(given)
+        if fault.needs_press:
             press = await self._glass.render(int(values["finger"]), int(values["impression"]))
         self._faults.set(name, given, press)
 

@@ -320,3 +320,37 @@ def test_every_opcode_has_its_own_title() -> None:
     titles = [opcode.title for opcode in Opcode]
     assert len(set(titles)) == len(titles)
     assert Opcode.UP_IMAGE.title == "UpImage"
+
+
+# The kin
+
+
+def test_early_r503_has_three_colours() -> None:
+    bench = Bench(PROFILES["r503-early"])
+    assert [bench.ask(0x35, 3, 0, colour, 0) for colour in range(1, 8)] == [b"\x00"] * 3 + [b"\x01"] * 4
+
+
+def test_clone_never_marks_the_end() -> None:
+    bench = Bench(PROFILES["clone-no-end"])
+    bench.finger = random_image(R307)
+    bench.ask(0x01)
+    _, *data = bench.packets(0x0A)
+    assert {packet.pid for packet in data} == {0x02}
+    assert b"".join(packet.payload for packet in data) == on_the_wire(bench.finger)
+
+
+def test_r308_tells_no_parameters() -> None:
+    assert Bench(PROFILES["r308"]).ask(0x0F) == b"\x01"
+    assert Bench(PROFILES["r308"]).ask(0x1D) == b"\x00\x00\x00"
+
+
+def test_hlk_takes_the_question_for_product_info_for_its_light() -> None:
+    bench = Bench(PROFILES["hlk"])
+    assert bench.ask(0x3C) == b"\x01"
+    assert bench.ask(0x3C, 3, 0, 2, 0) == b"\x00"
+    assert bench.module.state.led == b"\x03\x00\x02\x00"
+    assert bench.ask(0x35, 3, 0, 2, 0) == b"\x01"
+    assert bench.ask(0x34)[1:] == b"simulated die 00000003".ljust(32, b"\0")
+    bench.finger = random_image(PROFILES["hlk"])
+    bench.ask(0x01)
+    assert b"".join(packet.payload for packet in bench.packets(0x0A)[1:]) == on_the_wire(bench.finger)

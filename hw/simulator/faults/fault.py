@@ -52,6 +52,7 @@ class Parameter:
         low: the least that a number may be.
         high: the most that a number may be.
         choices: the words that a word may be; empty for a string of hexadecimal digits.
+        hexadecimal: whether people write the number so.
     """
 
     default: Value
@@ -59,6 +60,11 @@ class Parameter:
     low: float = 0
     high: float = MANY
     choices: tuple[str, ...] = ()
+    hexadecimal: bool = False
+
+    def __str__(self) -> str:
+        """The default as people write it."""
+        return f"0x{self.default:02X}" if self.hexadecimal else str(self.default)
 
     def check(self, value: object) -> Value:
         """`value`, if it is one for this parameter.
@@ -185,7 +191,7 @@ Touching = Callable[[bool, Run], bool]
 
 @dataclass(frozen=True)
 class Fault:
-    """One entry of the table of faults. Exactly one of the functions at the end is its work.
+    """One entry of the table of faults. One of the functions at the end is its work.
 
     Attributes:
         name: as the control socket, the command line and scenarios call it.
@@ -195,6 +201,7 @@ class Fault:
         parameters: its own, beside those that all faults have (`all_parameters`).
         times: how often it happens at most unless told otherwise; 0 for no end.
         after: opportunities that it lets pass first unless told otherwise.
+        needs_press: whether it shows another finger, which its parameters finger and impression name.
         heard: changes the bytes that reach the module.
         answer: stands between a command and the module's function for it.
         sends: changes what leaves the module after one command.
@@ -209,6 +216,7 @@ class Fault:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     times: int = 1
     after: int = 0
+    needs_press: bool = False
     heard: Hearing | None = None
     answer: Answering | None = None
     sends: Sending | None = None

@@ -154,12 +154,8 @@ def _window(run: Run) -> tuple[int, int]:
     return height, width
 
 
-def _finger(
-    name: str, summary: str, sight: Seeing, *, times: int = 0, after: int = 0, **parameters: Parameter
-) -> Fault:
-    return Fault(
-        name, Layer.FINGER, summary, Chance.CAPTURE, parameters, times=times, after=after, sight=sight
-    )
+def _finger(name: str, summary: str, sight: Seeing, **parameters: Parameter) -> Fault:
+    return Fault(name, Layer.FINGER, summary, Chance.CAPTURE, parameters, times=0, sight=sight)
 
 
 FAULTS = (
@@ -168,7 +164,7 @@ FAULTS = (
         Layer.FINGER,
         "the finger leaves while its image is taken: code 03 (or 02), no new image",
         Chance.COMMAND,
-        {"code": Parameter(Code.CAPTURE_FAILED.value, "the answer", 2, 3)},
+        {"code": Parameter(Code.CAPTURE_FAILED.value, "the answer", 2, 3, hexadecimal=True)},
         answer=leave_during_capture,
     ),
     Fault(
@@ -216,13 +212,19 @@ FAULTS = (
         residue,
         strength=Parameter(0.3, "of the print that is left, from 0 to 1", 0, 1),
     ),
-    _finger(
+    Fault(
         "other-finger",
+        Layer.FINGER,
         "from the second capture on, another finger is seen than the one placed",
-        pressed(another),
+        Chance.CAPTURE,
+        {
+            "finger": Parameter(2, "its number", 0, 999_999),
+            "impression": Parameter(1, "its impression", 0, 999_999),
+        },
+        times=0,
         after=1,
-        finger=Parameter(2, "its number", 0, 999_999),
-        impression=Parameter(1, "its impression", 0, 999_999),
+        needs_press=True,
+        sight=pressed(another),
     ),
     _finger("inverted", "light ridges on dark", pressed(invert)),
     _finger(

@@ -272,7 +272,7 @@ FAULTS = (
         "length-field",
         "a packet carries another length, with a checksum that agrees",
         each_packet(change_length),
-        value=Parameter(0xFFFF, "the length: try 0, 2, 0x0103, 0xFFFF", 0, 0xFFFF),
+        value=Parameter(0xFFFF, "the length: try 0, 2, 0x0103, 0xFFFF", 0, 0xFFFF, hexadecimal=True),
     ),
     _packet_fault(
         "noise-between",

@@ -160,7 +160,7 @@ FAULTS = (
         Layer.PROTOCOL,
         "a command is answered with a code that no manual has, and is not obeyed",
         Chance.COMMAND,
-        {"code": Parameter(0x77, "the code", 0, 0xFF), **OPCODE},
+        {"code": Parameter(0x77, "the code", 0, 0xFF, hexadecimal=True), **OPCODE},
         answer=instead(lambda run: Answer(run.whole("code"))),
     ),
     Fault(
@@ -187,7 +187,7 @@ FAULTS = (
         "a packet comes from another address",
         Chance.PACKET,
         {
-            "address": Parameter(1, "the address", 0, 0xFFFFFFFF),
+            "address": Parameter(1, "the address", 0, 0xFFFFFFFF, hexadecimal=True),
             "packets": Parameter("ack", "which packets it can hit", choices=tuple(KINDS)),
         },
         sends=each_packet(readdress),

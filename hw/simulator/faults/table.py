@@ -8,9 +8,9 @@ FAULTS = {fault.name: fault for fault in (*link.FAULTS, *protocol.FAULTS, *finge
 
 COMMON = """\
 Every fault also takes rate (share of its opportunities at which it happens, default 1), times (how often it
-happens at most, 0 for no end), after (opportunities that it lets pass first) and seed (the same one makes the
-same bad day). Where it is listed, packets says what can be hit (data, ack or any), and opcode names the one
-command that can (-1 for any)."""
+happens at most, default 1, 0 for no end), after (opportunities that it lets pass first) and seed (the same
+seed makes the same bad day). Where it is listed, packets says what can be hit (data, ack or any), and opcode
+names the one command that can (-1 for any)."""
 
 SHARED = ("packets", "opcode")
 """Parameters that mean the same wherever they are found, said once."""
@@ -34,13 +34,12 @@ def as_text() -> str:
         lines += ["", f"{layer} faults:"]
         for fault in _of(layer):
             shared = "".join(
-                f" [{name}={parameter.default}]"
-                for name, parameter in fault.parameters.items()
-                if name in SHARED
+                f" [{name}={parameter}]" for name, parameter in fault.parameters.items() if name in SHARED
             )
-            lines.append(f"  {fault.name:<20} {fault.summary}{shared}")
+            times = f" [times={fault.times}]" if fault.times != 1 else ""
+            lines.append(f"  {fault.name:<20} {fault.summary}{shared}{times}")
             lines += [
-                f"  {'':<20}   {name}={parameter.default}  {_explained(parameter)}"
+                f"  {'':<20}   {name}={parameter}  {_explained(parameter)}"
                 for name, parameter in fault.parameters.items()
                 if name not in SHARED
             ]
@@ -59,7 +58,7 @@ def as_markdown() -> str:
         ]
         lines.append("|---|---|---|---|---|")
         for fault in _of(layer):
-            own = ", ".join(f"`{name}` {parameter.default}" for name, parameter in fault.parameters.items())
+            own = ", ".join(f"`{name}={parameter}`" for name, parameter in fault.parameters.items())
             times = fault.times or "no end"
             lines.append(f"| `{fault.name}` | {fault.summary} | {own} | {fault.chance} | {times} |")
     return "\n".join(lines).lstrip()
