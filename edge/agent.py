@@ -52,47 +52,50 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    broker = Broker.of(config.broker)
     with ExitStack() as stack:
-        device_key = files.device_key(config.state)
-        wipe(files.pepper(config.state))  # only to find a missing one now rather than under a finger
-        kiosk_id = kid_of(device_key.public_key()).hex()
-        broker = Broker.of(config.broker)
-        stack.enter_context(_only_agent(config.state))
-        database = stack.enter_context(Database(config.state / FILE_NAME))
-        outbox = Outbox(database, limit=config.outbox_limit)
-        sensor = KioskSensor(config.sensor)
-        stack.callback(sensor.close)
-        desk = Desk(
-            sensor=sensor,
-            extractor=MinutiaExtractor(),
-            database=database,
-            outbox=outbox,
-            state=config.state,
-            device_key=device_key,
-            domain=config.domain,
-            on_ledger=config.on_ledger,
-            requesters=config.requesters,
-        )
-        inbox = Inbox(database, outbox, gateway_key=config.gateway_key, domain=config.domain)
-        link = MqttLink(broker, kiosk_id, inbox.hear, outbox.wake)
+        desk = _open_desk(config, stack)
+        kiosk_id = kid_of(desk.device_key.public_key()).hex()
+        inbox = Inbox(desk.database, desk.outbox, gateway_key=config.gateway_key, domain=config.domain)
+        link = MqttLink(broker, kiosk_id, inbox.hear, desk.outbox.wake)
 
         def status() -> JsonObject:
             return {
                 "kiosk": kiosk_id,
                 "environment": config.environment,
-                "sensor": sensor.info.model if sensor.ready else "failed",
+                "sensor": desk.sensor.info.model if desk.sensor.ready else "failed",
                 "broker": str(link.status),
             }
 
         panel = Panel(config.panel, Errands(desk, config.gateway_key, status).handle)
-        courier = Courier(outbox, link)
-        for part in (link, courier, panel):
+        for part in (link, Courier(desk.outbox, link), panel):
             part.start()
             stack.callback(part.stop)
         _first_look(link, stopping)
         ready(status())
         stopping.wait()
         log.info("stopping")
+
+
+def _open_desk(config: EdgeConfig, stack: ExitStack) -> Desk:
+    """Open what journeys work with; the stack closes it."""
+    device_key = files.device_key(config.state)
+    wipe(files.pepper(config.state))  # only to find a missing one now rather than under a finger
+    stack.enter_context(_only_agent(config.state))
+    database = stack.enter_context(Database(config.state / FILE_NAME))
+    sensor = KioskSensor(config.sensor)
+    stack.callback(sensor.close)
+    return Desk(
+        sensor=sensor,
+        extractor=MinutiaExtractor(),
+        database=database,
+        outbox=Outbox(database, limit=config.outbox_limit),
+        state=config.state,
+        device_key=device_key,
+        domain=config.domain,
+        on_ledger=config.on_ledger,
+        requesters=config.requesters,
+    )
 
 
 def _first_look(link: Link, stopping: threading.Event) -> None:

@@ -1,5 +1,6 @@
 """The other end of the panel: how a command asks the running agent for an errand."""
 
+import contextlib
 import json
 import socket
 from collections.abc import Callable
@@ -41,7 +42,10 @@ def ask(panel: Path, request: JsonObject, on_event: Callable[[JsonObject], None]
             raise UnavailableError(
                 f"no agent answers at {panel}; start it with: ridgekey edge agent --config FILE"
             ) from None
-        connection.sendall(json.dumps(request).encode() + b"\n")
+        with contextlib.suppress(
+            OSError
+        ):  # an agent that closed at once has said why, and that is read below
+            connection.sendall(json.dumps(request).encode() + b"\n")
         for line in lines(connection):
             match parse(line):
                 case {"done": dict(done)}:

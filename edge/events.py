@@ -98,6 +98,15 @@ class QualityJudged(Event):
 
 
 @dataclass(frozen=True)
+class EnrolAgain(Event):
+    """The presses did not fit together, and all are asked for anew; `reason` and `hint` say why."""
+
+    name, step = "enrol_again", "capture"
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True)
 class NotRecognised(Event):
     """A good press did not open the record: press number `press` of `of`."""
 

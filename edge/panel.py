@@ -25,11 +25,11 @@ MAX_LINE = 1 << 20
 """Bytes of one line: a document of 256 KiB in base64 or an exported message of that size in hex."""
 
 MAX_BRACKETS = 16
-"""In a request, which is flat. Python's JSON parser recurses in C as deep as brackets nest, and libraries have
-been seen to raise the limit that keeps it from overflowing the stack."""
+"""In a request, which is flat. Python's JSON parser recurses in C as deep as brackets nest, and libraries
+have been seen to raise the limit that keeps it from overflowing the stack."""
 
 DEFAULT_WAIT = 30
-"""Seconds that an errand waits for the gateway's receipt, where the client names no `wait`: a few blocks."""
+"""Seconds that an errand waits for the receipt, where the client names no `wait`: a few blocks."""
 
 MAX_CLIENTS = 16
 """Connections at a time: a screen, a few commands, and no way to exhaust the agent's threads."""

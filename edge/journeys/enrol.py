@@ -7,6 +7,7 @@ from contracts.acts import Enrol, fresh_nonce
 from edge.biometrics import enrolment
 from edge.biometrics.enrolment import Enrolment, EnrolmentError
 from edge.biometrics.protected_record import ProtectedRecord
+from edge.events import EnrolAgain
 from edge.identity import files
 from edge.identity.keys import signer, wipe
 from edge.journeys.handing_in import SignedAct, hand_in, sign
@@ -57,7 +58,8 @@ def _three_presses_that_fit(visit: Visit) -> Enrolment:
             try:
                 with visit.timing("unlock"):
                     return enrolment.enrol(presses)
-            except EnrolmentError:
+            except EnrolmentError as error:
                 if not left:
                     raise
+                visit.report(EnrolAgain(error.reason.name, error.reason.sentence))
     raise AssertionError("the last round returns or raises")

@@ -82,6 +82,39 @@ def test_enrol_takes_three_presses_and_registers_keys(world: World) -> None:
     assert time.time() < act.deadline < time.time() + 4 * 24 * 3600
 
 
+class ManyFingers(Person):
+    """Somebody who presses a different finger each time, until the owner takes over."""
+
+    def __init__(self, world: World, fingers: list[int]) -> None:
+        self._others = iter(fingers)
+        self._owner = world.person(SECOND_OWNER)
+        super().__init__(world.remote, self._owner.finger, self._owner.impressions)
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event["event"] == "place_finger":
+            other = next(self._others, None)
+            self.finger = other or self._owner.finger
+            self.impressions = iter([1]) if other else self._owner.impressions
+        super().__call__(event)
+
+
+def test_presses_of_different_fingers_are_asked_for_anew(world: World) -> None:
+    person = ManyFingers(world, [OWNER, STRANGER, SECOND_OWNER])
+    done = world.ask(person, "enrol")
+    assert person.names().count("enrol_again") == 1
+    assert done["state"] == "final"
+
+
+def test_presses_of_different_fingers_enrol_nobody(world: World) -> None:
+    before = world.ask(world.person(), "status")["subjects"]
+    person = ManyFingers(world, [OWNER, STRANGER, SECOND_OWNER] * 2)
+    with pytest.raises(ErrandError, match="was not enrolled") as error:
+        world.ask(person, "enrol")
+    assert error.value.exit_code == 1
+    assert "signed" not in person.names()
+    assert world.ask(world.person(), "status")["subjects"] == before
+
+
 def test_every_event_is_one_of_the_documented(world: World, record: bytes) -> None:
     person = world.person(OWNER)
     request = asked(world, world.known.ask(subject_of(world, record), record))

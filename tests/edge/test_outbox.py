@@ -143,7 +143,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutbox = OutboxMachine.TestCase
-TestOutbox.settings = settings(max_examples=30, stateful_step_count=50, deadline=None)
+TestOutbox.settings = settings(max_examples=20, stateful_step_count=50, deadline=None)
 
 
 @given(st.integers(1, 10_000), st.floats(0, 0.999))

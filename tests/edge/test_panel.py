@@ -5,6 +5,7 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,8 @@ def connect(path: Path) -> socket.socket:
 
 def answer(path: Path, data: bytes) -> JsonObject:
     with connect(path) as connection:
-        connection.sendall(data)
+        with suppress(BrokenPipeError):  # refused before it was read
+            connection.sendall(data)
         line: JsonObject = json.loads(connection.makefile().readline())
         return line
 
