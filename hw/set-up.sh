@@ -3,6 +3,8 @@
 set -eu
 python=$1
 log=.venv/set-up.log
+screen=""
+[ ! -t 1 ] || screen=yes
 
 sh hw/debian-packages.sh "$python"
 echo "Setting up .venv (once; a minute or two) ..."
@@ -12,8 +14,8 @@ echo "Setting up .venv (once; a minute or two) ..."
 install() {
     { .venv/bin/pip install --disable-pip-version-check "$@" 2>&1 || touch .venv/failed; } \
         | tee -a "$log" \
-        | awk '/^ *(Collecting|Installing|Building)/ { n += /Collecting/; printf "\r  %d packages ...", n; fflush() }
-               END { printf "\r                      \r" }'
+        | awk -v screen="$screen" 'screen && /^ *Collecting/ { printf "\r  %d packages ...", ++n; fflush() }
+                                   END { if (screen) printf "\r                      \r" }'
     [ ! -e .venv/failed ] || {
         rm .venv/failed
         tail -n 20 "$log"
