@@ -6,7 +6,6 @@ accepted, the link is *out of step*; an error in between, or a caller that broke
 that finds the link out of step first goes through the barrier, which no late answer passes.
 """
 
-import time
 from dataclasses import dataclass
 
 from drivers.codes import Code, meaning
@@ -150,7 +149,7 @@ class Exchange:
         self._in_step = False
         self._sent = opcode
         self.wire.write(encode(Kind.COMMAND, bytes([opcode]) + arguments))
-        self._sent_at = time.monotonic()
+        self._sent_at = self.wire.clock.now()
 
     def _pass_barrier(self) -> None:
         """Get back in step, whatever may still be on its way.
@@ -165,7 +164,7 @@ class Exchange:
             SensorRebootedError: It does, and has started anew in between.
             NotASensorError: It does, but it is another sensor than before.
         """
-        time.sleep(max(0.0, self._sent_at + self.wire.deadlines.longest - time.monotonic()))
+        self.wire.clock.sleep(max(0.0, self._sent_at + self.wire.deadlines.longest - self.wire.clock.now()))
         self.wire.await_idle()
         for attempt in range(_BARRIER_TRIES):
             self.wire.flush()
@@ -183,7 +182,7 @@ class Exchange:
 
     def _await_parameters(self) -> _Parameters | None:
         """ReadSysPara's answer; anything else that comes before it is late, and thrown away."""
-        until = time.monotonic() + self.wire.deadlines.answer
+        until = self.wire.clock.now() + self.wire.deadlines.answer
         while True:
             try:
                 packet = self.wire.packet(until)

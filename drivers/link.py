@@ -12,6 +12,7 @@ import termios
 import serial
 
 from drivers.errors import LinkLostError, NoSuchPortError, PortUnavailableError
+from drivers.timing import Clock
 
 _WRITE_TIMEOUT = 1.0  # seconds; a command is under 20 bytes, so only a dead port takes that long
 _BUSY = {errno.EAGAIN, errno.EBUSY, errno.EWOULDBLOCK}
@@ -20,9 +21,14 @@ _BUSY = {errno.EAGAIN, errno.EBUSY, errno.EWOULDBLOCK}
 class Link:
     """An open serial port, 8N1.
 
+    Attributes:
+        clock: The time that passes on it.
+
     Args:
         port: The open port; the link owns and closes it.
     """
+
+    clock = Clock()
 
     def __init__(self, port: serial.Serial) -> None:
         self._port = port

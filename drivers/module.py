@@ -7,8 +7,6 @@ next command. So its commands stay and everything between them and the wire is r
 `ForbiddenOpcodeError` before a byte is written.
 """
 
-import time
-
 from adafruit_fingerprint import Adafruit_Fingerprint  # type: ignore[import-untyped]  # ships no types
 
 from drivers.codes import Code
@@ -72,14 +70,15 @@ class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is u
         Returns:
             The image, which the caller wipes, and how it came.
         """
-        started = time.monotonic()
+        clock = self.exchange.wire.clock
+        started = clock.now()
         self._image_size, self._progress, self._cancelled = size, progress, cancelled
         try:
             self.get_fpdata("image")  # goes through `_get_data`, or raises
             received = self._received
         finally:
             self._progress, self._cancelled, self._received = ignore_progress, never, _NOTHING
-        return received.data, Transfer(1, time.monotonic() - started, received.packets, received.closed)
+        return received.data, Transfer(1, clock.now() - started, received.packets, received.closed)
 
     def _send_packet(self, data: list[int]) -> None:
         self.exchange.ask(data[0], bytes(data[1:]))

@@ -1,7 +1,7 @@
 """The sensor as the rest of the program sees it: open it, take an image, wait for the finger to leave."""
 
 import logging
-import time
+from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -57,10 +57,22 @@ def open_sensor(url: str, *, refuse_templates: bool = True, deadlines: Deadlines
         SensorError: One of `drivers.errors`, with one line that says what to do.
     """
     where = urls.parse(url)
-    wire = Wire(Link.open(where.path, where.bauds[0]), deadlines or Deadlines())
+    link = Link.open(where.path, where.bauds[0])
+    return open_on(link, where.bauds, refuse_templates=refuse_templates, deadlines=deadlines)
+
+
+def open_on(
+    link: Link,
+    bauds: Sequence[int] = urls.BAUDS,
+    *,
+    refuse_templates: bool = True,
+    deadlines: Deadlines | None = None,
+) -> "Sensor":
+    """As `open_sensor`, on a line that is open already; it is closed if there is no sensor fit for use."""
+    wire = Wire(link, deadlines or Deadlines())
     try:
         module = Module(Exchange(wire))
-        find_rate(module, where.bauds)
+        find_rate(module, bauds)
         sensor = Sensor(module, examine(module))
         if refuse_templates:
             sensor.require_empty()
@@ -84,6 +96,7 @@ class Sensor:
     def __init__(self, module: Module, info: SensorInfo) -> None:
         self.info = info
         self._module = module
+        self._clock = module.exchange.wire.clock
 
     def require_empty(self) -> None:
         """Make sure that the sensor stores nobody's fingerprint.
@@ -123,7 +136,7 @@ class Sensor:
             SensorError: Others of `drivers.errors`.
         """
         self.require_empty()
-        until = time.monotonic() + finger_timeout
+        until = self._clock.now() + finger_timeout
         for left in reversed(range(CAPTURES)):
             self._await_finger(until, cancelled)
             try:
@@ -156,13 +169,13 @@ class Sensor:
         Raises:
             CaptureCancelledError: The caller broke off.
         """
-        until = time.monotonic() + timeout
+        until = self._clock.now() + timeout
         while self._look() != Code.NO_FINGER:
             if cancelled():
                 raise CaptureCancelledError("the wait was called off")
-            if time.monotonic() > until:
+            if self._clock.now() > until:
                 return False
-            time.sleep(POLL)
+            self._clock.sleep(POLL)
         return True
 
     def close(self) -> None:
@@ -185,9 +198,9 @@ class Sensor:
         while self._look() != Code.DONE:
             if cancelled():
                 raise CaptureCancelledError("the capture was called off")
-            if time.monotonic() > until:
+            if self._clock.now() > until:
                 raise NoFingerError("no finger was placed in time")
-            time.sleep(POLL)
+            self._clock.sleep(POLL)
 
     def _upload(self, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
         """The image that the sensor holds, asked for again if the line spoilt it."""

@@ -1,11 +1,24 @@
 """How long things may take: the deadlines of each phase, reckoned from the line rate."""
 
+import time
 from dataclasses import dataclass
 
 from drivers.packets import OVERHEAD
 
 BITS_PER_BYTE = 10
 """8N1: a start bit, eight data bits, a stop bit."""
+
+
+class Clock:
+    """The time by which deadlines are kept; a simulated line may bring its own, which runs faster."""
+
+    def now(self) -> float:
+        """Seconds since some moment, never running back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass; none if negative."""
+        time.sleep(max(0.0, seconds))
 
 
 @dataclass(frozen=True)

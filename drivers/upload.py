@@ -1,6 +1,5 @@
 """The data packets of an image: taken in, checked and counted."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -109,7 +108,7 @@ class _Pauses:
         self.idle = 3 * wire.rate.packet + wire.deadlines.idle
         # The first packet may take longer: the sensor has to read its buffer.
         self._patience = wire.deadlines.answer
-        self._give_up = time.monotonic() + wire.rate.transfer_limit(size) + self._patience
+        self._give_up = wire.clock.now() + wire.rate.transfer_limit(size) + self._patience
 
     def await_more(self, done: int) -> None:
         """Sleep while the line fills the kernel's buffer, then take in what is there.
@@ -123,8 +122,8 @@ class _Pauses:
         """
         rate = self._wire.rate
         to_come = rate.seconds(rate.wire_bytes(self._size - done) - self._wire.held)
-        time.sleep(max(0.0, min(NAP, to_come)))
-        if not self._wire.pull(self._patience) or time.monotonic() > self._give_up:
+        self._wire.clock.sleep(max(0.0, min(NAP, to_come)))
+        if not self._wire.pull(self._patience) or self._wire.clock.now() > self._give_up:
             raise DeadlineError(f"the image stopped after {done} of {self._size} bytes")
         self._patience = self.idle
 

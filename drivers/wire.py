@@ -1,7 +1,5 @@
 """Packets over the serial port, with a deadline on every wait."""
 
-import time
-
 from drivers.errors import DamagedPacketError, DeadlineError, OutOfStepError
 from drivers.link import Link
 from drivers.packets import Damage, Packet, PacketReader
@@ -25,6 +23,7 @@ class Wire:
         deadlines: How long to wait.
         packet_size: Payload bytes of a data packet, once the sensor has told them.
         heard: Bytes received so far, of whatever kind.
+        clock: The time on this line.
 
     Args:
         link: The port; the wire owns and closes it.
@@ -35,6 +34,7 @@ class Wire:
         self.deadlines = deadlines
         self.packet_size = _DEFAULT_PACKET_SIZE
         self.heard = 0
+        self.clock = link.clock
         self._link = link
         self._reader = PacketReader()
 
@@ -76,7 +76,7 @@ class Wire:
         """Wait for a packet, over any noise before it.
 
         Args:
-            until: When to give up, on the clock of `time.monotonic`.
+            until: When to give up, on `clock`.
 
         Raises:
             DeadlineError: Nothing came that resembles a packet.
@@ -88,7 +88,7 @@ class Wire:
             if isinstance(event, Packet):
                 return event
             if event is None:
-                remaining = until - time.monotonic()
+                remaining = until - self.clock.now()
                 if remaining <= 0 or not self.pull(remaining):
                     break
             elif event is not Damage.NOISE:
@@ -129,13 +129,13 @@ class Wire:
         """
         quiet = max(2 * self.rate.packet, self.deadlines.quiet, quiet)
         limit = self.rate.transfer_limit(_LARGEST_IMAGE) if limit is None else limit
-        until = time.monotonic() + limit
+        until = self.clock.now() + limit
         self._reader.reset()
         while self.pull(quiet):
             self._reader.reset()
-            if time.monotonic() > until:
+            if self.clock.now() > until:
                 raise OutOfStepError(f"what is connected to {self.path} never stops sending")
-            time.sleep(NAP)
+            self.clock.sleep(NAP)
 
     def close(self) -> None:
         """Give the port back and overwrite what was received."""
