@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
+from typing import TypeVar
 
 from hw.errors import BenchError
 from hw.simulator.commands import Answer
@@ -12,6 +13,7 @@ from hw.simulator.sends import Send
 from hw.simulator.state import ModuleState
 
 Value = int | float | str
+T = TypeVar("T")
 MANY = 1_000_000_000
 ANY_OPCODE = -1
 
@@ -239,31 +241,25 @@ class Fault:
         Raises:
             FaultError: a parameter does not exist or cannot have that value.
         """
-        parameters = self.all_parameters()
-        for name in given:
-            if name not in parameters:
-                raise FaultError(f"{self.name} has no parameter {name!r}; it has {', '.join(parameters)}")
-        values = {name: parameter.default for name, parameter in parameters.items()}
-        for name, value in given.items():
-            try:
-                values[name] = parameters[name].check(value)
-            except FaultError as error:
-                raise FaultError(f"{self.name}: {name} {error}") from error
-        return values
+        defaults = {name: parameter.default for name, parameter in self.all_parameters().items()}
+        return defaults | self._each(given, Parameter.check)
 
     def parse(self, words: Mapping[str, str]) -> dict[str, Value]:
-        """As `check`, for values as they stand on a command line; returns only those that were given.
+        """The values that stand as words on a command line; only of the parameters that are named there.
 
         Raises:
             FaultError: a parameter does not exist or cannot have that value.
         """
+        return self._each(words, Parameter.parse)
+
+    def _each(self, given: Mapping[str, T], read: Callable[[Parameter, T], Value]) -> dict[str, Value]:
         parameters = self.all_parameters()
         values: dict[str, Value] = {}
-        for name, text in words.items():
+        for name, value in given.items():
             if name not in parameters:
                 raise FaultError(f"{self.name} has no parameter {name!r}; it has {', '.join(parameters)}")
             try:
-                values[name] = parameters[name].parse(text)
+                values[name] = read(parameters[name], value)
             except FaultError as error:
                 raise FaultError(f"{self.name}: {name} {error}") from error
         return values

@@ -12,6 +12,9 @@ from hw.simulator.packets import HEADER
 from hw.simulator.pixels import Pixels, unpack
 
 WHITE = 255
+PERIOD = 9
+"""Pixels from ridge to ridge at 500 dpi: 0.46 mm."""
+
 FALSE_ACK = HEADER + b"\xff\xff\xff\xff\x07\x00\x03\x00\x00\x0a"
 """A whole acknowledge packet, checksum and all."""
 
@@ -33,12 +36,12 @@ def dry(pixels: Pixels, run: Run) -> Pixels:
 
 
 def wet(pixels: Pixels, run: Run) -> Pixels:
-    """Ridges that run together, dark between them, with blobs where they met."""
-    reach = 2 * run.whole("reach") + 1
-    run_together = ndimage.minimum_filter(pixels, size=3).astype(np.float32) * 0.6
-    blobs = _spots(pixels.shape, run, float(reach)) > 1.0
-    flooded = ndimage.minimum_filter(pixels, size=reach).astype(np.float32) * 0.3
-    return _grey(np.where(blobs, flooded, run_together))
+    """Where the finger touches, ridges run wide and valleys fill up, to the brim in pools."""
+    ink = WHITE - pixels.astype(np.float32)
+    around = ndimage.gaussian_filter(ink, PERIOD)  # half of full ink where ridges are as wide as valleys
+    pools = 1 + (_spots(pixels.shape, run, 2.0 * PERIOD) > 1.0)
+    flood = np.clip(2 * around * run.number("strength") * pools, 0, WHITE)
+    return _grey(WHITE - np.maximum(ndimage.maximum_filter(ink, size=3), flood))
 
 
 def partial(pixels: Pixels, run: Run) -> Pixels:
@@ -182,9 +185,9 @@ FAULTS = (
     ),
     _finger(
         "wet",
-        "dark ridges that run together in blobs",
+        "wide ridges, valleys that fill up, pools",
         pressed(wet),
-        reach=Parameter(3, "of a blob, pixels", 1, 20),
+        strength=Parameter(0.8, "from 0 (wide ridges) to 2 (all valleys full)", 0, 2),
     ),
     _finger(
         "partial",
