@@ -18,6 +18,7 @@ COMMANDS = {
     "sensor fault": ("hw.simulator.fault_cli", "give a running simulated sensor a bad day"),
     "sensor info": ("drivers.commands.info", "which sensor is on the wire, and is it fit for use"),
     "sensor capture": ("drivers.commands.capture", "take one image and say how it is; nothing is kept"),
+    "bench sensor": ("hw.bench.sensor.cli", "the driver and its peers through every fault, timed"),
     "edge": ("edge.cli", "the kiosk: agent, enrol, records, grant, deny, withdraw"),
     "gateway": ("gateway.cli", "the relay between kiosks, requesters and the ledger"),
     "ledger": ("gateway.ledger.cli", "the embedded ledger node: run, deploy, info, submit"),

@@ -1,0 +1,317 @@
+"""Thousands of images over a line with random faults: is any of them wrong, does any wait have no end?
+
+Each transfer has its own image, one of the usual settings, and one to three faults with random parameters.
+The image that the driver hands out is compared with the one on the glass. After each error the fault ends,
+and the next image must come right: a driver that stays out of step is found.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+import numpy as np
+
+from drivers import Sensor, SensorError
+from drivers.errors import LinkLostError
+from drivers.sensor import open_on
+from hw.bench.sensor.virtual_line import HungError, VirtualLine
+from hw.simulator.packets import HEADER
+from hw.simulator.pixels import Pixels, pack, unpack
+from hw.simulator.profiles import CLONE, R307, R503, Profile
+
+FINGER_SECONDS = 3.0
+LIMIT = 120.0
+"""Seconds, of the simulated line, after which a capture counts as hung. One that goes wrong in every way it
+can, three uploads at 57600 baud with their barriers, and that twice, ends after about 90."""
+
+RECOVERIES = 3
+"""Captures on a faultless line within which the driver must be itself again."""
+
+PER_MODULE = 50
+"""Transfers before another module is taken: another model, rate and packet size."""
+
+PROFILES = (R307, R503, CLONE)
+BAUDS = (57600, 115200)
+PACKET_CODES = (2, 3)
+AFTER = 300
+"""Faults let up to so many packets pass first, so that they hit anywhere in an image."""
+
+Values = dict[str, int | float | str]
+Drawn = tuple[str, Values]
+
+
+def _link(random: Random) -> Values:
+    return {"after": random.randrange(AFTER), "times": random.choice((1, 1, 2, 5))}
+
+
+def _any_packet(random: Random) -> Values:
+    return {
+        "packets": random.choice(("data", "ack", "any")),
+        "after": random.randrange(random.choice((4, AFTER))),
+        "times": random.choice((1, 1, 2, 5)),
+    }
+
+
+def _often(random: Random) -> Values:
+    return {"packets": "any", "rate": 10 ** random.uniform(-3.5, -1), "times": 0}
+
+
+def _command(random: Random) -> Values:
+    return {
+        "opcode": random.choice((-1, 0x01, 0x0A, 0x0F)),
+        "after": random.randrange(3),
+        "times": random.choice((1, 1, 2)),
+    }
+
+
+def _once(random: Random) -> Values:
+    return {"after": random.randrange(2)}
+
+
+def _broken_off(random: Random) -> Values:
+    return {"left": random.randrange(1, 140)}
+
+
+DAMAGE = (
+    "byte-drop",
+    "byte-duplicate",
+    "byte-insert",
+    "flip-header",
+    "flip-address",
+    "flip-pid",
+    "flip-length",
+    "flip-payload",
+    "flip-checksum",
+    "packet-truncated",
+    "packet-lost",
+    "packet-repeated",
+)
+
+
+def _damage(random: Random) -> Drawn:
+    return random.choice(DAMAGE), random.choice((_any_packet, _often))(random)
+
+
+def _length(random: Random) -> Drawn:
+    value = random.choice((0, 1, 2, 3, 0x42, 0x81, 0x102, 0x103, 0x7FFF, 0xFFFF))
+    return "length-field", {"value": value} | _any_packet(random)
+
+
+def _noise(random: Random) -> Drawn:
+    return "noise-between", {"bytes": random.randint(1, 200)} | _any_packet(random)
+
+
+def _junk(random: Random) -> Drawn:
+    return "noise-before", {"what": random.choice(("wake-up", "junk", "console"))} | _once(random)
+
+
+def _pause(random: Random) -> Drawn:
+    name = random.choice(("gap", "stall"))
+    return name, {"seconds": random.choice((0.02, 0.15, 0.6, 3.0))} | _any_packet(random)
+
+
+def _late(random: Random) -> Drawn:
+    return "ack-late", {"seconds": random.choice((0.1, 0.45, 0.9, 1.5, 2.5, 5.0))} | _command(random)
+
+
+def _address(random: Random) -> Drawn:
+    return "address-wrong", {"address": random.getrandbits(32)} | _any_packet(random)
+
+
+def _code(random: Random) -> Drawn:
+    return "code-unknown", {"code": random.choice((0x01, 0x0F, 0x15, 0x19, 0x35, 0x77, 0xFE))} | _command(
+        random
+    )
+
+
+def _size(random: Random) -> Drawn:
+    return random.choice(("image-short", "image-long")), {"bytes": random.choice((1, 127, 128, 256, 5000))}
+
+
+def _packet_size(random: Random) -> Drawn:
+    return "packet-size", {"size": random.choice((1, 32, 64, 100, 128, 256)), "times": 1}
+
+
+def _rate(random: Random) -> Drawn:
+    return "baud-mismatch", {"baud": random.choice((9600, 38400, 56000, 250000))} | _any_packet(random)
+
+
+KINDS: tuple[Callable[[Random], Drawn], ...] = (
+    _damage,
+    _damage,
+    _damage,
+    _length,
+    _noise,
+    _junk,
+    _pause,
+    _late,
+    _address,
+    _code,
+    _size,
+    _packet_size,
+    _rate,
+    lambda random: ("burst", {"size": random.randint(2, 60)} | _link(random)),
+    lambda random: ("overrun", {"size": random.choice((64, 256, 1024))}),
+    lambda random: ("half-open", {"times": random.choice((1, 2, 4))} | _once(random)),
+    lambda random: ("command-damaged", {"times": random.choice((1, 2, 3))} | _once(random)),
+    lambda random: (random.choice(("end-missing", "end-unmarked", "end-early")), {}),
+    lambda random: ("ack-double", _command(random)),
+    lambda random: ("ack-other", _command(random)),
+    lambda random: ("bad-packet", _command(random)),
+    lambda random: ("session-lost", _command(random)),
+    lambda random: ("brown-out", _broken_off(random)),
+    lambda random: ("unplug", _broken_off(random)),
+    lambda random: ("lift-during-capture", _once(random)),
+    lambda random: ("lift-before-upload", _once(random)),
+)
+"""What can happen to a transfer. Left out: two packets that change places, which no serial line can do and
+this protocol cannot show; and a finger that only looks bad, which is not the line's fault."""
+
+
+@dataclass
+class Tally:
+    """What came of the transfers.
+
+    Attributes:
+        transfers: how many were hit by a fault; the others count for nothing.
+        faults: faults that happened in them.
+        outcomes: "right", and each error by its name.
+        retried: right ones that took more than one upload.
+        wrong: images that were handed out and differ from the one on the glass.
+        ghosts: fingers seen where none was.
+        hangs: captures beyond the limit.
+        stuck: errors after which a faultless line did not help.
+        longest: seconds, of the simulated line, that any one took.
+    """
+
+    transfers: int = 0
+    faults: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    retried: int = 0
+    wrong: int = 0
+    ghosts: int = 0
+    hangs: int = 0
+    stuck: int = 0
+    longest: float = 0.0
+    troubles: list[str] = field(default_factory=list)
+
+
+def draw(random: Random) -> list[Drawn]:
+    """One to three faults, each with its parameters."""
+    count = random.choice((1, 1, 2, 3))
+    return [(name, values | {"seed": random.randrange(10**9)}) for name, values in _kinds(random, count)]
+
+
+def _kinds(random: Random, count: int) -> Iterator[Drawn]:
+    for kind in random.sample(KINDS, count):
+        yield kind(random)
+
+
+def image(profile: Profile, random: Random) -> Pixels:
+    """A new image: noise, bands or white, with bytes in it that look like the header of a packet."""
+    size = profile.image_bytes
+    packed = random.choice(
+        (
+            lambda: random.randbytes(size),
+            lambda: bytes(random.choice((0x00, 0x0F, 0xFF)) for _ in range(size // 64)) * 64,
+            lambda: b"\xff" * size,
+        )
+    )()
+    data = bytearray(packed)
+    for _ in range(random.randrange(4)):
+        at = random.randrange(size - 16)
+        data[at : at + 12] = HEADER + b"\xff\xff\xff\xff\x07\x00\x03\x00\x00\x0a"
+    data[:4] = random.randbytes(4)  # no two are alike
+    return unpack(bytes(data), profile.width, profile.height)
+
+
+def run(count: int, seed: int, progress: Callable[[Tally], None]) -> Tally:
+    """Transfer `count` images; `progress` is told after each."""
+    tally, random = Tally(), Random(seed)  # noqa: S311 a repeatable bad day, not a secret
+    while tally.transfers < count:
+        trial = _Trial(random, tally)
+        for _ in range(min(PER_MODULE, count - tally.transfers)):
+            trial.transfer()
+            progress(tally)
+    return tally
+
+
+class _Trial:
+    """One module and one driver over some transfers."""
+
+    def __init__(self, random: Random, tally: Tally) -> None:
+        self._random, self._tally = random, tally
+        self._profile = random.choice(PROFILES)
+        self._line = VirtualLine(self._profile, random.choice(BAUDS), random.choice(PACKET_CODES))
+        self._sensor = self._open()
+
+    def transfer(self) -> None:
+        """One image with faults; after an error, one without."""
+        tally, line = self._tally, self._line
+        faults = draw(self._random)
+        for name, values in faults:
+            line.faults.set(name, values)
+        outcome = self._capture()
+        happened = sum(bool(entry["happened"]) for entry in line.faults.counts().values())
+        tally.transfers += bool(happened)
+        tally.faults += happened
+        line.faults.clear()
+        tally.outcomes[outcome] += bool(happened)
+        line.wear_off()
+        if line.unplugged:
+            line.plug_in_again()
+            self._sensor = self._open()
+        if outcome != "right" and not self._recovers():
+            tally.stuck += 1
+            tally.troubles.append(f"out of step after {outcome} after {faults}")
+            line.plug_in_again()
+            self._sensor = self._open()
+        self._look_at_nothing(faults)
+
+    def _open(self) -> Sensor:
+        self._line.begin(LIMIT)
+        return open_on(self._line)
+
+    def _recovers(self) -> bool:
+        """Whether an image comes now that nothing is wrong."""
+        return any(self._capture() == "right" for _ in range(RECOVERIES))
+
+    def _capture(self) -> str:
+        tally, line = self._tally, self._line
+        line.pad.pixels = pixels = image(self._profile, self._random)
+        line.begin(LIMIT)
+        since = line.clock.now()
+        try:
+            with self._sensor.capture(finger_timeout=FINGER_SECONDS) as taken:
+                right = pack(np.frombuffer(taken.pixels, np.uint8).reshape(pixels.shape)) == pack(pixels)
+                again = taken.transfer is not None and taken.transfer.attempts > 1
+        except SensorError as error:
+            return type(error).__name__
+        except HungError as error:
+            tally.hangs += 1
+            tally.troubles.append(f"hung: {error} with {line.faults.counts()}")
+            return "hang"
+        finally:
+            line.clock.limit = float("inf")
+            tally.longest = max(tally.longest, line.clock.now() - since)
+        tally.retried += right and again
+        if right:
+            return "right"
+        tally.wrong += 1
+        tally.troubles.append(f"wrong image with {line.faults.counts()}")
+        return "wrong"
+
+    def _look_at_nothing(self, faults: list[Drawn]) -> None:
+        """An answer that came late must not be taken for a finger now."""
+        self._line.pad.lift()
+        self._line.begin(LIMIT)
+        try:
+            seen = not self._sensor.wait_lifted(0.0)
+        except (LinkLostError, SensorError, HungError) as error:
+            self._tally.stuck += 1
+            self._tally.troubles.append(f"{error!r} at an empty glass after {faults}")
+            return
+        if seen:
+            self._tally.ghosts += 1
+            self._tally.troubles.append(f"a ghost after {faults}")

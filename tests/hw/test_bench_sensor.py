@@ -1,0 +1,145 @@
+"""The sensor benchmark: that it would see a bad driver, and that ours is none on a short run."""
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+
+import drivers.packets
+from drivers.sensor import open_on
+from hw.bench import report
+from hw.bench.sensor import cli, fault_table, line_rate, transfers
+from hw.bench.sensor.fault_table import Outcome
+from hw.bench.sensor.virtual_line import HungError, VirtualLine
+from hw.simulator.pixels import pack
+from hw.simulator.profiles import R307, R503, Profile
+
+ROWS = {row.words: row for row in fault_table.ROWS}
+
+
+def test_some_hundred_faulted_transfers_give_no_wrong_image_and_no_hang() -> None:
+    tally = transfers.run(200, 11, lambda tally: None)
+    assert tally.transfers >= 200
+    assert tally.outcomes["right"] > 50
+    assert tally.retried > 20
+    assert len(tally.outcomes) > 3
+    assert (tally.wrong, tally.ghosts, tally.hangs, tally.stuck) == (0, 0, 0, 0), tally.troubles
+
+
+def test_the_same_seed_gives_the_same_transfers() -> None:
+    first, second = (transfers.run(30, 5, lambda tally: None) for _ in range(2))
+    assert first == second
+
+
+def test_a_driver_that_checks_no_checksum_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Anything(int):
+        __hash__ = int.__hash__
+
+        def __ne__(self, other: object) -> bool:
+            return False
+
+    monkeypatch.setattr(drivers.packets, "checksum", lambda covered: Anything(sum(covered) & 0xFFFF))
+    monkeypatch.setattr(transfers, "KINDS", (lambda random: ("flip-payload", {"after": 20}),) * 3)
+    tally = transfers.run(5, 1, lambda tally: None)
+    assert tally.wrong == tally.transfers
+
+
+def test_a_driver_that_never_gives_up_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfers, "FINGER_SECONDS", 1e9)
+    monkeypatch.setattr(transfers, "KINDS", (lambda random: ("sensor-fault", {}),) * 3)
+    monkeypatch.setattr(transfers, "PER_MODULE", 1)
+    assert transfers.run(1, 1, lambda tally: None).hangs == 1
+
+
+@pytest.mark.parametrize("profile", [R307, R503])
+@pytest.mark.parametrize("baud", [57600, 115200])
+def test_the_virtual_line_keeps_the_lines_time(profile: Profile, baud: int) -> None:
+    line = VirtualLine(profile, baud)
+    line.pad.pixels = transfers.image(profile, Random(1))
+    with open_on(line) as sensor, sensor.capture() as image:
+        assert sensor.info.baud == baud
+        assert image.transfer is not None
+        setting = line_rate.Setting(profile, baud, 128)
+        assert 1 <= image.transfer.seconds / setting.minimum < 1.01
+
+
+def test_the_virtual_line_ends_an_endless_wait() -> None:
+    line = VirtualLine(R503, 57600)
+    line.begin(10)
+    with pytest.raises(HungError):
+        line.clock.sleep(11)
+    line.begin(10)
+    assert line.read_into(memoryview(bytearray(1)), 9) == 0
+    with pytest.raises(HungError):
+        line.read_into(memoryview(bytearray(1)), 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "outcome", "after"),
+    [
+        ("nothing", "ridgekey", Outcome.RIGHT, Outcome.RIGHT),
+        ("one bit of the image flips", "ridgekey", Outcome.RIGHT, Outcome.RIGHT),
+        ("one bit of the image flips", "adafruit", Outcome.WRONG, Outcome.RIGHT),
+        ("a packet is lost", "adafruit", Outcome.WRONG, Outcome.RIGHT),
+    ],
+)
+def test_a_row_of_the_table(words: str, name: str, outcome: Outcome, after: Outcome) -> None:
+    (cell,) = fault_table.column(name, (ROWS[words],), lambda: None)
+    assert (cell.outcome, cell.after) == (outcome, after), cell
+
+
+def test_a_driver_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fault_table, "HANG_SECONDS", 3.0)
+    row = fault_table.Row("never a finger", "sensor-fault", {})
+    monkeypatch.setattr("hw.bench.sensor.stand.Driver.ask", lambda self, word, seconds: None)
+    (cell,) = fault_table.column("ridgekey", (row,), lambda: None)
+    assert cell.outcome is Outcome.HANG
+
+
+def test_the_minimum_times_are_those_of_the_wire() -> None:
+    found = {(s.profile.name, s.baud, s.packet_size): s.minimum for s in line_rate.SETTINGS}
+    assert found["r307", 57600, 128] == pytest.approx(6.954, abs=0.001)
+    assert found["r307", 115200, 256] == pytest.approx(3.340, abs=0.001)
+    assert found["r503", 57600, 128] == pytest.approx(3.479, abs=0.001)
+    assert found["r503", 115200, 256] == pytest.approx(1.671, abs=0.001)
+
+
+def test_the_json_has_what_every_benchmark_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fault_table, "run", lambda names, progress: [])
+    timing = {
+        "sensor": "R307",
+        "baud": 57600,
+        "packet_size": 128,
+        "minimum_seconds": 6.954,
+        "seconds": 6.96,
+        "line_rate_ratio": 1.001,
+        "cpu_seconds": 0.03,
+        "cpu_share": 0.004,
+    }
+    monkeypatch.setattr(line_rate, "run", lambda name, runs, progress: [timing])
+    path = tmp_path / "sensor.json"
+    assert cli.main(["--transfers", "20", "--json", str(path)]) == 0
+    content = json.loads(path.read_text())
+    assert set(content) == {"name", "version", "machine", "command", "figures", "peers"}
+    assert content["name"] == "sensor"
+    assert set(content["machine"]) == {"cores", "processor"}
+    figures = content["figures"]
+    assert figures["transfers"] >= 20
+    assert (figures["wrong_images_accepted"], figures["hangs"]) == (0, 0)
+    assert (figures["line_rate_ratio_max"], figures["cpu_share_max"]) == (1.001, 0.004)
+    assert "adafruit" in content["peers"]
+    assert "transfers" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(report.FileTroubleError, match="cannot write"):
+        report.write(tmp_path / "none" / "x.json", {})
+
+
+def test_random_images_differ_and_are_of_sixteen_levels() -> None:
+    random = Random(1)
+    seen = {pack(transfers.image(R503, random)) for _ in range(50)}
+    assert len(seen) == 50
