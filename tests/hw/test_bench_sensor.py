@@ -65,7 +65,7 @@ def test_the_virtual_line_keeps_the_lines_time(profile: Profile, baud: int) -> N
 
 
 def test_the_virtual_line_ends_an_endless_wait() -> None:
-    line = VirtualLine(R503, 57600)
+    line = VirtualLine(R307, 57600)
     line.begin(10)
     with pytest.raises(HungError):
         line.clock.sleep(11)
