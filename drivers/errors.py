@@ -116,6 +116,10 @@ class UploadError(SensorError):
     """The image did not arrive whole, though it was asked for several times."""
 
 
+class ScrubError(SensorError):
+    """The sensor still holds an image, or it cannot be known whether it does."""
+
+
 class NoFingerError(SensorError):
     """No usable touch within the time that was given."""
 

@@ -6,10 +6,13 @@ accepted, the link is *out of step*; an error in between, or a caller that broke
 that finds the link out of step first goes through the barrier, which no late answer passes.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from drivers.codes import Code, meaning
 from drivers.errors import (
+    CaptureCancelledError,
     CommandRefusedError,
     DamagedPacketError,
     DeadlineError,
@@ -20,7 +23,7 @@ from drivers.errors import (
     SensorRebootedError,
     SilentSensorError,
 )
-from drivers.opcodes import ALLOWED, Opcode, guard
+from drivers.opcodes import ALLOWED, Level, Opcode, guard
 from drivers.packets import Kind, encode
 from drivers.upload import Cancelled, Progress, Received, receive
 from drivers.wire import Wire
@@ -63,6 +66,7 @@ class Exchange:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
+        self._level = Level.EVERYDAY
         self._in_step = True
         self._sent: Opcode | None = None
         self._sent_at = 0.0
@@ -82,6 +86,15 @@ class Exchange:
         self.wire.await_idle(limit=limit)
         self._in_step = True
 
+    @contextmanager
+    def at(self, level: Level) -> Iterator[None]:
+        """Let the commands of a level through in the `with` block."""
+        before, self._level = self._level, level
+        try:
+            yield
+        finally:
+            self._level = before
+
     def ask(self, opcode: int, arguments: bytes = b"") -> None:
         """Send one command.
 
@@ -90,7 +103,7 @@ class Exchange:
             SensorRebootedError: The sensor has started anew since the last command; nothing was written.
             SilentSensorError: The link was out of step and could not be brought back.
         """
-        allowed = guard(opcode)
+        allowed = guard(opcode, self._level)
         if not self._in_step:
             self._pass_barrier()
         if self.wire.flush() == WAKE_UP and allowed != Opcode.VFY_PWD:
@@ -131,6 +144,27 @@ class Exchange:
         received = receive(self.wire, size, progress, cancelled)
         self._in_step = True
         return received
+
+    def send_image(self, data: bytes, cancelled: Cancelled) -> None:
+        """The data packets that DownImage's answer asks for; the sensor does not acknowledge them.
+
+        Raises:
+            CaptureCancelledError: The caller broke off; the sensor waits for the rest until the next command.
+        """
+        size = self.wire.packet_size
+        for at in range(0, len(data), size):
+            if cancelled():
+                raise CaptureCancelledError("the overwriting of the sensor's image was called off")
+            kind = Kind.LAST_DATA if at + size >= len(data) else Kind.DATA
+            self.wire.write(encode(kind, data[at : at + size]))
+        self.wire.drain()
+
+    def await_start(self, limit: float) -> None:
+        """Wait until the sensor announces itself after a reset, or for so many seconds if it does not."""
+        until = self.wire.clock.now() + limit
+        while (left := until - self.wire.clock.now()) > 0:
+            if self.wire.pull(left) and WAKE_UP in self.wire.drop():
+                return
 
     def _refusal(self, sent: Opcode, code: int) -> SensorError:
         """The error for a code that the caller of a command does not expect."""

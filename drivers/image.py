@@ -7,6 +7,7 @@ at them in place (`numpy.frombuffer`), and the host should have no swap and no c
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from math import sqrt
 from types import TracebackType
 from typing import Never, Self
@@ -22,6 +23,36 @@ _LEFT = bytes((byte >> 4) * STEP for byte in range(256))
 _RIGHT = bytes((byte & 0x0F) * STEP for byte in range(256))
 
 
+class Way(StrEnum):
+    """How an image was removed from the sensor's buffer."""
+
+    RESET = "reset"
+    BLANK = "overwritten with a blank image"
+
+
+class Proof(StrEnum):
+    """How it is known that it was."""
+
+    STATUS = "the status register tells of no image any more"
+    REFUSED = "the sensor refuses to send an image"
+    READ_BACK = "the blank image was read back"
+
+
+@dataclass(frozen=True)
+class Scrub:
+    """The sensor's image buffer was emptied or overwritten.
+
+    Attributes:
+        way: How.
+        proof: How that is known.
+        seconds: The time that it took.
+    """
+
+    way: Way
+    proof: Proof
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Transfer:
     """How an image came over the wire.
@@ -32,12 +63,14 @@ class Transfer:
         packets: Data packets in it.
         closed: True if the sensor marked its last packet as the last; some clones never do, and the count of
             bytes ends the transfer.
+        scrub: How the sensor's own copy was removed after it; None if that is still to be done.
     """
 
     attempts: int
     seconds: float
     packets: int
     closed: bool
+    scrub: Scrub | None = None
 
 
 @dataclass(eq=False, repr=False)

@@ -78,6 +78,17 @@ class Link:
         except (OSError, termios.error) as error:  # SerialException is an OSError
             raise self._lost() from error
 
+    def drain(self) -> None:
+        """Wait until what was written has left.
+
+        Raises:
+            LinkLostError: The port is gone.
+        """
+        try:
+            self._port.flush()
+        except (OSError, termios.error) as error:
+            raise self._lost() from error
+
     def read_into(self, space: memoryview, timeout: float) -> int:
         """Wait for bytes and put what is there into `space`.
 

@@ -12,11 +12,13 @@ from adafruit_fingerprint import Adafruit_Fingerprint  # type: ignore[import-unt
 from drivers.codes import Code
 from drivers.exchange import Exchange
 from drivers.image import Transfer
-from drivers.opcodes import Opcode
+from drivers.opcodes import Level, Opcode
 from drivers.upload import Cancelled, Progress, Received
 
 _BARE = 12  # bytes of an answer without results, as the methods of the base class count
 _PACKET_CODES = range(4)  # 32, 64, 128 and 256 bytes
+_IMAGE_HELD = 0x0008  # bit of the status register
+_START_SECONDS = 0.3  # an R503 needs 0.05 until it sends its wake-up byte; esphome waits for 0.2
 _NOTHING = Received(bytearray(), packets=0, closed=False)
 
 
@@ -58,6 +60,37 @@ class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is u
         """ReadProdInfo (R503): 46 or 50 bytes, for `drivers.profiles.parse_product`."""
         self._send_packet([Opcode.READ_PROD_INFO])
         return bytes(self._get_packet(_BARE)[1:])
+
+    def soft_reset(self) -> None:
+        """SoftRst: the module starts anew, with an empty image buffer; it must be verified again.
+
+        Raises:
+            CommandRefusedError: It does not know the command.
+        """
+        self._send_packet([Opcode.SOFT_RST])
+        self._get_packet(_BARE)
+        self.exchange.await_start(_START_SECONDS)
+
+    def download_image(self, data: bytes, cancelled: Cancelled) -> None:
+        """DownImage: put an image of ours into the module's buffer; allowed only for scrubbing."""
+        with self.exchange.at(Level.SCRUBBING):
+            self._send_packet([Opcode.DOWN_IMAGE])
+            self._get_packet(_BARE)
+        self.exchange.send_image(data, cancelled)
+
+    def ask_for_image(self) -> None:
+        """UpImage, but for the data packets: whether the module has an image to send.
+
+        Raises:
+            CommandRefusedError: It has none.
+        """
+        self._send_packet([Opcode.UP_IMAGE])
+        self._get_packet(_BARE)
+
+    @property
+    def holds_image(self) -> bool:
+        """Whether the status register, as it was last read, tells of an image in the buffer."""
+        return bool(self.status_register & _IMAGE_HELD)
 
     def upload_image(self, size: int, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
         """UpImage: the image that the module holds, whole and checked, or an error.

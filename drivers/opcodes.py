@@ -1,14 +1,15 @@
 """Which commands may go to the sensor: the one list, and the guard in front of the wire.
 
 ridgekey takes the image from the sensor and nothing else. Commands that compute, store, export or match
-templates, that write the sensor's flash, or that can lock or brick a module are not on the list, so nothing
-above this module can send them by mistake, not even through the published Adafruit class that has a method
-for most of them.
+templates, or that can lock or brick a module are not on the list, so nothing above this module can send them
+by mistake, not even through the published Adafruit class that has a method for most of them. The few that
+write the image buffer, or the settings in flash, are let through only while their level is asked for
+(`Exchange.at`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 from types import MappingProxyType
 
 from drivers.codes import Code
@@ -20,13 +21,28 @@ class Opcode(IntEnum):
 
     GEN_IMG = 0x01
     UP_IMAGE = 0x0A
+    DOWN_IMAGE = 0x0B
+    SET_SYS_PARA = 0x0E
     READ_SYS_PARA = 0x0F
+    SET_PWD = 0x12
     VFY_PWD = 0x13
+    WRITE_NOTEPAD = 0x18
+    READ_NOTEPAD = 0x19
     TEMPLETE_NUM = 0x1D
+    AURA_LED_CONFIG = 0x35
     CHECK_SENSOR = 0x36
     READ_PROD_INFO = 0x3C
+    SOFT_RST = 0x3D
     HAND_SHAKE = 0x40
     GET_ECHO = 0x53
+
+
+class Level(Enum):
+    """What for a command may be sent."""
+
+    EVERYDAY = "to find a sensor and take images"
+    SCRUBBING = "to overwrite the image that the sensor holds"
+    PROVISIONING = "to set a sensor up, which writes its flash"
 
 
 @dataclass(frozen=True)
@@ -39,12 +55,14 @@ class Answer:
         expected: Further codes that are part of normal life and returned to the caller; any other is an
             error.
         captures: True for the command that scans the glass, which is given the longer deadline.
+        level: What it may be sent for; the everyday ones always.
     """
 
     results: frozenset[int] = frozenset({0})
     success: int = Code.DONE
     expected: frozenset[int] = field(default_factory=frozenset)
     captures: bool = False
+    level: Level = Level.EVERYDAY
 
 
 ALLOWED: Mapping[Opcode, Answer] = MappingProxyType(
@@ -63,12 +81,19 @@ ALLOWED: Mapping[Opcode, Answer] = MappingProxyType(
             ),
         ),
         Opcode.UP_IMAGE: Answer(),
+        Opcode.DOWN_IMAGE: Answer(level=Level.SCRUBBING),
+        Opcode.SET_SYS_PARA: Answer(level=Level.PROVISIONING),
         Opcode.READ_SYS_PARA: Answer(results=frozenset({16})),
+        Opcode.SET_PWD: Answer(level=Level.PROVISIONING),
         Opcode.VFY_PWD: Answer(),
+        Opcode.WRITE_NOTEPAD: Answer(level=Level.PROVISIONING),
+        Opcode.READ_NOTEPAD: Answer(results=frozenset({32})),
         Opcode.TEMPLETE_NUM: Answer(results=frozenset({2})),
+        Opcode.AURA_LED_CONFIG: Answer(),
         Opcode.CHECK_SENSOR: Answer(),
         # The R503 manual lists 50 bytes, the last 4 reserved, but prints the length of 46: both are met.
         Opcode.READ_PROD_INFO: Answer(results=frozenset({46, 50})),
+        Opcode.SOFT_RST: Answer(),
         Opcode.HAND_SHAKE: Answer(),
         Opcode.GET_ECHO: Answer(success=Code.ALIVE),
     }
@@ -76,8 +101,12 @@ ALLOWED: Mapping[Opcode, Answer] = MappingProxyType(
 """Every command that may be sent, with the answer that it gets."""
 
 
-def guard(opcode: int) -> Opcode:
+def guard(opcode: int, level: Level = Level.EVERYDAY) -> Opcode:
     """Let an allowed opcode through.
+
+    Args:
+        opcode: The command.
+        level: What is being done.
 
     Raises:
         ForbiddenOpcodeError: For every other one.
@@ -85,6 +114,11 @@ def guard(opcode: int) -> Opcode:
     if opcode not in ALLOWED:
         raise ForbiddenOpcodeError(
             f"command 0x{opcode:02X} is not sent to a sensor: this driver takes images, "
-            "and never touches templates or flash"
+            "and never touches templates"
         )
-    return Opcode(opcode)
+    allowed = Opcode(opcode)
+    if ALLOWED[allowed].level not in (Level.EVERYDAY, level):
+        raise ForbiddenOpcodeError(
+            f"command 0x{opcode:02X} is only sent {ALLOWED[allowed].level.value}, which is not being done"
+        )
+    return allowed

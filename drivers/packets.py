@@ -133,6 +133,10 @@ class PacketReader:
         """Bytes that were put in and not yet handed out or skipped."""
         return self._end - self._start
 
+    def peek(self) -> bytes:
+        """What is held."""
+        return bytes(self._view[self._start : self._end])
+
     def next(self) -> Packet | Damage | None:
         """The next packet, or what was met in its place, or None when more bytes are needed.
 

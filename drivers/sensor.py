@@ -1,7 +1,9 @@
 """The sensor as the rest of the program sees it: open it, take an image, wait for the finger to leave."""
 
 import logging
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -16,16 +18,20 @@ from drivers.errors import (
     ImageSizeError,
     NoFingerError,
     OutOfStepError,
+    ScrubError,
+    SensorError,
     SensorRebootedError,
     TemplatesStoredError,
     UploadError,
 )
 from drivers.exchange import Exchange
-from drivers.image import FingerImage, Transfer, unpack
+from drivers.idle import WhenIdle
+from drivers.image import FingerImage, Scrub, Transfer, unpack
 from drivers.link import Link
 from drivers.module import Module, ignore_progress, never
 from drivers.packets import wipe
 from drivers.probing import SensorInfo, examine, find_rate, insist, start_again
+from drivers.scrubbing import by_blank, by_reset
 from drivers.timing import Deadlines
 from drivers.upload import Cancelled, Progress
 from drivers.wire import Wire
@@ -38,6 +44,13 @@ CAPTURES = 2
 
 POLL = 0.05
 """Seconds between two looks for a finger: quicker than a person, and the sensor's light may rest."""
+
+IDLE_SCRUB = 5.0
+"""Seconds without a call after which an image that the sensor may still hold is overwritten: longer than
+between two presses of one person, whose next image takes the place of the last one anyway."""
+
+_RESET_TRIES = 2
+"""Failures, one after the other, after which a module counts as one that does not know SoftRst."""
 
 _IMAGE_LOST = {Code.UPLOAD_FAILED, Code.NO_VALID_IMAGE}
 _log = logging.getLogger(__name__)
@@ -67,13 +80,22 @@ def open_on(
     *,
     refuse_templates: bool = True,
     deadlines: Deadlines | None = None,
+    idle_scrub: float | None = IDLE_SCRUB,
 ) -> "Sensor":
-    """As `open_sensor`, on a line that is open already; it is closed if there is no sensor fit for use."""
+    """As `open_sensor`, on a line that is open already; it is closed if there is no sensor fit for use.
+
+    Args:
+        link: The line.
+        bauds: Rates to try, in order.
+        refuse_templates: As `open_sensor` takes it.
+        deadlines: As `open_sensor` takes it.
+        idle_scrub: As `Sensor` takes it.
+    """
     wire = Wire(link, deadlines or Deadlines())
     try:
         module = Module(Exchange(wire))
         find_rate(module, bauds)
-        sensor = Sensor(module, examine(module))
+        sensor = Sensor(module, examine(module), idle_scrub)
         if refuse_templates:
             sensor.require_empty()
     except BaseException:
@@ -83,7 +105,7 @@ def open_on(
 
 
 class Sensor:
-    """An open sensor; use it in a `with` block. Not for several threads at once.
+    """An open sensor; use it in a `with` block. Calls from several threads wait for each other.
 
     Attributes:
         info: What it is.
@@ -91,12 +113,19 @@ class Sensor:
     Args:
         module: Its commands.
         info: What `examine` found.
+        idle_scrub: Seconds without a call after which a thread overwrites an image that may still be in the
+            sensor; None for never.
     """
 
-    def __init__(self, module: Module, info: SensorInfo) -> None:
+    def __init__(self, module: Module, info: SensorInfo, idle_scrub: float | None = IDLE_SCRUB) -> None:
         self.info = info
         self._module = module
         self._clock = module.exchange.wire.clock
+        self._turn = threading.RLock()
+        self._later = WhenIdle(idle_scrub, self._scrub_later) if idle_scrub is not None else None
+        self._closed = False
+        self._holds = module.holds_image  # whoever used it before may have left one
+        self._reset_tries = _RESET_TRIES
 
     def require_empty(self) -> None:
         """Make sure that the sensor stores nobody's fingerprint.
@@ -122,6 +151,8 @@ class Sensor:
         """Wait for a finger and take its image.
 
         A transfer that went wrong is repeated without a new touch, since the sensor still holds the image.
+        Then the sensor's copy is removed, if that costs no time that a person would notice: the image's
+        `transfer.scrub` tells. Else it is done later, when the sensor has been left alone for a while.
 
         Args:
             progress: Called with (bytes that have come, their total); begins at 0 when the finger has been
@@ -136,11 +167,15 @@ class Sensor:
             SensorError: Others of `drivers.errors`.
         """
         self.require_empty()
+        with self._turn_taken():
+            return self._capture(progress or ignore_progress, finger_timeout, cancelled)
+
+    def _capture(self, progress: Progress, finger_timeout: float, cancelled: Cancelled) -> FingerImage:
         until = self._clock.now() + finger_timeout
         for left in reversed(range(CAPTURES)):
             self._await_finger(until, cancelled)
             try:
-                data, transfer = self._upload(progress or ignore_progress, cancelled)
+                data, transfer = self._upload(progress, cancelled)
                 break
             except SensorRebootedError:
                 if not left:
@@ -152,6 +187,7 @@ class Sensor:
                     raise
                 _log.warning("the sensor has lost the image; taking it again")
         try:
+            transfer = replace(transfer, scrub=self._scrub_soon())
             return FingerImage(unpack(data), self.info.width, self.info.height, self.info.dpi, transfer)
         finally:
             wipe(data)
@@ -170,17 +206,46 @@ class Sensor:
             CaptureCancelledError: The caller broke off.
         """
         until = self._clock.now() + timeout
-        while self._look() != Code.NO_FINGER:
-            if cancelled():
-                raise CaptureCancelledError("the wait was called off")
-            if self._clock.now() > until:
-                return False
-            self._clock.sleep(POLL)
-        return True
+        with self._turn_taken():
+            while self._look() != Code.NO_FINGER:
+                if cancelled():
+                    raise CaptureCancelledError("the wait was called off")
+                if self._clock.now() > until:
+                    return False
+                self._clock.sleep(POLL)
+            if self._holds:  # looking for the finger has taken its image once more
+                self._scrub_soon()
+            return True
+
+    def scrub(self, cancelled: Cancelled = never) -> Scrub:
+        """Remove the image that the sensor may hold, whatever it costs: up to two transfers.
+
+        Args:
+            cancelled: Asked many times a second; True breaks off.
+
+        Raises:
+            ScrubError: It is still there, or the sensor does not tell.
+            CaptureCancelledError: The caller broke off.
+            SensorError: Others of `drivers.errors`.
+        """
+        with self._turn_taken():
+            scrub = self._scrub_soon() or by_blank(
+                self._module, self.info.image_bytes, lambda: self._closed or cancelled()
+            )
+            if scrub is None:
+                raise ScrubError(
+                    "the image could not be removed from the sensor's memory; unplug it for two seconds"
+                )
+            self._holds = False
+            return scrub
 
     def close(self) -> None:
         """Give the port back."""
-        self._module.close_uart()
+        self._closed = True
+        if self._later:
+            self._later.call_off()
+        with self._turn:
+            self._module.close_uart()
 
     def __enter__(self) -> Self:
         return self
@@ -192,7 +257,49 @@ class Sensor:
 
     def _look(self) -> int:
         """GenImg: try to take an image into the sensor's own buffer."""
-        return insist(self._module, self._module.get_image)
+        held, self._holds = self._holds, True
+        code = insist(self._module, self._module.get_image)
+        if code == Code.NO_FINGER:
+            self._holds = held
+        return code
+
+    @contextmanager
+    def _turn_taken(self) -> Iterator[None]:
+        """One call at a time; if it leaves an image in the sensor, that is removed later."""
+        if self._later:
+            self._later.call_off()
+        with self._turn:
+            try:
+                yield
+            finally:
+                if self._later and self._holds and not self._closed:
+                    self._later.put_off()
+
+    def _scrub_soon(self) -> Scrub | None:
+        """Remove the sensor's image if that is quick; no failure of it spoils what was done before."""
+        if not self._reset_tries:
+            return None
+        try:
+            scrub = by_reset(self._module)
+        except CommandRefusedError:
+            self._reset_tries = 0
+            return None
+        except SensorError as error:
+            _log.warning("the sensor's image could not be removed yet: %s", error)
+            scrub = None
+        self._reset_tries = _RESET_TRIES if scrub else self._reset_tries - 1
+        self._holds = scrub is None
+        return scrub
+
+    def _scrub_later(self) -> None:
+        with self._turn:
+            if self._closed or not self._holds:
+                return
+            try:
+                done = self.scrub()
+                _log.info("the sensor's image was removed in %.1f s: %s", done.seconds, done.proof)
+            except SensorError as error:
+                _log.warning("the sensor's image could not be removed: %s", error)
 
     def _await_finger(self, until: float, cancelled: Cancelled) -> None:
         while self._look() != Code.DONE:

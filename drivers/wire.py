@@ -61,6 +61,10 @@ class Wire:
         """Send one packet."""
         self._link.write(packet)
 
+    def drain(self) -> None:
+        """Wait until everything written is on the line."""
+        self._link.drain()
+
     def event(self) -> Packet | Damage | None:
         """The next packet among the bytes received, or what was met in its place."""
         return self._reader.next()
@@ -98,6 +102,12 @@ class Wire:
                 f"the sensor's answer came damaged ({damage.value}); check cable and power"
             )
         raise DeadlineError(f"the sensor on {self.path} did not answer in time; check cable and power")
+
+    def drop(self) -> bytes:
+        """Forget what has been taken in, and hand it out: bytes that belong to no packet."""
+        dropped = self._reader.peek()
+        self._reader.reset()
+        return dropped
 
     def flush(self) -> bytes:
         """Forget everything received; tells its first two bytes, so that a lone wake-up byte is noticed."""

@@ -38,10 +38,10 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def measure(image: FingerImage) -> dict[str, int | float | bool]:
+def measure(image: FingerImage) -> dict[str, int | float | bool | str | None]:
     """What may be told of an image: its size, its tone and its way over the wire."""
     shade = tone(image)
-    figures: dict[str, int | float | bool] = {
+    figures: dict[str, int | float | bool | str | None] = {
         "width": image.width,
         "height": image.height,
         "dpi": image.dpi,
@@ -49,7 +49,11 @@ def measure(image: FingerImage) -> dict[str, int | float | bool]:
         "contrast": round(shade.contrast, 1),
     }
     if image.transfer:
-        figures |= asdict(image.transfer) | {"seconds": round(image.transfer.seconds, 3)}
+        transfer, scrub = image.transfer, image.transfer.scrub
+        figures |= asdict(transfer) | {
+            "seconds": round(transfer.seconds, 3),
+            "scrub": scrub.proof.value if scrub else None,
+        }
     return figures
 
 

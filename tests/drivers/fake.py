@@ -19,6 +19,7 @@ from typing import Self
 
 MARK = bytes.fromhex("EF01FFFFFFFF")
 COMMAND, DATA, ACK, LAST = 1, 2, 7, 8
+IMAGE_HELD = 8
 
 Handler = Callable[["FakeModule", bytes], None]
 """Called with the module and the command's arguments; what it sends is the answer."""
@@ -103,7 +104,7 @@ class FakeModule:
         self.image = self.image or random_image(self.width * self.height // 2)
         modern = self.system_id == 0
         self.handlers = {
-            0x01: lambda me, _: me.send(ack(me.fingers.popleft() if len(me.fingers) > 1 else me.fingers[0])),
+            0x01: lambda me, _: me.look(),
             0x0A: lambda me, _: me.send(ack(0), *data_packets(me.image, 32 << me.packet_code)),
             0x0F: lambda me, _: me.send(
                 ack(0, parameters(me.status, me.system_id, packet_code=me.packet_code))
@@ -111,6 +112,7 @@ class FakeModule:
             0x13: lambda me, _: me.verified(),
             0x1D: lambda me, _: me.send(ack(0, me.templates.to_bytes(2, "big"))),
             0x36: lambda me, _: me.send(ack(0 if modern else 1)),
+            0x3D: lambda me, _: me.reset() if modern else me.send(ack(1)),
             0x3C: lambda me, _: me.send(ack(0, product(me.width, me.height)) if modern else ack(1)),
             0x40: lambda me, _: me.send(ack(0 if modern else 1)),
             0x53: lambda me, _: me.send(ack(0xFC if modern else 0x55)),
@@ -141,8 +143,19 @@ class FakeModule:
 
     def verified(self) -> None:
         """Accept the password."""
-        self.must_verify, self.status = False, 4
+        self.must_verify, self.status = False, self.status | 4
         self.send(ack(0))
+
+    def look(self) -> None:
+        """Take an image if a finger is there."""
+        code = self.fingers.popleft() if len(self.fingers) > 1 else self.fingers[0]
+        self.status |= IMAGE_HELD * (code == 0)
+        self.send(ack(code))
+
+    def reset(self) -> None:
+        """Start anew as told."""
+        self.status = 0
+        self.send(ack(0), b"\x55")
 
     def reboot(self) -> None:
         """Start anew by itself: tell it by a bare byte, and want the password again."""

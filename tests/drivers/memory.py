@@ -34,3 +34,6 @@ class MemoryLink(Link):
 
     def discard_input(self) -> None:
         pass
+
+    def drain(self) -> None:
+        pass

@@ -5,7 +5,7 @@ import pytest
 from drivers.errors import ForbiddenOpcodeError
 from drivers.exchange import Exchange
 from drivers.module import Module
-from drivers.opcodes import ALLOWED, Opcode, guard
+from drivers.opcodes import ALLOWED, Level, Opcode, guard
 from drivers.timing import Deadlines
 from drivers.wire import Wire
 from tests.drivers.memory import MemoryLink
@@ -36,8 +36,11 @@ REFUSED = {
     0xE3: "HLK store",
     0xE4: "HLK search",
 }
-# Writes the module's flash: for a provisioning tool, not for this driver.
-PROVISIONING = {0x0B, 0x0C, 0x0D, 0x0E, 0x12, 0x15, 0x18}
+# Erases templates or changes the address: for a tool that we do not have.
+NOT_OURS = {0x0C, 0x0D, 0x15}
+# Written only while it is asked for.
+SCRUBBING = {0x0B}
+PROVISIONING = {0x0E, 0x12, 0x18}
 
 
 @pytest.fixture
@@ -59,15 +62,35 @@ def test_a_forbidden_opcode_raises_before_a_byte_is_written(
     assert link.written == b""
 
 
-def test_whatever_is_not_on_the_list_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("level", "let_through"),
+    [(Level.EVERYDAY, set()), (Level.SCRUBBING, SCRUBBING), (Level.PROVISIONING, PROVISIONING)],
+)
+def test_whatever_is_not_on_the_list_is_refused(level: Level, let_through: set[int]) -> None:
     refused = set()
     for opcode in range(256):
         try:
-            guard(opcode)
+            guard(opcode, level)
         except ForbiddenOpcodeError:
             refused.add(opcode)
-    assert refused == set(range(256)) - set(Opcode)
-    assert refused >= set(REFUSED) | PROVISIONING
+    special = SCRUBBING | PROVISIONING
+    assert refused == set(range(256)) - (set(Opcode) - special | let_through)
+    assert refused >= set(REFUSED) | NOT_OURS
+
+
+@pytest.mark.parametrize("opcode", sorted(SCRUBBING | PROVISIONING))
+def test_what_writes_goes_out_only_while_it_is_asked_for(
+    opcode: int, module: Module, link: MemoryLink
+) -> None:
+    level = Level.SCRUBBING if opcode in SCRUBBING else Level.PROVISIONING
+    with pytest.raises(ForbiddenOpcodeError, match="only sent to"):
+        module._send_packet([opcode, 0])
+    assert link.written == b""
+    with module.exchange.at(level):
+        module._send_packet([opcode, 0])
+    assert link.written
+    with pytest.raises(ForbiddenOpcodeError):
+        module.exchange.ask(opcode)
 
 
 def test_an_allowed_opcode_is_written(module: Module, link: MemoryLink) -> None:
@@ -94,7 +117,6 @@ def test_each_allowed_opcode_has_its_answers_shape() -> None:
         lambda module: module.empty_library(),
         lambda module: module.compare_templates(),
         lambda module: module.set_sysparam(4, 12),
-        lambda module: module.soft_reset(),
     ],
     ids=lambda call: call.__code__.co_names[0],
 )

@@ -353,7 +353,7 @@ def test_after_a_reboot_in_mid_capture_the_finger_is_looked_at_again(fault: Hand
     with FakeModule().then(0x0A, fault) as fake:
         assert capture(fake) == (unpacked(fake.image), 1)
         assert fake.seen.count(0x01) == 2
-        assert fake.seen.count(0x13) == 2
+        assert fake.seen[: fake.seen.index(0x3D)].count(0x13) == 2
 
 
 def test_a_reboot_while_waiting_for_the_finger_goes_unnoticed_by_the_person() -> None:

@@ -1,5 +1,6 @@
 """The driver against the simulated sensor: another process, with its own reading of the manuals."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,8 +12,10 @@ import pytest
 
 from drivers import open_sensor
 from drivers.errors import NoFingerError, TemplatesStoredError
+from drivers.image import Proof
 from drivers.opcodes import Opcode
 from drivers.timing import Deadlines
+from hw.simulator.remote import SensorRemote
 
 PATIENT = Deadlines(idle=2.0)
 """A busy machine may stall the simulated sensor in the middle of an image."""
@@ -70,6 +73,24 @@ def test_a_finger_is_captured(profile: str, width: int, height: int, dpi: int, t
         Opcode.UP_IMAGE,
     } <= sent
     assert sent <= set(Opcode)
+
+
+@pytest.mark.parametrize("profile", ["r307", "r503"])
+def test_no_image_stays_in_the_simulated_sensor(profile: str) -> None:
+    with simulated("--profile", profile, "--no-pacing") as ready:
+        remote = SensorRemote(ready["control"])
+        remote.place(7)
+        with open_sensor(f"serial:{ready['port']}", deadlines=PATIENT) as sensor:
+            with sensor.capture() as image:
+                assert image.transfer is not None
+                quick = image.transfer.scrub
+            held = remote.status()["image_sha256"]
+            assert (quick is None) == (profile == "r307")
+            assert (held is None) == (profile == "r503")
+            if quick is None:
+                assert sensor.scrub().proof is Proof.READ_BACK
+                blank = hashlib.sha256(b"\xff" * sensor.info.image_bytes).hexdigest()
+                assert remote.status()["image_sha256"] == blank != held
 
 
 def test_a_simulated_sensor_that_stores_templates_is_refused() -> None:

@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     if options.json:
         report.write(options.json, content)
         console.print(f"written to {options.json}", highlight=False)
-    return int(bool(tally.wrong or tally.ghosts or tally.hangs or tally.stuck))
+    return int(bool(tally.wrong or tally.ghosts or tally.unscrubbed or tally.hangs or tally.stuck))
 
 
 def _transfers(bar: Progress, count: int, seed: int) -> transfers.Tally:
@@ -94,6 +94,7 @@ def _ours(tally: transfers.Tally) -> dict[str, Any]:
         "clear_errors": tally.transfers - tally.outcomes["right"] - tally.wrong - tally.hangs,
         "wrong_images_accepted": tally.wrong,
         "fingers_seen_without_one": tally.ghosts,
+        "scrubs_that_left_an_image": tally.unscrubbed,
         "hangs": tally.hangs,
         "out_of_step_after_error": tally.stuck,
         "longest_capture_seconds": round(tally.longest, 1),

@@ -7,6 +7,7 @@ then shows whether it is still in step.
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -189,7 +190,10 @@ def column(name: str, rows: tuple[Row, ...], progress: Callable[[], None]) -> li
 
 
 def drain(port: str) -> None:
-    """Read away what the driver before has left on the line."""
+    """Read away what the driver before has left on the line, once the port is there."""
+    until = time.monotonic() + HANG_SECONDS
+    while not Path(port).exists() and time.monotonic() < until:
+        time.sleep(QUIET_SECONDS)
     with serial.Serial(port, BAUD, timeout=QUIET_SECONDS) as line:
         while line.read(4096):
             pass

@@ -180,6 +180,7 @@ class Tally:
         retried: right ones that took more than one upload.
         wrong: images that were handed out and differ from the one on the glass.
         ghosts: fingers seen where none was.
+        unscrubbed: images that were still in the sensor though the driver said that it had removed them.
         hangs: captures beyond the limit.
         stuck: errors after which a faultless line did not help.
         longest: seconds, of the simulated line, that any one took.
@@ -191,6 +192,7 @@ class Tally:
     retried: int = 0
     wrong: int = 0
     ghosts: int = 0
+    unscrubbed: int = 0
     hangs: int = 0
     stuck: int = 0
     longest: float = 0.0
@@ -271,7 +273,7 @@ class _Trial:
 
     def _open(self) -> Sensor:
         self._line.begin(LIMIT)
-        return open_on(self._line)
+        return open_on(self._line, idle_scrub=None)
 
     def _recovers(self) -> bool:
         """Whether an image comes now that nothing is wrong."""
@@ -286,6 +288,7 @@ class _Trial:
             with self._sensor.capture(finger_timeout=FINGER_SECONDS) as taken:
                 right = pack(np.frombuffer(taken.pixels, np.uint8).reshape(pixels.shape)) == pack(pixels)
                 again = taken.transfer is not None and taken.transfer.attempts > 1
+                scrubbed = taken.transfer is not None and taken.transfer.scrub is not None
         except SensorError as error:
             return type(error).__name__
         except HungError as error:
@@ -296,6 +299,7 @@ class _Trial:
             line.clock.limit = float("inf")
             tally.longest = max(tally.longest, line.clock.now() - since)
         tally.retried += right and again
+        tally.unscrubbed += scrubbed and line.module.state.image is not None
         if right:
             return "right"
         tally.wrong += 1

@@ -189,6 +189,9 @@ class VirtualLine(Link):
         self._take_in()
         self._arrived.clear()
 
+    def drain(self) -> None:
+        """Writing takes its time already."""
+
     def close(self) -> None:
         """Nothing to give back."""
 

@@ -1,0 +1,71 @@
+"""No finger stays in the sensor: its image buffer is emptied or overwritten, and that is proved.
+
+Anyone on the wires may ask for the image that the sensor holds, until another takes its place or the power
+goes. The cheapest way that works is taken: a reset where the module knows one (an R503 is back within 50 ms),
+else a blank image, which takes the time of a transfer, and another one to read it back.
+"""
+
+from drivers.codes import Code
+from drivers.errors import CommandRefusedError, SensorError
+from drivers.image import Proof, Scrub, Way
+from drivers.module import Module, ignore_progress
+from drivers.packets import wipe
+from drivers.probing import insist, start_again
+from drivers.upload import Cancelled
+
+BLANK = 0xFF
+"""Two white pixels."""
+
+_REFUSALS = {Code.UPLOAD_FAILED, Code.NO_VALID_IMAGE}
+
+
+def by_reset(module: Module) -> Scrub | None:
+    """Empty the buffer by SoftRst; None if the module still holds an image, or does not tell.
+
+    Raises:
+        CommandRefusedError: The module does not know the command.
+        SensorError: The line failed, or the module is not the same afterwards.
+    """
+    clock = module.exchange.wire.clock
+    started = clock.now()
+    insist(module, module.read_sysparam)
+    told = module.holds_image
+    module.soft_reset()
+    start_again(module)
+    if told and not module.holds_image:
+        # It had told of the image, so that its silence now means something.
+        return Scrub(Way.RESET, Proof.STATUS, clock.now() - started)
+    if not module.holds_image and _refuses(module):
+        return Scrub(Way.RESET, Proof.REFUSED, clock.now() - started)
+    return None
+
+
+def by_blank(module: Module, size: int, cancelled: Cancelled) -> Scrub | None:
+    """Overwrite the buffer with white, and read it back; None if it is not white then.
+
+    Args:
+        module: The sensor.
+        size: Bytes of its image.
+        cancelled: Asked many times a second; True breaks off.
+
+    Raises:
+        SensorError: The module does not take the image, or does not give it back.
+    """
+    clock = module.exchange.wire.clock
+    started = clock.now()
+    module.download_image(bytes([BLANK]) * size, cancelled)
+    data, _ = module.upload_image(size, ignore_progress, cancelled)
+    white = data.count(BLANK) == size
+    wipe(data)
+    return Scrub(Way.BLANK, Proof.READ_BACK, clock.now() - started) if white else None
+
+
+def _refuses(module: Module) -> bool:
+    """Whether UpImage is refused for want of an image. If it is not, the next command waits the image out."""
+    try:
+        module.ask_for_image()
+    except CommandRefusedError as error:
+        return error.code in _REFUSALS
+    except SensorError:
+        return False
+    return False
