@@ -13,6 +13,10 @@ from hw.simulator.terminal import PseudoTerminal
 TICK = 0.002
 """Seconds between two writes of a paced transmission: bytes come in small bursts, as out of a UART's FIFO."""
 
+SETTLE = 0.002
+"""Seconds before an unpaced write to a receiver of limited room: the system needs a moment until it can tell
+how much of the last one the host has not read, and a host that does read is to lose nothing."""
+
 
 @dataclass(frozen=True)
 class Outgoing:
@@ -155,6 +159,8 @@ class Wire:
 
     async def _write_at_once(self, data: bytes, room: Room | None) -> None:
         flushes = self._flushes
+        if room is not None:
+            await asyncio.sleep(SETTLE)
         whole = len(data)
         data = self._squeeze(data, room)
         if len(data) < whole:

@@ -1,7 +1,7 @@
 """Everything that a bad day can do to a sensor, each as one entry of a table.
 
-`fault` says what a fault is; `link`, `protocol`, `finger` and `device` hold them; `table` has them all by
-name; `active` are those that are set on a running module.
+`fault` says what a fault is; `link`, `timing`, `protocol`, `finger` and `device` hold them; `table` has them
+all by name; `active` are those that are set on a running module.
 """
 
 from hw.simulator.faults.active import ActiveFaults

@@ -1,4 +1,4 @@
-"""Faults of the line: bytes and packets that get lost, damaged, repeated, or come at the wrong time."""
+"""Faults of the line: bytes and packets that get lost, damaged, repeated or come from nowhere."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from hw.simulator.packets import (
     checksum,
     encode,
 )
-from hw.simulator.sends import Room, Send
+from hw.simulator.sends import Send
 
 DATA = (Pid.DATA, Pid.LAST_DATA)
 KINDS = {"data": DATA, "ack": (Pid.ACK,), "any": (*DATA, Pid.ACK)}
@@ -165,58 +165,6 @@ def noise_before(sends: list[Send], run: Run) -> list[Send]:
     return [Send(junk, sends[0].baud), *sends]
 
 
-def other_rate(sends: list[Send], run: Run) -> list[Send]:
-    """Packets that leave at another rate than the module's."""
-    return [replace(send, baud=run.whole("baud")) if hit(send, run) else send for send in sends]
-
-
-def gap(sends: list[Send], run: Run) -> list[Send]:
-    """Silence before single packets."""
-    return [
-        replace(send, pause=send.pause + run.number("seconds")) if hit(send, run) else send for send in sends
-    ]
-
-
-def stall(sends: list[Send], run: Run) -> list[Send]:
-    """Silence in the middle of single packets."""
-    stalled: list[Send] = []
-    for send in sends:
-        if not hit(send, run):
-            stalled.append(send)
-            continue
-        at = run.dice.randrange(1, len(send.data))
-        rest = replace(send, data=send.data[at:], delay=0, pause=run.number("seconds"))
-        stalled += [replace(send, data=send.data[:at], then=None), rest]
-    return stalled
-
-
-def burst(sends: list[Send], run: Run) -> list[Send]:
-    """Runs of packets held back and then handed over in one go, as a USB adapter does."""
-    bursts: list[Send] = []
-    waiting = list(sends)
-    while waiting:
-        size = run.whole("size") if hit(waiting[0], run) else 1
-        group, waiting = waiting[:size], waiting[size:]
-        if size == 1:
-            bursts += group
-            continue
-        held_back = sum(send.pause + send.seconds for send in group)
-        joined = b"".join(send.data for send in group)
-        bursts.append(replace(group[0], data=joined, pause=held_back, at_once=True, then=group[-1].then))
-    return bursts
-
-
-def stay_silent(sends: list[Send], run: Run) -> list[Send]:
-    """No answer at all."""
-    return [] if sends and run.happens() else sends
-
-
-def overrun(sends: list[Send], run: Run) -> list[Send]:
-    """A receiver of the host's that loses what it has no room for."""
-    room = Room(run.whole("size"), run.count)
-    return [replace(send, room=room) if run.due() else send for send in sends]
-
-
 def damage_command(data: bytes, run: Run) -> bytes:
     """One bit of what the host has sent turned over."""
     if not run.happens():
@@ -225,21 +173,22 @@ def damage_command(data: bytes, run: Run) -> bytes:
     return data[:at] + bytes([data[at] ^ 1 << run.dice.randrange(8)]) + data[at + 1 :]
 
 
-def _packet_fault(name: str, summary: str, sends: Sending, **more: Parameter) -> Fault:
+def packet_fault(name: str, summary: str, sends: Sending, **more: Parameter) -> Fault:
+    """A fault of the link that hits packets of a kind that can be chosen."""
     return Fault(name, Layer.LINK, summary, Chance.PACKET, {**more, **PACKETS}, sends=sends)
 
 
 FAULTS = (
-    _packet_fault("byte-drop", "one byte of a packet is lost", each_packet(drop)),
-    _packet_fault("byte-duplicate", "one byte of a packet comes twice", each_packet(duplicate)),
-    _packet_fault("byte-insert", "a random byte comes in the middle of a packet", each_packet(insert)),
+    packet_fault("byte-drop", "one byte of a packet is lost", each_packet(drop)),
+    packet_fault("byte-duplicate", "one byte of a packet comes twice", each_packet(duplicate)),
+    packet_fault("byte-insert", "a random byte comes in the middle of a packet", each_packet(insert)),
     *(
-        _packet_fault(f"flip-{field}", f"one bit in the {field} of a packet is turned over", flip(field))
+        packet_fault(f"flip-{field}", f"one bit in the {field} of a packet is turned over", flip(field))
         for field in FIELDS
     ),
-    _packet_fault("packet-truncated", "a packet breaks off; the next one follows", each_packet(truncate)),
-    _packet_fault("packet-lost", "a whole packet is missing", lose),
-    _packet_fault("packet-repeated", "a whole packet comes twice", repeat),
+    packet_fault("packet-truncated", "a packet breaks off; the next one follows", each_packet(truncate)),
+    packet_fault("packet-lost", "a whole packet is missing", lose),
+    packet_fault("packet-repeated", "a whole packet comes twice", repeat),
     Fault(
         "packets-swapped",
         Layer.LINK,
@@ -268,13 +217,13 @@ FAULTS = (
         Chance.ANSWER,
         sends=end_early,
     ),
-    _packet_fault(
+    packet_fault(
         "length-field",
         "a packet carries another length, with a checksum that agrees",
         each_packet(change_length),
         value=Parameter(0xFFFF, "the length: try 0, 2, 0x0103, 0xFFFF", 0, 0xFFFF, hexadecimal=True),
     ),
-    _packet_fault(
+    packet_fault(
         "noise-between",
         "random bytes come before a packet",
         noise_between,
@@ -291,48 +240,6 @@ FAULTS = (
             )
         },
         sends=noise_before,
-    ),
-    Fault(
-        "baud-mismatch",
-        Layer.LINK,
-        "a packet leaves at another rate, and the host hears garbage",
-        Chance.PACKET,
-        {
-            "baud": Parameter(19200, "the rate", 1200, 1_000_000),
-            "packets": Parameter("any", "which packets it can hit", choices=tuple(KINDS)),
-        },
-        times=0,
-        sends=other_rate,
-    ),
-    _packet_fault("gap", "silence before a packet", gap, seconds=Parameter(0.3, "how long", 0, 3600)),
-    _packet_fault(
-        "stall",
-        "silence in the middle of a packet",
-        stall,
-        seconds=Parameter(0.3, "how long", 0, 3600),
-    ),
-    _packet_fault(
-        "burst",
-        "packets are held back and then come in one go, as through a USB adapter",
-        burst,
-        size=Parameter(8, "how many", 2, 4096),
-    ),
-    Fault(
-        "half-open",
-        Layer.LINK,
-        "the module obeys and never answers",
-        Chance.ANSWER,
-        times=0,
-        sends=stay_silent,
-    ),
-    Fault(
-        "overrun",
-        Layer.LINK,
-        "what the host leaves unread beyond a small buffer is lost",
-        Chance.PACKET,
-        {"size": Parameter(1024, "bytes of the buffer", 1, 4095)},
-        times=0,
-        sends=overrun,
     ),
     Fault(
         "command-damaged",

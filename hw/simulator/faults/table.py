@@ -1,9 +1,10 @@
 """All faults by name, and the table in words."""
 
-from hw.simulator.faults import device, finger, link, protocol
+from hw.simulator.faults import device, finger, link, protocol, timing
 from hw.simulator.faults.fault import Fault, FaultError, Layer, Parameter
 
-FAULTS = {fault.name: fault for fault in (*link.FAULTS, *protocol.FAULTS, *finger.FAULTS, *device.FAULTS)}
+PARTS = (link.FAULTS, timing.FAULTS, protocol.FAULTS, finger.FAULTS, device.FAULTS)
+FAULTS = {fault.name: fault for part in PARTS for fault in part}
 """Every fault that a simulated sensor can have."""
 
 COMMON = """\
