@@ -1,5 +1,6 @@
 """What each instruction does to the module and what it answers (manuals' chapters on instructions)."""
 
+import hashlib
 import secrets
 import struct
 from collections.abc import Callable
@@ -75,7 +76,9 @@ def up_image(state: ModuleState, _: bytes) -> Answer:
     """Send the image; the buffer keeps it."""
     if state.image is None:
         return Answer(Code.UPLOAD_FAILED)
-    return Answer(Code.OK, upload=pack(state.image))
+    data = pack(state.image)
+    state.uploaded = hashlib.sha256(data).hexdigest()
+    return Answer(Code.OK, upload=data)
 
 
 def down_image(state: ModuleState, _: bytes) -> Answer:

@@ -1,7 +1,6 @@
 """One simulated sensor: line, module, finger, control socket and log, together until a signal ends it."""
 
 import asyncio
-import hashlib
 import signal
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -16,7 +15,6 @@ from hw.simulator.faults import ActiveFaults, find
 from hw.simulator.glass import Glass
 from hw.simulator.log import OpcodeLog
 from hw.simulator.module import SensorModule
-from hw.simulator.pixels import pack
 from hw.simulator.profiles import BAUD_UNIT, Profile
 from hw.simulator.scenario import Step
 from hw.simulator.state import Flash
@@ -118,7 +116,6 @@ class SimulatedSensor:
 
     def _status(self) -> dict[str, Any]:
         state, touch = self._module.state, self._glass.touch
-        image = state.image
         return {
             "profile": state.profile.name,
             "port": str(self._terminal.path) if self._terminal.path else None,
@@ -127,8 +124,8 @@ class SimulatedSensor:
             "finger": touch.finger if touch else None,
             "impression": touch.impression if touch else None,
             "touch": self._glass.touch_line(),
-            "image_held": image is not None,
-            "image_sha256": hashlib.sha256(pack(image)).hexdigest() if image is not None else None,
+            "image_held": state.image is not None,
+            "uploaded_sha256": state.uploaded,
             "templates": len(state.flash.templates),
             "led": state.led.hex(),
             "commands": dict(self._module.counts),

@@ -67,6 +67,8 @@ class ModuleState:
         verified: whether the right password has come since then.
         insists: whether it wants even the factory's password, as some modules do after a reset.
         image: the image buffer.
+        uploaded: SHA-256 of the packed image that was asked for last, in hexadecimal; a bench's knowledge, no
+            module's, so no reset takes it away.
         led: arguments of the last AuraLedConfig.
         download: bytes of an image that the host is sending; None when it sends none.
     """
@@ -78,6 +80,7 @@ class ModuleState:
     verified: bool = False
     insists: bool = False
     image: Pixels | None = None
+    uploaded: str | None = None
     led: bytes = b""
     download: bytearray | None = None
 

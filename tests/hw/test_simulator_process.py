@@ -169,7 +169,7 @@ def test_finger_is_placed_changed_and_lifted_while_it_runs(r503: Running) -> Non
     assert host.command(0x01) == b"\x00"
     image = on_the_wire(r503.images[2])
     assert host.upload() == image
-    assert r503.remote.status()["image_sha256"] == sha256(image).hexdigest()
+    assert r503.remote.status()["uploaded_sha256"] == sha256(image).hexdigest()
     assert r503.remote.lift()["finger"] is None
     assert host.command(0x01) == b"\x02"
     assert r503.remote.status()["image_held"]

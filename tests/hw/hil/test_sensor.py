@@ -55,7 +55,7 @@ def test_the_image_is_what_the_sensor_held(
             fingers.place(1, impression)
             with sensor.capture(finger_timeout=PATIENCE) as image:
                 arrived = sha256(on_the_wire(image.pixels)).hexdigest()
-            assert sensor_remote.status()["image_sha256"] == arrived
+            assert sensor_remote.status()["uploaded_sha256"] == arrived
 
 
 def test_captures_can_be_repeated(sensor_url: str, fingers: Fingers) -> None:
