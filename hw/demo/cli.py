@@ -16,7 +16,6 @@ from hw.demo.proofs import PROOFS, Trial
 from hw.demo.stage import BAUD, Cast, Stage, raised
 from hw.errors import BenchError, FileTroubleError
 from hw.fingers import FingerSource, open_source
-from hw.simulator.profiles import PROFILES
 
 DESCRIPTION = """\
 Starts a simulated sensor, an MQTT broker, a ledger, a gateway and a kiosk as separate processes, takes a
@@ -52,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    options.add_argument("--sensor", choices=sorted(PROFILES), default="r307", help="default: %(default)s")
+    options.add_argument("--sensor", choices=("r307", "r503"), default="r307", help="default: %(default)s")
     options.add_argument(
         "--fingers",
         default="synthetic",
