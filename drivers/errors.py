@@ -100,6 +100,18 @@ class SensorFaultError(SensorError):
     exit_code = 69
 
 
+class WrongModuleError(SensorError):
+    """Another module answers than the one that the setting names."""
+
+    exit_code = 78
+
+
+class ProvisioningError(SensorError):
+    """The sensor does not keep a setting that was written."""
+
+    exit_code = 76
+
+
 class TemplatesStoredError(SensorError):
     """The sensor's own template library is not empty."""
 
@@ -130,3 +142,19 @@ class CaptureCancelledError(SensorError):
     """The caller called the capture off."""
 
     exit_code = 1
+
+
+class PasswordFileError(SensorError):
+    """There is no password in the file that should hold it."""
+
+    exit_code = 66
+
+
+class UnnamedDangerError(SensorError):
+    """A fingerprint would be written to a file, and the caller has not said that they know."""
+
+    exit_code = 2
+
+
+class ImageFileError(SensorError):
+    """The file for an image cannot be written."""

@@ -174,8 +174,8 @@ class Exchange:
             )
         if code == Code.WRONG_PASSWORD:
             return SensorLockedError(
-                f"the sensor on {self.wire.path} is locked with a password that ridgekey does not know; "
-                "remove the password with the tool that set it"
+                f"the sensor on {self.wire.path} is locked with another password than ours; "
+                "name the file that holds it: serial:PORT?password=FILE"
             )
         return CommandRefusedError(f"the sensor refused {sent.name}: {meaning(code)}", sent, code)
 

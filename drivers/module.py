@@ -7,6 +7,9 @@ next command. So its commands stay and everything between them and the wire is r
 `ForbiddenOpcodeError` before a byte is written.
 """
 
+from collections.abc import Callable
+from enum import IntEnum
+
 from adafruit_fingerprint import Adafruit_Fingerprint  # type: ignore[import-untyped]  # ships no types
 
 from drivers.codes import Code
@@ -14,6 +17,14 @@ from drivers.exchange import Exchange
 from drivers.image import Transfer
 from drivers.opcodes import Level, Opcode
 from drivers.upload import Cancelled, Progress, Received
+
+
+class Parameter(IntEnum):
+    """What SetSysPara can set."""
+
+    BAUD = 4
+    PACKET_SIZE = 6
+
 
 _BARE = 12  # bytes of an answer without results, as the methods of the base class count
 _PACKET_CODES = range(4)  # 32, 64, 128 and 256 bytes
@@ -25,13 +36,18 @@ _NOTHING = Received(bytearray(), packets=0, closed=False)
 class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is untyped
     """The commands of one fingerprint module. Methods raise the errors of `drivers.exchange`.
 
+    Attributes:
+        password: The four bytes that it is verified with.
+        recognise: Raises if it is not the module that it should be; asked after each of its starts.
+
     Args:
         exchange: What brings a command to the module and its answer back.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         # Not super().__init__(): it talks to the module at once, and calls every trouble "check wiring".
-        self.password = (0, 0, 0, 0)
+        self.password: tuple[int, ...] = (0, 0, 0, 0)
+        self.recognise: Callable[[Module], None] = accept
         self.exchange = exchange
         self._uart = exchange.wire
         self._image_size = 0
@@ -60,6 +76,32 @@ class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is u
         """ReadProdInfo (R503): 46 or 50 bytes, for `drivers.profiles.parse_product`."""
         self._send_packet([Opcode.READ_PROD_INFO])
         return bytes(self._get_packet(_BARE)[1:])
+
+    def set_up(self, parameter: Parameter, value: int) -> None:
+        """SetSysPara: write one setting into flash; allowed only while provisioning."""
+        self._send_packet([Opcode.SET_SYS_PARA, parameter, value])
+        self._get_packet(_BARE)
+
+    def set_password(self, password: bytes) -> None:
+        """SetPwd: from now on the module wants this one after each start; allowed only while provisioning."""
+        self._send_packet([Opcode.SET_PWD, *password])
+        self._get_packet(_BARE)
+        self.password = tuple(password)
+
+    def read_notepad(self, page: int) -> bytes:
+        """ReadNotepad: the 32 bytes of a page in flash."""
+        self._send_packet([Opcode.READ_NOTEPAD, page])
+        return bytes(self._get_packet(_BARE)[1:])
+
+    def write_notepad(self, page: int, content: bytes) -> None:
+        """WriteNotepad: the 32 bytes of a page in flash; allowed only while provisioning."""
+        self._send_packet([Opcode.WRITE_NOTEPAD, page, *content])
+        self._get_packet(_BARE)
+
+    def light(self, mode: int, speed: int, colour: int, count: int) -> None:
+        """AuraLedConfig (R503): the ring of light; see `drivers.light`."""
+        self._send_packet([Opcode.AURA_LED_CONFIG, mode, speed, colour, count])
+        self._get_packet(_BARE)
 
     def soft_reset(self) -> None:
         """SoftRst: the module starts anew, with an empty image buffer; it must be verified again.
@@ -122,6 +164,10 @@ class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is u
     def _get_data(self, expected: int) -> bytearray:  # noqa: ARG002 the base class asks for a header's bytes
         self._received = self.exchange.image(self._image_size, self._progress, self._cancelled)
         return self._received.data
+
+
+def accept(_module: Module) -> None:
+    """The demand of a caller to whom any module is welcome."""
 
 
 def ignore_progress(_done: int, _total: int) -> None:

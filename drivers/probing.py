@@ -24,6 +24,9 @@ from drivers.errors import (
 from drivers.module import Module
 from drivers.profiles import OPTICAL_SYSTEM_ID, R307, R503, Product, Profile, parse_product
 
+BAUD_UNIT = 9600
+"""Modules count their rate in multiples of this."""
+
 _ROUNDS = 2
 """Times that each rate is tried: a module needs up to 0.5 s after power-up, and noise at a wrong rate may
 swallow the first command at the right one."""
@@ -57,6 +60,8 @@ class SensorInfo:
         library_size: Templates that its library could hold.
         system_id: The number that ReadSysPara gives for the kind of sensor.
         serial: Its serial number, where it tells one.
+        holds_image: Whether its status register told of an image when it was opened.
+        baud_told: The rate that it says it is set to; not always the one it speaks.
     """
 
     model: str
@@ -70,6 +75,8 @@ class SensorInfo:
     library_size: int
     system_id: int
     serial: str | None
+    holds_image: bool
+    baud_told: int
 
     @property
     def image_bytes(self) -> int:
@@ -113,6 +120,7 @@ def examine(module: Module) -> SensorInfo:
         NotASensorError: It is of the family, but of a model that this driver does not know.
     """
     insist(module, module.read_sysparam)
+    holds_image = module.holds_image
     insist(module, module.count_templates)
     profile, product = _identify(module)
     wire = module.exchange.wire
@@ -128,6 +136,8 @@ def examine(module: Module) -> SensorInfo:
         library_size=module.library_size,
         system_id=module.system_id,
         serial=product.serial or None if product else None,
+        holds_image=holds_image,
+        baud_told=module.baudrate * BAUD_UNIT,
     )
 
 
@@ -164,11 +174,13 @@ def start_again(module: Module) -> None:
 
     Raises:
         SensorLockedError: It wants a password.
+        WrongModuleError: It is another one than before.
     """
     for left in reversed(range(_TRIES)):
         try:
             module.verify_password()
             module.read_sysparam()
+            module.recognise(module)
             return
         except (DeadlineError, DamagedPacketError, OutOfStepError, SensorRebootedError):
             if not left:

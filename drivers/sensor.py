@@ -2,14 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from drivers import urls
-from drivers.codes import Code
+from drivers import binding, urls
+from drivers.codes import Code, meaning
 from drivers.errors import (
     CaptureCancelledError,
     CommandRefusedError,
@@ -27,10 +27,14 @@ from drivers.errors import (
 from drivers.exchange import Exchange
 from drivers.idle import WhenIdle
 from drivers.image import FingerImage, Scrub, Transfer, unpack
+from drivers.light import Light, show
 from drivers.link import Link
 from drivers.module import Module, ignore_progress, never
 from drivers.packets import wipe
+from drivers.passwords import FACTORY_PASSWORD, read_password
 from drivers.probing import SensorInfo, examine, find_rate, insist, start_again
+from drivers.profiles import R503
+from drivers.provisioning import Plan, Provisioned, provision
 from drivers.scrubbing import by_blank, by_reset
 from drivers.timing import Deadlines
 from drivers.upload import Cancelled, Progress
@@ -70,14 +74,26 @@ def open_sensor(url: str, *, refuse_templates: bool = True, deadlines: Deadlines
         SensorError: One of `drivers.errors`, with one line that says what to do.
     """
     where = urls.parse(url)
+    password = read_password(where.password) if where.password else FACTORY_PASSWORD
     link = Link.open(where.path, where.bauds[0])
-    return open_on(link, where.bauds, refuse_templates=refuse_templates, deadlines=deadlines)
+    return open_on(
+        link,
+        where.bauds,
+        module_name=where.module,
+        confirm=where.confirm,
+        password=password,
+        refuse_templates=refuse_templates,
+        deadlines=deadlines,
+    )
 
 
 def open_on(
     link: Link,
     bauds: Sequence[int] = urls.BAUDS,
     *,
+    module_name: str | None = None,
+    confirm: bool = False,
+    password: bytes = FACTORY_PASSWORD,
     refuse_templates: bool = True,
     deadlines: Deadlines | None = None,
     idle_scrub: float | None = IDLE_SCRUB,
@@ -87,6 +103,9 @@ def open_on(
     Args:
         link: The line.
         bauds: Rates to try, in order.
+        module_name: Tag or serial number that the module must have; None for any.
+        confirm: As `Sensor` takes it.
+        password: The module's, four bytes.
         refuse_templates: As `open_sensor` takes it.
         deadlines: As `open_sensor` takes it.
         idle_scrub: As `Sensor` takes it.
@@ -94,8 +113,11 @@ def open_on(
     wire = Wire(link, deadlines or Deadlines())
     try:
         module = Module(Exchange(wire))
+        module.password = tuple(password)
         find_rate(module, bauds)
-        sensor = Sensor(module, examine(module), idle_scrub)
+        sensor = Sensor(module, examine(module), idle_scrub=idle_scrub, confirm=confirm)
+        if module_name is not None:
+            sensor.bind(module_name)
         if refuse_templates:
             sensor.require_empty()
     except BaseException:
@@ -115,17 +137,59 @@ class Sensor:
         info: What `examine` found.
         idle_scrub: Seconds without a call after which a thread overwrites an image that may still be in the
             sensor; None for never.
+        confirm: Whether each image is asked for twice, and taken only if both are the same. Packets carry no
+            number: without it, two that changed places on the way would go unnoticed. A wire cannot do that;
+            a serial port over a network might.
     """
 
-    def __init__(self, module: Module, info: SensorInfo, idle_scrub: float | None = IDLE_SCRUB) -> None:
+    def __init__(
+        self,
+        module: Module,
+        info: SensorInfo,
+        *,
+        idle_scrub: float | None = IDLE_SCRUB,
+        confirm: bool = False,
+    ) -> None:
         self.info = info
         self._module = module
         self._clock = module.exchange.wire.clock
         self._turn = threading.RLock()
         self._later = WhenIdle(idle_scrub, self._scrub_later) if idle_scrub is not None else None
         self._closed = False
-        self._holds = module.holds_image  # whoever used it before may have left one
+        self._confirm = confirm
+        self._holds = info.holds_image  # whoever used it before may have left one
         self._reset_tries = _RESET_TRIES
+        self._lit = info.model == R503.model
+
+    def bind(self, name: str) -> None:
+        """Go on only with the module of that tag or serial number, now and after each of its starts.
+
+        Raises:
+            WrongModuleError: It is another one.
+        """
+        tells = self.info.serial is not None
+        self._module.recognise = lambda module: binding.require(module, name, tells_product=tells)
+        insist(self._module, lambda: self._module.recognise(self._module) or 0)
+
+    def provision(self, plan: Plan, say: Callable[[str], None]) -> Provisioned:
+        """Write settings into the sensor's flash, once; see `drivers.provisioning`.
+
+        Args:
+            plan: What it is to be.
+            say: Told of each thing that was done.
+
+        Raises:
+            SensorError: It does not keep them.
+        """
+        with self._turn_taken():
+            done = provision(self._module, plan, say)
+            self.info = examine(self._module)
+            return done
+
+    def tag(self) -> str | None:
+        """The name that the sensor was given when it was provisioned, if it was."""
+        with self._turn_taken():
+            return binding.read_tag(self._module)
 
     def require_empty(self) -> None:
         """Make sure that the sensor stores nobody's fingerprint.
@@ -175,7 +239,8 @@ class Sensor:
         for left in reversed(range(CAPTURES)):
             self._await_finger(until, cancelled)
             try:
-                data, transfer = self._upload(progress, cancelled)
+                upload = self._upload_twice if self._confirm else self._upload
+                data, transfer = upload(progress, cancelled)
                 break
             except SensorRebootedError:
                 if not left:
@@ -216,6 +281,39 @@ class Sensor:
             if self._holds:  # looking for the finger has taken its image once more
                 self._scrub_soon()
             return True
+
+    def wait_finger(self, timeout: float, cancelled: Cancelled = never) -> bool:
+        """Wait until a finger lies on the sensor; takes its image into the sensor only.
+
+        Args:
+            timeout: Seconds to wait.
+            cancelled: Asked many times a second; True breaks off.
+
+        Returns:
+            True once it is there, False if none is after that time.
+
+        Raises:
+            CaptureCancelledError: The caller broke off.
+        """
+        until = self._clock.now() + timeout
+        with self._turn_taken():
+            while self._look() == Code.NO_FINGER:
+                if cancelled():
+                    raise CaptureCancelledError("the wait was called off")
+                if self._clock.now() > until:
+                    return False
+                self._clock.sleep(POLL)
+            return True
+
+    def light(self, light: Light) -> bool:
+        """Show something by the sensor's light.
+
+        Returns:
+            False on a sensor that has none, which is no error.
+        """
+        with self._turn_taken():
+            self._lit = self._lit and show(self._module, light)
+            return self._lit
 
     def scrub(self, cancelled: Cancelled = never) -> Scrub:
         """Remove the image that the sensor may hold, whatever it costs: up to two transfers.
@@ -302,12 +400,33 @@ class Sensor:
                 _log.warning("the sensor's image could not be removed: %s", error)
 
     def _await_finger(self, until: float, cancelled: Cancelled) -> None:
-        while self._look() != Code.DONE:
+        said: int = Code.NO_FINGER
+        while (code := self._look()) != Code.DONE:
+            said = code if code != Code.NO_FINGER else said
             if cancelled():
                 raise CaptureCancelledError("the capture was called off")
             if self._clock.now() > until:
+                if said != Code.NO_FINGER:
+                    raise NoFingerError(f"no usable touch in time; the sensor said: {meaning(said)}")
                 raise NoFingerError("no finger was placed in time")
             self._clock.sleep(POLL)
+
+    def _upload_twice(self, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
+        """The image, once it has come twice in the same way."""
+        data, transfer = self._upload(progress, cancelled)
+        for _ in range(UPLOADS):
+            try:
+                again, _ = self._upload(progress, cancelled)
+            except BaseException:
+                wipe(data)
+                raise
+            same = again == data
+            wipe(data)
+            data = again
+            if same:
+                return data, transfer
+        wipe(data)
+        raise UploadError(f"the image came differently each of {UPLOADS + 1} times; check cable and power")
 
     def _upload(self, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
         """The image that the sensor holds, asked for again if the line spoilt it."""

@@ -83,6 +83,11 @@ class FakeModule:
         seen: Opcodes received so far.
         baud: The rate it speaks; at another one it answers garbage. None speaks any.
         must_verify: Answers nothing but VfyPwd, as after a reboot.
+        password: What it is verified with.
+        notepad: Its pages.
+        lights: What its light was told.
+        next_baud: The rate that counts from its next start.
+        rate_counts_at_once: Or at once.
     """
 
     width: int = 192
@@ -99,6 +104,11 @@ class FakeModule:
     status: int = 4
     baud: int | None = None
     must_verify: bool = False
+    password: bytes = bytes(4)
+    notepad: dict[int, bytes] = field(default_factory=lambda: {page: bytes(32) for page in range(16)})
+    lights: list[bytes] = field(default_factory=list)
+    next_baud: int | None = None
+    rate_counts_at_once: bool = False
 
     def __post_init__(self) -> None:
         self.image = self.image or random_image(self.width * self.height // 2)
@@ -109,9 +119,14 @@ class FakeModule:
             0x0F: lambda me, _: me.send(
                 ack(0, parameters(me.status, me.system_id, packet_code=me.packet_code))
             ),
-            0x13: lambda me, _: me.verified(),
+            0x13: lambda me, arguments: me.verified() if arguments == me.password else me.send(ack(0x13)),
             0x1D: lambda me, _: me.send(ack(0, me.templates.to_bytes(2, "big"))),
             0x36: lambda me, _: me.send(ack(0 if modern else 1)),
+            0x0E: lambda me, arguments: me.set_up(*arguments),
+            0x12: lambda me, arguments: me.keep_password(arguments),
+            0x18: lambda me, arguments: me.write_page(arguments),
+            0x19: lambda me, arguments: me.send(ack(0, me.notepad[arguments[0]])),
+            0x35: lambda me, arguments: me.show(arguments) if modern else me.send(ack(1)),
             0x3D: lambda me, _: me.reset() if modern else me.send(ack(1)),
             0x3C: lambda me, _: me.send(ack(0, product(me.width, me.height)) if modern else ack(1)),
             0x40: lambda me, _: me.send(ack(0 if modern else 1)),
@@ -146,6 +161,28 @@ class FakeModule:
         self.must_verify, self.status = False, self.status | 4
         self.send(ack(0))
 
+    def set_up(self, parameter: int, value: int) -> None:
+        """Keep a setting; a new rate counts from the next start, unless it counts at once."""
+        if parameter == 6:
+            self.packet_code = value
+        if parameter == 4:
+            self.next_baud = value * 9600
+        self.send(ack(0))
+        if parameter == 4 and self.rate_counts_at_once:
+            self.baud = self.next_baud
+
+    def keep_password(self, password: bytes) -> None:
+        self.password, self.must_verify = password, True
+        self.send(ack(0))
+
+    def write_page(self, arguments: bytes) -> None:
+        self.notepad[arguments[0]] = arguments[1:]
+        self.send(ack(0))
+
+    def show(self, arguments: bytes) -> None:
+        self.lights.append(arguments)
+        self.send(ack(0))
+
     def look(self) -> None:
         """Take an image if a finger is there."""
         code = self.fingers.popleft() if len(self.fingers) > 1 else self.fingers[0]
@@ -155,7 +192,9 @@ class FakeModule:
     def reset(self) -> None:
         """Start anew as told."""
         self.status = 0
-        self.send(ack(0), b"\x55")
+        self.send(ack(0))
+        self.baud = self.next_baud or self.baud
+        self.send(b"\x55")
 
     def reboot(self) -> None:
         """Start anew by itself: tell it by a bare byte, and want the password again."""

@@ -40,6 +40,8 @@ def test_info_for_a_machine(capsys: Output) -> None:
             "library_size": 200,
             "system_id": 9,
             "serial": None,
+            "holds_image": False,
+            "baud_told": 57600,
         }
 
 
@@ -84,7 +86,7 @@ def test_capture_for_a_person(capsys: Output) -> None:
 @pytest.mark.parametrize(
     ("handlers", "argv", "exit_code", "words"),
     [
-        ({0x13: answers(ack(0x13))}, ["info"], 78, "locked with a password"),
+        ({0x13: answers(ack(0x13))}, ["info"], 78, "locked with another password"),
         ({0x01: answers(ack(2))}, ["capture", "--timeout", "0.1"], 1, "no finger was placed"),
         ({0x0A: lambda me, _: me.send(ack(0), *data_packets(b"\0" * 12800))}, ["capture"], 76, "12800 bytes"),
         ({0x0A: answers(ack(0), b"\0")}, ["capture"], 74, "check cable"),

@@ -298,6 +298,35 @@ def test_after_three_spoilt_uploads_there_is_an_error(change: Change, error: typ
         assert fake.seen.count(0x01) == 1
 
 
+def swapped(packets: list[bytes]) -> list[bytes]:
+    return [*packets[:50], packets[51], packets[50], *packets[52:]]
+
+
+def test_packets_that_change_places_are_seen_only_by_asking_twice() -> None:
+    with FakeModule() as fake, open_sensor(url(fake) + "&confirm=yes") as sensor:
+        fake.then(0x0A, spoilt(swapped))
+        with sensor.capture() as image:
+            assert bytes(image.pixels) == unpacked(fake.image)
+        assert fake.seen.count(0x0A) == 3
+    with FakeModule() as fake, open_sensor(url(fake)) as sensor:
+        fake.then(0x0A, spoilt(swapped))
+        with sensor.capture() as image:
+            assert bytes(image.pixels) != unpacked(fake.image), "the protocol does not show it"
+
+
+def test_an_image_that_is_never_the_same_is_an_error() -> None:
+    def other(me: FakeModule, _arguments: bytes) -> None:
+        me.send(ack(0), *data_packets(random_image(18432, len(me.seen))))
+
+    fake = FakeModule(handlers={0x0A: other})
+    with (
+        fake,
+        open_sensor(url(fake) + "&confirm=yes") as sensor,
+        pytest.raises(UploadError, match="differently"),
+    ):
+        sensor.capture()
+
+
 def test_a_clone_that_never_marks_its_last_packet() -> None:
     fake = FakeModule(handlers={0x0A: spoilt(lambda p: [frame(2, packet[9:-2]) for packet in p])})
     with fake, open_sensor(url(fake), deadlines=BRISK) as sensor, sensor.capture() as image:

@@ -13,6 +13,11 @@ from drivers.urls import BAUDS, SerialUrl, parse
         ("serial:/dev/ttyUSB0?baud=115200", SerialUrl("/dev/ttyUSB0", (115200,))),
         ("/dev/fingerprint", SerialUrl("/dev/fingerprint", BAUDS)),
         ("/dev/fingerprint?baud=9600", SerialUrl("/dev/fingerprint", (9600,))),
+        (
+            "serial:/dev/x?module=A1&password=/etc/p&confirm=yes&baud=9600",
+            SerialUrl("/dev/x", (9600,), "A1", "/etc/p", confirm=True),
+        ),
+        ("serial:/dev/x?confirm=no", SerialUrl("/dev/x")),
     ],
 )
 def test_good_urls(url: str, expected: SerialUrl) -> None:
@@ -34,6 +39,8 @@ def test_good_urls(url: str, expected: SerialUrl) -> None:
         "serial:/dev/x?baud=99999999999999999999",
         "serial:/dev/x?baud=٥٧٦٠٠",
         "serial:/dev/x?speed=9600",
+        "serial:/dev/x?confirm=maybe",
+        "serial:/dev/x?module=",
     ],
 )
 def test_bad_urls(url: str) -> None:

@@ -14,9 +14,8 @@ from rich.table import Table
 from hw.bench import report
 from hw.bench.sensor import fault_table, line_rate, transfers
 from hw.bench.sensor.fault_table import Outcome
-from hw.bench.sensor.subject import SUBJECTS, title
+from hw.bench.sensor.subject import OURS, SUBJECTS, title
 
-OURS = "ridgekey"
 PEERS = tuple(name for name in SUBJECTS if name != OURS)
 TRANSFERS, TRANSFERS_FULL = 10_000, 100_000
 RUNS, RUNS_FULL = 3, 5

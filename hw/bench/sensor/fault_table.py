@@ -51,6 +51,7 @@ class Row:
         values: its parameters.
         finger: whose image is taken.
         opened_first: whether the fault begins when the port is open already.
+        confirmed: whether our driver asks for each image twice.
         paced: whether the line takes its time, where the fault is one of time.
     """
 
@@ -59,6 +60,7 @@ class Row:
     values: Values
     finger: int = 1
     opened_first: bool = True
+    confirmed: bool = False
     paced: bool = False
 
 
@@ -124,7 +126,7 @@ ROWS = (
         ("the finger leaves during the capture", "lift-during-capture", {}),
         ("the finger leaves before the upload", "lift-before-upload", {}),
     ),
-    Row("the host's receiver overruns", "overrun", {"size": 256}, paced=True),
+    Row("the host reads late: 1 KiB of room", "overrun", {"size": 1024}, paced=True),
     Row("a wake-up byte waits at the start", "noise-before", {"what": "wake-up"}, opened_first=False),
     Row("ReadSysPara refused with 21", "session-lost", {"opcode": READ_SYS_PARA}, opened_first=False),
     Row("the baud field lies", "baud-field", {}, opened_first=False),
@@ -132,6 +134,7 @@ ROWS = (
     Row("the module has a password", "password-set", {}, opened_first=False),
     Row("the module stores templates", "templates-stored", {}, opened_first=False),
     Row("two packets change places", "packets-swapped", IN_IMAGE),
+    Row("the same, ridgekey with confirm=yes", "packets-swapped", IN_IMAGE, confirmed=True),
 )
 """Faults of the line, the protocol and the module; how a finger lies is a matter for the quality gate."""
 
@@ -183,7 +186,7 @@ def column(name: str, rows: tuple[Row, ...], progress: Callable[[], None]) -> li
                 sensors[row.paced] = stack.enter_context(running)
             sensor = sensors[row.paced]
             drain(sensor.port)
-            with Driver(name, sensor.port, BAUD) as driver:
+            with Driver(name, sensor.port, BAUD, confirm=row.confirmed) as driver:
                 cells.append(_Attempt(row, truth, sensor, driver).run())
             progress()
     return cells

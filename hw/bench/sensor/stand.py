@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from hw.bench.sensor.subject import OURS
 from hw.errors import UnavailableError
 from hw.simulator.pixels import Pixels, unpack
 from hw.simulator.profiles import Profile
@@ -61,8 +62,9 @@ def simulated(profile: Profile, baud: int, images: Path, *options: str) -> Itera
 class Driver:
     """A driver in its own process; see `hw.bench.sensor.subject`."""
 
-    def __init__(self, name: str, port: str, baud: int) -> None:
-        self._command = [sys.executable, "-m", "hw.bench.sensor.subject", name, port, str(baud)]
+    def __init__(self, name: str, port: str, baud: int, *, confirm: bool = False) -> None:
+        where = f"{port}?confirm=yes" if confirm and name == OURS else port
+        self._command = [sys.executable, "-m", "hw.bench.sensor.subject", name, where, str(baud)]
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> "Driver":

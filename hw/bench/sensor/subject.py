@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 import serial
 
+OURS = "ridgekey"
 FINGER_SECONDS = 5.0
 
 
@@ -43,7 +44,7 @@ class Ridgekey:
     def __init__(self, port: str, baud: int) -> None:
         from drivers import open_sensor
 
-        self._sensor = open_sensor(f"serial:{port}?baud={baud}")
+        self._sensor = open_sensor(f"serial:{port}{'&' if '?' in port else '?'}baud={baud}")
         self.upload_seconds: float | None = None
 
     def capture(self) -> bytes:
