@@ -11,6 +11,9 @@ from hw.fingers.randomness import Field, SmoothField, stream
 
 MM_PER_INCH = 25.4
 
+USUAL_SIDE_MM = 256 * MM_PER_INCH / 500
+"""Shorter side of an R307's window, for which places are drawn; at a smaller one people aim better."""
+
 
 @dataclass(frozen=True)
 class Press:
@@ -46,11 +49,16 @@ class Press:
     gap_strength: float
 
 
-def draw_press(random: np.random.RandomState) -> Press:
-    """A press as people make them: mostly well placed, now and then far off, dry or wet."""
+def draw_press(random: np.random.RandomState, aim: float) -> Press:
+    """A press as people make them: mostly well placed, now and then far off, dry or wet.
+
+    Args:
+        random: the press's own stream.
+        aim: how far off the place is, relative to a usual sensor.
+    """
     lightness = random.uniform(0.8, 1.0) if random.uniform() < 0.8 else random.uniform(0.6, 0.8)
     return Press(
-        shift=(random.normal(0, 1.0), random.normal(0, 1.3)),
+        shift=(aim * random.normal(0, 1.0), aim * random.normal(0, 1.3)),
         turn=random.normal(0, np.radians(7)),
         distortion=(SmoothField.draw(random, 11), SmoothField.draw(random, 11)),
         distortion_size=random.uniform(0.06, 0.18),
@@ -68,8 +76,8 @@ def draw_press(random: np.random.RandomState) -> Press:
 def press(skin: Skin, seed: int, impression: int, width: int, height: int, dpi: float) -> Pixels:
     """The image, shape (height, width), that a sensor of `dpi` delivers of this press."""
     random = stream(seed, 1, impression)
-    how = draw_press(random)
     step = MM_PER_INCH / dpi
+    how = draw_press(random, aim=min(1.0, min(width, height) * step / USUAL_SIDE_MM))
     x = np.linspace(-0.5, 0.5, width)[None, :] * (width - 1) * step
     y = np.linspace(-0.5, 0.5, height)[:, None] * (height - 1) * step
     finger_x, finger_y = _onto_finger(how, x, y)
