@@ -119,9 +119,17 @@ class TemplatesStoredError(SensorError):
 
 
 class ImageSizeError(SensorError):
-    """The image that came is shorter or longer than the sensor's own measures."""
+    """The image that came is shorter or longer than the sensor's own measures.
+
+    Attributes:
+        got: Its bytes, if it was shorter and its end was marked.
+    """
 
     exit_code = 76
+
+    def __init__(self, message: str, got: int | None = None) -> None:
+        super().__init__(message)
+        self.got = got
 
 
 class UploadError(SensorError):

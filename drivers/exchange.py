@@ -60,12 +60,18 @@ class _Parameters:
 class Exchange:
     """Sends commands and takes their answers, in step. Not for several threads at once.
 
+    Attributes:
+        wire: Where packets come and go.
+        barrier: The command by which it gets back in step: ReadSysPara, or GetRandomCode for a module that
+            does not know that one. Nothing else sends it, and no answer of such a module is as long.
+
     Args:
         wire: Where packets come and go.
     """
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
+        self.barrier = Opcode.READ_SYS_PARA
         self._level = Level.EVERYDAY
         self._in_step = True
         self._sent: Opcode | None = None
@@ -191,7 +197,7 @@ class Exchange:
         Flushing is not enough: a late answer may arrive after it. The sensor does one thing after the other,
         so when it has answered a command that we send now, nothing older is to come. The command is
         ReadSysPara: its answer is longer than any that might be late, and all but its status is known
-        beforehand.
+        beforehand. (See `barrier` for the one module without it.)
 
         Raises:
             SilentSensorError: The sensor does not answer any more.
@@ -202,20 +208,20 @@ class Exchange:
         self.wire.await_idle()
         for attempt in range(_BARRIER_TRIES):
             self.wire.flush()
-            self._write(Opcode.READ_SYS_PARA)
-            now = self._await_parameters()
-            if now is not None:
+            self._write(self.barrier)
+            payload = self._await_barrier()
+            if payload is not None:
                 if attempt:  # the answers to the earlier tries may still be coming
                     self.wire.await_idle(self.wire.deadlines.answer)
                 self._in_step = True
-                self._compare(now)
+                self._compare(_Parameters.parse(payload))
                 return
         raise SilentSensorError(
             f"the sensor on {self.wire.path} does not answer any more; check cable and power"
         )
 
-    def _await_parameters(self) -> _Parameters | None:
-        """ReadSysPara's answer; anything else that comes before it is late, and thrown away."""
+    def _await_barrier(self) -> bytes | None:
+        """The answer to the barrier's command; anything else that comes before it is late: thrown away."""
         until = self.wire.clock.now() + self.wire.deadlines.answer
         while True:
             try:
@@ -230,12 +236,11 @@ class Exchange:
                 self.wire.await_idle(self.wire.deadlines.answer)
                 self._in_step = True
                 raise SensorRebootedError("the sensor asks for its password: it has started anew by itself")
-            parameters = _Parameters.parse(payload)
-            if parameters is not None:
-                return parameters
+            if payload[0] == Code.DONE and len(payload) - 1 in ALLOWED[self.barrier].results:
+                return payload
 
-    def _compare(self, now: _Parameters) -> None:
-        if self._known is None:
+    def _compare(self, now: _Parameters | None) -> None:
+        if self._known is None or now is None:
             return
         before, self._known = self._known, now
         if now.identity != before.identity:

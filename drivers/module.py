@@ -38,6 +38,7 @@ class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is u
 
     Attributes:
         password: The four bytes that it is verified with.
+        tells_parameters: Whether it knows ReadSysPara.
         recognise: Raises if it is not the module that it should be; asked after each of its starts.
 
     Args:
@@ -47,6 +48,7 @@ class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is u
     def __init__(self, exchange: Exchange) -> None:
         # Not super().__init__(): it talks to the module at once, and calls every trouble "check wiring".
         self.password: tuple[int, ...] = (0, 0, 0, 0)
+        self.tells_parameters = True
         self.recognise: Callable[[Module], None] = accept
         self.exchange = exchange
         self._uart = exchange.wire
@@ -56,11 +58,22 @@ class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is u
         self._received = _NOTHING
 
     def read_sysparam(self) -> int:
-        """ReadSysPara; also tells the transport the size of data packets."""
+        """ReadSysPara; also tells the transport the size of data packets.
+
+        For a module that does not know it, nothing is sent.
+        """
+        if not self.tells_parameters:
+            return Code.DONE
         code: int = super().read_sysparam()
         if self.data_packet_size in _PACKET_CODES:
             self.exchange.wire.packet_size = 32 << self.data_packet_size
         return code
+
+    def do_without_parameters(self) -> None:
+        """Go on with a module that does not know ReadSysPara: the factory's settings, another barrier."""
+        self.tells_parameters = False
+        self.status_register = self.system_id = self.library_size = self.baudrate = 0
+        self.exchange.barrier = Opcode.GET_RANDOM_CODE
 
     def shake_hands(self) -> bool:
         """HandShake (R503): True, if the module is alive."""

@@ -26,6 +26,7 @@ class Opcode(IntEnum):
     READ_SYS_PARA = 0x0F
     SET_PWD = 0x12
     VFY_PWD = 0x13
+    GET_RANDOM_CODE = 0x14
     WRITE_NOTEPAD = 0x18
     READ_NOTEPAD = 0x19
     TEMPLETE_NUM = 0x1D
@@ -86,6 +87,7 @@ ALLOWED: Mapping[Opcode, Answer] = MappingProxyType(
         Opcode.READ_SYS_PARA: Answer(results=frozenset({16})),
         Opcode.SET_PWD: Answer(level=Level.PROVISIONING),
         Opcode.VFY_PWD: Answer(),
+        Opcode.GET_RANDOM_CODE: Answer(results=frozenset({4})),
         Opcode.WRITE_NOTEPAD: Answer(level=Level.PROVISIONING),
         Opcode.READ_NOTEPAD: Answer(results=frozenset({32})),
         Opcode.TEMPLETE_NUM: Answer(results=frozenset({2})),

@@ -22,7 +22,7 @@ from drivers.errors import (
     SilentSensorError,
 )
 from drivers.module import Module
-from drivers.profiles import OPTICAL_SYSTEM_ID, R307, R503, Product, Profile, parse_product
+from drivers.profiles import OPTICAL_SYSTEM_ID, R307, R308, R503, Product, Profile, parse_product
 
 BAUD_UNIT = 9600
 """Modules count their rate in multiples of this."""
@@ -49,7 +49,7 @@ class SensorInfo:
     """What a sensor is and how it stands.
 
     Attributes:
-        model: "R307" or "R503".
+        model: Its name, such as "R307" or "R503".
         width: Pixels in a row of its image.
         height: Rows of its image.
         dpi: Resolution of its image, pixels per inch.
@@ -61,7 +61,8 @@ class SensorInfo:
         system_id: The number that ReadSysPara gives for the kind of sensor.
         serial: Its serial number, where it tells one.
         holds_image: Whether its status register told of an image when it was opened.
-        baud_told: The rate that it says it is set to; not always the one it speaks.
+        baud_told: The rate that it says it is set to; not always the one it speaks. 0 if it says nothing.
+        size_told: Whether it told the size of its image itself; else it is its model's.
     """
 
     model: str
@@ -77,6 +78,7 @@ class SensorInfo:
     serial: str | None
     holds_image: bool
     baud_told: int
+    size_told: bool
 
     @property
     def image_bytes(self) -> int:
@@ -119,7 +121,7 @@ def examine(module: Module) -> SensorInfo:
         SensorFaultError: It says that its sensing part is broken.
         NotASensorError: It is of the family, but of a model that this driver does not know.
     """
-    insist(module, module.read_sysparam)
+    _read_parameters(module)
     holds_image = module.holds_image
     insist(module, module.count_templates)
     profile, product = _identify(module)
@@ -138,6 +140,7 @@ def examine(module: Module) -> SensorInfo:
         serial=product.serial or None if product else None,
         holds_image=holds_image,
         baud_told=module.baudrate * BAUD_UNIT,
+        size_told=product is not None,
     )
 
 
@@ -196,8 +199,20 @@ def _fall_silent(module: Module, baud: int) -> None:
         ) from error
 
 
+def _read_parameters(module: Module) -> None:
+    """ReadSysPara; an R308 does not know it, and says so by calling it a damaged packet."""
+    try:
+        insist(module, module.read_sysparam)
+    except CommandRefusedError as error:
+        if error.code not in (Code.BAD_PACKET, Code.UNSUPPORTED):
+            raise
+        module.do_without_parameters()
+
+
 def _identify(module: Module) -> tuple[Profile, Product | None]:
     """The model, and the module's own description where it gives one."""
+    if not module.tells_parameters:
+        return R308, None
     if module.system_id == OPTICAL_SYSTEM_ID:
         return R307, None
     if _understood(module.shake_hands) is not None:

@@ -27,7 +27,16 @@ class Profile:
 
 
 R307 = Profile("R307", 256, 288, 500)
+R308 = Profile("R308", 256, 288, 500)
+"""An R307's image, but it does not know ReadSysPara."""
+
 R503 = Profile("R503", 192, 192, 508)
+HLK = Profile("HLK ZW1xx", 160, 160, 508)
+"""Answers the probe as an R503 does; only its image tells it apart. To it, ReadProdInfo's code means its
+light, which takes arguments: without any, it refuses."""
+
+BY_IMAGE = {kin.width * kin.height // 2: kin for kin in (HLK,)}
+"""Bytes of an image: the model that sends so many, among those that do not tell their size."""
 
 OPTICAL_SYSTEM_ID = 0x0009
 """System id in ReadSysPara of the R30x generation."""

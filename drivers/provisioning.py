@@ -62,6 +62,10 @@ def provision(module: Module, plan: Plan, say: Say) -> Provisioned:
         ProvisioningError: It does not keep a setting, or its notepad is taken.
         SensorError: Others of `drivers.errors`.
     """
+    if not module.tells_parameters:
+        raise ProvisioningError(
+            "this sensor does not tell its settings, so none can be verified: leave it as it is"
+        )
     written = []
     with module.exchange.at(Level.PROVISIONING):
         if set_packet_size(module, plan.packet_size):

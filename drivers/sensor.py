@@ -33,7 +33,7 @@ from drivers.module import Module, ignore_progress, never
 from drivers.packets import wipe
 from drivers.passwords import FACTORY_PASSWORD, read_password
 from drivers.probing import SensorInfo, examine, find_rate, insist, start_again
-from drivers.profiles import R503
+from drivers.profiles import BY_IMAGE, R503
 from drivers.provisioning import Plan, Provisioned, provision
 from drivers.scrubbing import by_blank, by_reset
 from drivers.timing import Deadlines
@@ -428,14 +428,26 @@ class Sensor:
         wipe(data)
         raise UploadError(f"the image came differently each of {UPLOADS + 1} times; check cable and power")
 
+    def _learn(self, size: int | None) -> bool:
+        """Take a sensor that could be either for the one with images of this size; False if there is none."""
+        kin = BY_IMAGE.get(size or 0)
+        if kin is None or self.info.size_told or self.info.model != R503.model:
+            return False
+        self.info = replace(self.info, model=kin.model, width=kin.width, height=kin.height, dpi=kin.dpi)
+        return True
+
     def _upload(self, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
         """The image that the sensor holds, asked for again if the line spoilt it."""
+        got: int | None = None
         for attempt in range(1, UPLOADS + 1):
             try:
                 data, transfer = self._module.upload_image(self.info.image_bytes, progress, cancelled)
                 return data, replace(transfer, attempts=attempt)
             except (DamagedPacketError, DeadlineError, OutOfStepError, ImageSizeError) as error:
                 _log.warning("upload %d of %d failed: %s", attempt, UPLOADS, error)
+                got, before = getattr(error, "got", None), got
+                if got == before and attempt < UPLOADS and self._learn(got):
+                    continue
                 if attempt == UPLOADS and isinstance(error, ImageSizeError):
                     raise ImageSizeError(
                         f"{error}, {UPLOADS} times in a row: is it really an {self.info.model}? "

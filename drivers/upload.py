@@ -88,7 +88,7 @@ def _fill(data: bytearray, wire: Wire, progress: Progress, cancelled: Cancelled)
             break
     closed = event.kind == Kind.LAST_DATA
     if done < size:
-        raise ImageSizeError(f"the sensor sent an image of {done} bytes; it should have {size}")
+        raise ImageSizeError(f"the sensor sent an image of {done} bytes; it should have {size}", done)
     if not closed and (wire.held or wire.pull(pauses.idle)):
         raise _too_long(size)
     progress(size, size)

@@ -42,6 +42,7 @@ def test_info_for_a_machine(capsys: Output) -> None:
             "serial": None,
             "holds_image": False,
             "baud_told": 57600,
+            "size_told": False,
         }
 
 

@@ -492,3 +492,48 @@ def test_no_error_shows_a_byte_of_the_image(caplog: pytest.LogCaptureFixture) ->
         assert capture(fake)[1] == 2
     assert "in the middle of an image" in caplog.text
     assert "ab" * 2 not in caplog.text.lower().replace("\\x", "")
+
+
+# Kin
+
+
+def without_parameters(**changes: object) -> FakeModule:
+    """An R308: what it does not know, it calls a damaged packet."""
+    handlers = {0x0F: answers(ack(1)), 0x14: answers(ack(0, b"\x12\x34\x56\x78"))}
+    return r307(handlers=handlers, **changes)
+
+
+def test_a_module_without_readsyspara_is_an_r308_and_has_another_barrier() -> None:
+    late = ack(0)
+    fake = without_parameters().then(0x0A, lambda me, _: me.send(ack(0), *data_packets(me.image)[:3]))
+    with fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
+        assert (sensor.info.model, sensor.info.packet_size) == ("R308", 128)
+        with sensor.capture() as image:
+            assert bytes(image.pixels) == unpacked(fake.image)
+        assert 0x14 in fake.seen
+        fake.then(0x01, lambda me, _: None)
+        fake.then(0x14, lambda me, _: me.send(late, ack(0, b"\x00\x00\x00\x01")))
+        fake.fingers = deque([2])
+        assert sensor.wait_lifted(1), "the late answer was taken for a finger"
+
+
+def test_a_parameter_command_that_fails_otherwise_is_an_error() -> None:
+    with r307(handlers={0x0F: answers(ack(0x19))}) as fake, pytest.raises(CommandRefusedError):
+        open_sensor(url(fake))
+
+
+def test_a_smaller_kin_is_known_by_its_image_which_must_come_so_twice() -> None:
+    fake = FakeModule(width=160, height=160, handlers={0x3C: answers(ack(1))})
+    with fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
+        for uploads in (3, 4):
+            with sensor.capture() as image:
+                assert (image.width, image.height) == (160, 160)
+                assert bytes(image.pixels) == unpacked(fake.image)
+            assert fake.seen.count(0x0A) == uploads
+        assert sensor.info.model == "HLK ZW1xx"
+
+
+def test_a_sensor_that_told_its_size_is_believed() -> None:
+    fake = FakeModule(handlers={0x0A: spoilt(lambda p: data_packets(random_image(12800)))})
+    with fake, pytest.raises(ImageSizeError):
+        capture(fake)

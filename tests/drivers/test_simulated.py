@@ -1,5 +1,6 @@
 """The driver against the simulated sensor: another process, with its own reading of the manuals."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from drivers import open_sensor
@@ -14,6 +16,7 @@ from drivers.errors import NoFingerError, TemplatesStoredError
 from drivers.image import Proof
 from drivers.opcodes import Opcode
 from drivers.timing import Deadlines
+from hw.simulator.pixels import pack
 from hw.simulator.remote import SensorRemote
 
 PATIENT = Deadlines(idle=2.0)
@@ -72,6 +75,32 @@ def test_a_finger_is_captured(profile: str, width: int, height: int, dpi: int, t
         Opcode.UP_IMAGE,
     } <= sent
     assert sent <= set(Opcode)
+
+
+@pytest.mark.parametrize(
+    ("profile", "model", "size"),
+    [
+        ("r308", "R308", (256, 288)),
+        ("hlk", "HLK ZW1xx", (160, 160)),
+        ("clone-no-end", "R307", (256, 288)),
+        ("r503-early", "R503", (192, 192)),
+    ],
+)
+def test_kin_give_their_images_too(profile: str, model: str, size: tuple[int, int]) -> None:
+    with simulated("--profile", profile, "--no-pacing") as ready:
+        remote = SensorRemote(ready["control"])
+        remote.place(7)
+        with open_sensor(f"serial:{ready['port']}", deadlines=PATIENT) as sensor:
+            for _ in range(2):
+                with sensor.capture() as image:
+                    assert (image.width, image.height) == size
+                    held = bytes(
+                        pack(np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width))
+                    )
+                    assert hashlib.sha256(held).hexdigest() == remote.status()["uploaded_sha256"]
+            assert sensor.info.model == model
+            remote.lift()
+            assert sensor.wait_lifted(5)
 
 
 @pytest.mark.parametrize("profile", ["r307", "r503"])
