@@ -17,9 +17,10 @@ from drivers.exchange import WAKE_UP
 from drivers.image import LEVELS, FingerImage
 from drivers.link import Link
 from drivers.opcodes import Opcode
+from drivers.opening import open_sensor
 from drivers.packets import Kind, encode
 from drivers.provisioning import BAUD, PACKET_SIZE
-from drivers.sensor import Sensor, open_sensor
+from drivers.sensor import Sensor
 from drivers.timing import Deadlines
 from drivers.wire import Wire
 

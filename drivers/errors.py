@@ -166,3 +166,9 @@ class UnnamedDangerError(SensorError):
 
 class ImageFileError(SensorError):
     """The file for an image cannot be written."""
+
+
+class PinError(SensorError):
+    """The touch line or the power pin cannot be used."""
+
+    exit_code = 78

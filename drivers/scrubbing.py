@@ -5,8 +5,10 @@ goes. The cheapest way that works is taken: a reset where the module knows one (
 else a blank image, which takes the time of a transfer, and another one to read it back.
 """
 
+import logging
+
 from drivers.codes import Code
-from drivers.errors import CommandRefusedError, SensorError
+from drivers.errors import CommandRefusedError, ScrubError, SensorError
 from drivers.image import Proof, Scrub, Way
 from drivers.module import Module, ignore_progress
 from drivers.packets import wipe
@@ -17,6 +19,64 @@ BLANK = 0xFF
 """Two white pixels."""
 
 _REFUSALS = {Code.UPLOAD_FAILED, Code.NO_VALID_IMAGE}
+
+
+_RESET_TRIES = 2
+"""Failures, one after the other, after which a module counts as one that does not know SoftRst."""
+
+_log = logging.getLogger(__name__)
+
+
+class Scrubber:
+    """Removes images from one sensor.
+
+    Attributes:
+        holds: Whether the sensor may hold an image; whoever looks at the glass sets it.
+
+    Args:
+        module: The sensor.
+        holds: Whether it may hold one now.
+    """
+
+    def __init__(self, module: Module, *, holds: bool) -> None:
+        self.holds = holds
+        self._module = module
+        self._tries = _RESET_TRIES
+
+    def soon(self) -> Scrub | None:
+        """Remove the image if that is quick; no failure of it spoils what was done before."""
+        if not self._tries:
+            return None
+        try:
+            scrub = by_reset(self._module)
+        except CommandRefusedError:
+            self._tries = 0
+            return None
+        except SensorError as error:
+            _log.warning("the sensor's image could not be removed yet: %s", error)
+            scrub = None
+        self._tries = _RESET_TRIES if scrub else self._tries - 1
+        self.holds = scrub is None
+        return scrub
+
+    def surely(self, size: int, cancelled: Cancelled) -> Scrub:
+        """Remove the image, whatever it costs.
+
+        Args:
+            size: Bytes of the sensor's image.
+            cancelled: Asked many times a second; True breaks off.
+
+        Raises:
+            ScrubError: It is still there, or the sensor does not tell.
+            SensorError: The line failed, or the caller broke off.
+        """
+        scrub = self.soon() or by_blank(self._module, size, cancelled)
+        if scrub is None:
+            raise ScrubError(
+                "the image could not be removed from the sensor's memory; unplug it for two seconds"
+            )
+        self.holds = False
+        return scrub
 
 
 def by_reset(module: Module) -> Scrub | None:

@@ -1,47 +1,35 @@
-"""The sensor as the rest of the program sees it: open it, take an image, wait for the finger to leave."""
+"""The sensor as the rest of the program sees it: take an image, wait for the finger to leave."""
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from drivers import binding, urls
+from drivers import binding
 from drivers.codes import Code, meaning
 from drivers.errors import (
     CaptureCancelledError,
     CommandRefusedError,
-    DamagedPacketError,
-    DeadlineError,
-    ImageSizeError,
     NoFingerError,
-    OutOfStepError,
-    ScrubError,
     SensorError,
     SensorRebootedError,
     TemplatesStoredError,
-    UploadError,
 )
-from drivers.exchange import Exchange
 from drivers.idle import WhenIdle
-from drivers.image import FingerImage, Scrub, Transfer, unpack
+from drivers.image import FingerImage, Scrub, unpack
 from drivers.light import Light, show
-from drivers.link import Link
 from drivers.module import Module, ignore_progress, never
 from drivers.packets import wipe
-from drivers.passwords import FACTORY_PASSWORD, read_password
-from drivers.probing import SensorInfo, examine, find_rate, insist, start_again
-from drivers.profiles import BY_IMAGE, R503
+from drivers.pins import TouchLine
+from drivers.probing import SensorInfo, examine, insist, start_again
+from drivers.profiles import R503
 from drivers.provisioning import Plan, Provisioned, provision
-from drivers.scrubbing import by_blank, by_reset
-from drivers.timing import Deadlines
+from drivers.scrubbing import Scrubber
 from drivers.upload import Cancelled, Progress
-from drivers.wire import Wire
-
-UPLOADS = 3
-"""Times that one image is asked for: twice more without a new touch, since the sensor still holds it."""
+from drivers.uploading import Uploader
 
 CAPTURES = 2
 """Times that the glass is scanned for one image: once more if the sensor has lost it before it was sent."""
@@ -53,84 +41,12 @@ IDLE_SCRUB = 5.0
 """Seconds without a call after which an image that the sensor may still hold is overwritten: longer than
 between two presses of one person, whose next image takes the place of the last one anyway."""
 
-_RESET_TRIES = 2
-"""Failures, one after the other, after which a module counts as one that does not know SoftRst."""
-
 _IMAGE_LOST = {Code.UPLOAD_FAILED, Code.NO_VALID_IMAGE}
 _log = logging.getLogger(__name__)
 
 
-def open_sensor(url: str, *, refuse_templates: bool = True, deadlines: Deadlines | None = None) -> "Sensor":
-    """Open the sensor on a port of this machine and make sure that it is one, and fit for use.
-
-    Args:
-        url: "serial:/dev/ttyX", or "serial:/dev/ttyX?baud=57600"; without a rate the usual ones are tried in
-            turn.
-        refuse_templates: Raise if the sensor's own library holds templates. Without it the sensor may be
-            looked at, but it still takes no image.
-        deadlines: How long to wait for it.
-
-    Raises:
-        SensorError: One of `drivers.errors`, with one line that says what to do.
-    """
-    where = urls.parse(url)
-    password = read_password(where.password) if where.password else FACTORY_PASSWORD
-    link = Link.open(where.path, where.bauds[0])
-    return open_on(
-        link,
-        where.bauds,
-        module_name=where.module,
-        confirm=where.confirm,
-        password=password,
-        refuse_templates=refuse_templates,
-        deadlines=deadlines,
-    )
-
-
-def open_on(
-    link: Link,
-    bauds: Sequence[int] = urls.BAUDS,
-    *,
-    module_name: str | None = None,
-    confirm: bool = False,
-    password: bytes = FACTORY_PASSWORD,
-    refuse_templates: bool = True,
-    deadlines: Deadlines | None = None,
-    idle_scrub: float | None = IDLE_SCRUB,
-) -> "Sensor":
-    """As `open_sensor`, on a line that is open already; it is closed if there is no sensor fit for use.
-
-    Args:
-        link: The line.
-        bauds: Rates to try, in order.
-        module_name: Tag or serial number that the module must have; None for any.
-        confirm: As `Sensor` takes it.
-        password: The module's, four bytes.
-        refuse_templates: As `open_sensor` takes it.
-        deadlines: As `open_sensor` takes it.
-        idle_scrub: As `Sensor` takes it.
-    """
-    wire = Wire(link, deadlines or Deadlines())
-    try:
-        module = Module(Exchange(wire))
-        module.password = tuple(password)
-        find_rate(module, bauds)
-        sensor = Sensor(module, examine(module), idle_scrub=idle_scrub, confirm=confirm)
-        if module_name is not None:
-            sensor.bind(module_name)
-        if refuse_templates:
-            sensor.require_empty()
-    except BaseException:
-        wire.close()
-        raise
-    return sensor
-
-
 class Sensor:
     """An open sensor; use it in a `with` block. Calls from several threads wait for each other.
-
-    Attributes:
-        info: What it is.
 
     Args:
         module: Its commands.
@@ -140,6 +56,7 @@ class Sensor:
         confirm: Whether each image is asked for twice, and taken only if both are the same. Packets carry no
             number: without it, two that changed places on the way would go unnoticed. A wire cannot do that;
             a serial port over a network might.
+        touch: A hint that something lies on the sensor; the sensor owns and closes it.
     """
 
     def __init__(
@@ -149,17 +66,22 @@ class Sensor:
         *,
         idle_scrub: float | None = IDLE_SCRUB,
         confirm: bool = False,
+        touch: TouchLine | None = None,
     ) -> None:
-        self.info = info
+        self._uploader = Uploader(module, info, confirm=confirm)
         self._module = module
         self._clock = module.exchange.wire.clock
         self._turn = threading.RLock()
         self._later = WhenIdle(idle_scrub, self._scrub_later) if idle_scrub is not None else None
         self._closed = False
-        self._confirm = confirm
-        self._holds = info.holds_image  # whoever used it before may have left one
-        self._reset_tries = _RESET_TRIES
+        self._touch = touch
+        self._scrubber = Scrubber(module, holds=info.holds_image)  # whoever used it before may have left one
         self._lit = info.model == R503.model
+
+    @property
+    def info(self) -> SensorInfo:
+        """What it is."""
+        return self._uploader.info
 
     def bind(self, name: str) -> None:
         """Go on only with the module of that tag or serial number, now and after each of its starts.
@@ -183,7 +105,7 @@ class Sensor:
         """
         with self._turn_taken():
             done = provision(self._module, plan, say)
-            self.info = examine(self._module)
+            self._uploader.info = examine(self._module)
             return done
 
     def tag(self) -> str | None:
@@ -239,8 +161,7 @@ class Sensor:
         for left in reversed(range(CAPTURES)):
             self._await_finger(until, cancelled)
             try:
-                upload = self._upload_twice if self._confirm else self._upload
-                data, transfer = upload(progress, cancelled)
+                data, transfer = self._uploader.take(progress, cancelled)
                 break
             except SensorRebootedError:
                 if not left:
@@ -252,7 +173,7 @@ class Sensor:
                     raise
                 _log.warning("the sensor has lost the image; taking it again")
         try:
-            transfer = replace(transfer, scrub=self._scrub_soon())
+            transfer = replace(transfer, scrub=self._scrubber.soon())
             return FingerImage(unpack(data), self.info.width, self.info.height, self.info.dpi, transfer)
         finally:
             wipe(data)
@@ -278,8 +199,8 @@ class Sensor:
                 if self._clock.now() > until:
                     return False
                 self._clock.sleep(POLL)
-            if self._holds:  # looking for the finger has taken its image once more
-                self._scrub_soon()
+            if self._scrubber.holds:  # looking for the finger has taken its image once more
+                self._scrubber.soon()
             return True
 
     def wait_finger(self, timeout: float, cancelled: Cancelled = never) -> bool:
@@ -302,7 +223,7 @@ class Sensor:
                     raise CaptureCancelledError("the wait was called off")
                 if self._clock.now() > until:
                     return False
-                self._clock.sleep(POLL)
+                self._pause()
             return True
 
     def light(self, light: Light) -> bool:
@@ -327,15 +248,7 @@ class Sensor:
             SensorError: Others of `drivers.errors`.
         """
         with self._turn_taken():
-            scrub = self._scrub_soon() or by_blank(
-                self._module, self.info.image_bytes, lambda: self._closed or cancelled()
-            )
-            if scrub is None:
-                raise ScrubError(
-                    "the image could not be removed from the sensor's memory; unplug it for two seconds"
-                )
-            self._holds = False
-            return scrub
+            return self._scrubber.surely(self.info.image_bytes, lambda: self._closed or cancelled())
 
     def close(self) -> None:
         """Give the port back."""
@@ -343,6 +256,8 @@ class Sensor:
         if self._later:
             self._later.call_off()
         with self._turn:
+            if self._touch:
+                self._touch.close()
             self._module.close_uart()
 
     def __enter__(self) -> Self:
@@ -355,10 +270,10 @@ class Sensor:
 
     def _look(self) -> int:
         """GenImg: try to take an image into the sensor's own buffer."""
-        held, self._holds = self._holds, True
+        held, self._scrubber.holds = self._scrubber.holds, True
         code = insist(self._module, self._module.get_image)
         if code == Code.NO_FINGER:
-            self._holds = held
+            self._scrubber.holds = held
         return code
 
     @contextmanager
@@ -370,34 +285,22 @@ class Sensor:
             try:
                 yield
             finally:
-                if self._later and self._holds and not self._closed:
+                if self._later and self._scrubber.holds and not self._closed:
                     self._later.put_off()
-
-    def _scrub_soon(self) -> Scrub | None:
-        """Remove the sensor's image if that is quick; no failure of it spoils what was done before."""
-        if not self._reset_tries:
-            return None
-        try:
-            scrub = by_reset(self._module)
-        except CommandRefusedError:
-            self._reset_tries = 0
-            return None
-        except SensorError as error:
-            _log.warning("the sensor's image could not be removed yet: %s", error)
-            scrub = None
-        self._reset_tries = _RESET_TRIES if scrub else self._reset_tries - 1
-        self._holds = scrub is None
-        return scrub
 
     def _scrub_later(self) -> None:
         with self._turn:
-            if self._closed or not self._holds:
+            if self._closed or not self._scrubber.holds:
                 return
             try:
                 done = self.scrub()
                 _log.info("the sensor's image was removed in %.1f s: %s", done.seconds, done.proof)
             except SensorError as error:
                 _log.warning("the sensor's image could not be removed: %s", error)
+
+    def _pause(self) -> None:
+        """Wait before the next look for a finger; less often while the touch line shows none."""
+        self._clock.sleep(self._touch.pause(POLL) if self._touch else POLL)
 
     def _await_finger(self, until: float, cancelled: Cancelled) -> None:
         said: int = Code.NO_FINGER
@@ -409,55 +312,4 @@ class Sensor:
                 if said != Code.NO_FINGER:
                     raise NoFingerError(f"no usable touch in time; the sensor said: {meaning(said)}")
                 raise NoFingerError("no finger was placed in time")
-            self._clock.sleep(POLL)
-
-    def _upload_twice(self, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
-        """The image, once it has come twice in the same way."""
-        data, transfer = self._upload(progress, cancelled)
-        for _ in range(UPLOADS):
-            try:
-                again, _ = self._upload(progress, cancelled)
-            except BaseException:
-                wipe(data)
-                raise
-            same = again == data
-            wipe(data)
-            data = again
-            if same:
-                return data, transfer
-        wipe(data)
-        raise UploadError(f"the image came differently each of {UPLOADS + 1} times; check cable and power")
-
-    def _learn(self, size: int | None) -> bool:
-        """Take a sensor that could be either for the one with images of this size; False if there is none."""
-        kin = BY_IMAGE.get(size or 0)
-        if kin is None or self.info.size_told or self.info.model != R503.model:
-            return False
-        self.info = replace(self.info, model=kin.model, width=kin.width, height=kin.height, dpi=kin.dpi)
-        return True
-
-    def _upload(self, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
-        """The image that the sensor holds, asked for again if the line spoilt it."""
-        got: int | None = None
-        for attempt in range(1, UPLOADS + 1):
-            try:
-                data, transfer = self._module.upload_image(self.info.image_bytes, progress, cancelled)
-                return data, replace(transfer, attempts=attempt)
-            except (DamagedPacketError, DeadlineError, OutOfStepError, ImageSizeError) as error:
-                _log.warning("upload %d of %d failed: %s", attempt, UPLOADS, error)
-                got, before = getattr(error, "got", None), got
-                if got == before and attempt < UPLOADS and self._learn(got):
-                    continue
-                if attempt == UPLOADS and isinstance(error, ImageSizeError):
-                    raise ImageSizeError(
-                        f"{error}, {UPLOADS} times in a row: is it really an {self.info.model}? "
-                        "If so, its cable loses packets"
-                    ) from error
-                if attempt == UPLOADS:
-                    raise UploadError(
-                        f"the image did not come whole in {UPLOADS} tries ({error}); check cable and power"
-                    ) from error
-            except CommandRefusedError as error:
-                if error.code != Code.BAD_PACKET or attempt == UPLOADS:
-                    raise
-        raise AssertionError("unreachable: the last try returns or raises")
+            self._pause()

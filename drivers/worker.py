@@ -14,7 +14,8 @@ from typing import Self, TypeVar
 from drivers.errors import CaptureCancelledError, NoFingerError, SensorError
 from drivers.image import FingerImage
 from drivers.module import ignore_progress
-from drivers.sensor import Sensor, open_sensor
+from drivers.opening import open_sensor
+from drivers.sensor import Sensor
 from drivers.upload import Progress
 
 T = TypeVar("T")

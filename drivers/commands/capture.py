@@ -13,7 +13,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from drivers.commands import DEFAULT_SENSOR
 from drivers.errors import ImageFileError, SensorError, UnnamedDangerError
 from drivers.image import FingerImage, tone
-from drivers.sensor import Sensor, open_sensor
+from drivers.opening import open_sensor
+from drivers.sensor import Sensor
 
 _CONSENT = "--this-file-will-hold-my-fingerprint"
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from rich.console import Console
 
 from drivers.doctor import Finding, Weight, about_image, candidates, examine_port
-from drivers.sensor import open_sensor
+from drivers.opening import open_sensor
 
 _EXAMPLES = """\
 examples:

@@ -5,8 +5,8 @@ import json
 from dataclasses import asdict
 
 from drivers.commands import DEFAULT_SENSOR
+from drivers.opening import open_sensor
 from drivers.probing import SensorInfo
-from drivers.sensor import open_sensor
 
 _EXAMPLES = """\
 examples:

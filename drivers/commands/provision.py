@@ -5,9 +5,9 @@ import json
 import sys
 
 from drivers.commands import DEFAULT_SENSOR
+from drivers.opening import open_sensor
 from drivers.passwords import read_password
 from drivers.provisioning import BAUD, PACKET_SIZE, Plan
-from drivers.sensor import open_sensor
 
 _EXAMPLES = """\
 examples:

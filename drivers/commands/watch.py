@@ -7,7 +7,8 @@ from datetime import datetime
 
 from drivers.commands import DEFAULT_SENSOR
 from drivers.light import Light
-from drivers.sensor import Sensor, open_sensor
+from drivers.opening import open_sensor
+from drivers.sensor import Sensor
 
 _EXAMPLES = """\
 examples:

@@ -35,8 +35,17 @@ def write(path: Path, content: dict[str, Any]) -> None:
     Raises:
         FileTroubleError: the file cannot be written.
     """
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a table of a benchmark.
+
+    Raises:
+        FileTroubleError: the file cannot be written.
+    """
     try:
-        path.write_text(json.dumps(content, indent=2) + "\n")
+        path.write_text(text)
     except OSError as error:
         raise FileTroubleError(f"cannot write {path}: {error.strerror}") from error
 

@@ -8,7 +8,8 @@ import pytest
 from drivers.errors import CaptureCancelledError, CommandRefusedError, ScrubError
 from drivers.image import Proof, Way
 from drivers.link import Link
-from drivers.sensor import Sensor, open_on, open_sensor
+from drivers.opening import open_on, open_sensor
+from drivers.sensor import Sensor
 from drivers.timing import Deadlines
 from tests.drivers.fake import FakeModule, ack, answers, data_packets, parameters, r307, silent, unpacked
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 import drivers.packets
-from drivers.sensor import open_on
+from drivers.opening import open_on
 from hw.bench import report
 from hw.bench.sensor import cli, fault_table, line_rate, transfers
 from hw.bench.sensor.fault_table import Outcome
@@ -19,7 +19,7 @@ ROWS = {row.words: row for row in fault_table.ROWS}
 
 
 def test_some_hundred_faulted_transfers_give_no_wrong_image_and_no_hang() -> None:
-    tally = transfers.run(200, 11, lambda tally: None)
+    tally = transfers.run(200, 11)
     assert tally.transfers >= 200
     assert tally.outcomes["right"] > 50
     assert tally.retried > 20
@@ -28,8 +28,19 @@ def test_some_hundred_faulted_transfers_give_no_wrong_image_and_no_hang() -> Non
 
 
 def test_the_same_seed_gives_the_same_transfers() -> None:
-    first, second = (transfers.run(30, 5, lambda tally: None) for _ in range(2))
+    first, second = (transfers.run(30, 5) for _ in range(2))
     assert first == second
+
+
+def test_pieces_add_up_whatever_process_does_them() -> None:
+    done: list[int] = []
+    crew = transfers.Crew(300, 2, done.append)
+    assert crew.result().transfers == sum(done) == 300
+    first, second = transfers.run(20, 1), transfers.run(20, 2)
+    both = transfers.merged([first, second])
+    assert both.transfers == 40
+    assert both.outcomes == first.outcomes + second.outcomes
+    assert both.longest == max(first.longest, second.longest)
 
 
 def test_a_driver_that_checks_no_checksum_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +52,7 @@ def test_a_driver_that_checks_no_checksum_is_found(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(drivers.packets, "checksum", lambda covered: Anything(sum(covered) & 0xFFFF))
     monkeypatch.setattr(transfers, "KINDS", (lambda random: ("flip-payload", {"after": 20}),) * 3)
-    tally = transfers.run(5, 1, lambda tally: None)
+    tally = transfers.run(5, 1)
     assert tally.wrong == tally.transfers
 
 
@@ -49,7 +60,7 @@ def test_a_driver_that_never_gives_up_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(transfers, "FINGER_SECONDS", 1e9)
     monkeypatch.setattr(transfers, "KINDS", (lambda random: ("sensor-fault", {}),) * 3)
     monkeypatch.setattr(transfers, "PER_MODULE", 1)
-    assert transfers.run(1, 1, lambda tally: None).hangs == 1
+    assert transfers.run(1, 1).hangs == 1
 
 
 @pytest.mark.parametrize("profile", [R307, R503])
@@ -121,7 +132,9 @@ def test_the_json_has_what_every_benchmark_has(
     }
     monkeypatch.setattr(line_rate, "run", lambda name, runs, progress: [timing])
     path = tmp_path / "sensor.json"
-    assert cli.main(["--transfers", "20", "--json", str(path)]) == 0
+    page = tmp_path / "tables.md"
+    assert cli.main(["--transfers", "20", "--json", str(path), "--markdown", str(page)]) == 0
+    assert "| R307 | 57600 | 128 | 6.954 s | 6.960 s | 30 ms |" in page.read_text()
     content = json.loads(path.read_text())
     assert set(content) == {"name", "version", "machine", "command", "figures", "peers"}
     assert content["name"] == "sensor"

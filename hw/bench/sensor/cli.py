@@ -1,7 +1,6 @@
 """`ridgekey bench sensor`: the measurements one after the other, a table for a person, JSON for a machine."""
 
 import argparse
-import logging
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hw.bench import report
-from hw.bench.sensor import fault_table, line_rate, transfers
+from hw.bench.sensor import fault_table, line_rate, markdown, transfers
 from hw.bench.sensor.fault_table import Outcome
 from hw.bench.sensor.subject import OURS, SUBJECTS, title
 
@@ -43,12 +42,12 @@ exit code 1 if our driver accepted a wrong image, hung, or lost step"""
 def main(argv: list[str]) -> int:
     """Run the measurements and print them."""
     options = _parser().parse_args(argv)
-    logging.getLogger("drivers").setLevel(logging.CRITICAL)  # it warns of each fault, thousands of times
     count = options.transfers or (TRANSFERS_FULL if options.full else TRANSFERS)
     console = Console()
     with _progress() as bar:
-        tally = _transfers(bar, count, options.seed)
+        crew = _transfers(bar, count, options.seed)
         table = _faults(bar)
+        tally = crew.result()
         timings = _timings(bar, RUNS_FULL if options.full else RUNS)
     figures = {OURS: _summary(table, timings, OURS)} | {
         name: _summary(table, timings, name) for name in PEERS
@@ -60,15 +59,17 @@ def main(argv: list[str]) -> int:
         _ours(tally) | figures[OURS] | {"faults": table, "timings": timings[OURS]},
         {name: figures[name] | {"version": title(name), "timings": timings[name]} for name in PEERS},
     )
+    if options.markdown:
+        report.write_text(options.markdown, markdown.tables(content))
     if options.json:
         report.write(options.json, content)
         console.print(f"written to {options.json}", highlight=False)
     return int(bool(tally.wrong or tally.ghosts or tally.unscrubbed or tally.hangs or tally.stuck))
 
 
-def _transfers(bar: Progress, count: int, seed: int) -> transfers.Tally:
+def _transfers(bar: Progress, count: int, seed: int) -> transfers.Crew:
     task = bar.add_task("randomly faulted transfers", total=count)
-    return transfers.run(count, seed, lambda tally: bar.update(task, completed=tally.transfers))
+    return transfers.Crew(count, seed, lambda done: bar.advance(task, done))
 
 
 def _faults(bar: Progress) -> fault_table.Table:
@@ -181,4 +182,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--transfers", type=int, metavar="N", help="so many randomly faulted transfers")
     parser.add_argument("--seed", type=int, default=SEED, help="of the random faults (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, for a page")
     return parser

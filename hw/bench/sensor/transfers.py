@@ -5,16 +5,20 @@ The image that the driver hands out is compared with the one on the glass. After
 and the next image must come right: a driver that stays out of step is found.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from random import Random
 
 import numpy as np
 
 from drivers import Sensor, SensorError
 from drivers.errors import LinkLostError
-from drivers.sensor import open_on
+from drivers.opening import open_on
 from hw.bench.sensor.virtual_line import HungError, VirtualLine
 from hw.simulator.packets import HEADER
 from hw.simulator.pixels import Pixels, pack, unpack
@@ -27,6 +31,12 @@ can, three uploads at 57600 baud with their barriers, and that twice, ends after
 
 RECOVERIES = 3
 """Captures on a faultless line within which the driver must be itself again."""
+
+PIECE = 250
+"""Transfers that one process does in one go."""
+
+COUNTS = ("transfers", "faults", "retried", "wrong", "ghosts", "unscrubbed", "hangs", "stuck")
+"""The plain numbers of a tally."""
 
 PER_MODULE = 50
 """Transfers before another module is taken: another model, rate and packet size."""
@@ -228,14 +238,54 @@ def image(profile: Profile, random: Random) -> Pixels:
     return unpack(bytes(data), profile.width, profile.height)
 
 
-def run(count: int, seed: int, progress: Callable[[Tally], None]) -> Tally:
-    """Transfer `count` images; `progress` is told after each."""
+class Crew:
+    """Processes that go through the transfers while something else is done.
+
+    They are cut into pieces with a seed each: the outcome does not depend on how many processes there are.
+    """
+
+    def __init__(self, count: int, seed: int, progress: Callable[[int], None]) -> None:
+        """Begin; `progress` is told how many transfers were done, piece by piece."""
+        self._pool = ProcessPoolExecutor(mp_context=get_context("spawn"))
+        sizes = [min(PIECE, count - start) for start in range(0, count, PIECE)]
+        self._pieces = [
+            self._pool.submit(run, size, seed * 1_000_003 + number) for number, size in enumerate(sizes)
+        ]
+        for piece, size in zip(self._pieces, sizes, strict=True):
+            piece.add_done_callback(partial(_tell, progress, size))
+
+    def result(self) -> Tally:
+        """All together, once they are done."""
+        with self._pool:
+            return merged(piece.result() for piece in self._pieces)
+
+
+def _tell(progress: Callable[[int], None], size: int, _piece: "Future[Tally]") -> None:
+    progress(size)
+
+
+def merged(pieces: Iterable[Tally]) -> Tally:
+    """The sum of some tallies."""
+    total = Tally()
+    for piece in pieces:
+        total.outcomes.update(piece.outcomes)
+        total.troubles += piece.troubles
+        total.longest = max(total.longest, piece.longest)
+        for name in COUNTS:
+            setattr(total, name, getattr(total, name) + getattr(piece, name))
+    return total
+
+
+def run(count: int, seed: int) -> Tally:
+    """Transfer `count` images."""
+    logging.getLogger("drivers").setLevel(logging.CRITICAL)  # it warns of each fault, thousands of times
     tally, random = Tally(), Random(seed)  # noqa: S311 a repeatable bad day, not a secret
     while tally.transfers < count:
         trial = _Trial(random, tally)
         for _ in range(min(PER_MODULE, count - tally.transfers)):
             trial.transfer()
-            progress(tally)
+            if tally.transfers == count:
+                break
     return tally
 
 

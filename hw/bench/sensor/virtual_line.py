@@ -23,6 +23,9 @@ READS_LIMIT = 3_000_000
 """Reads of one transfer after which a driver counts as hung though no time has passed."""
 
 
+FIFO = 8
+"""Bytes that a UART gathers before it wakes the host; a PL011 half fills its 16."""
+
 ROUNDING = 1e-6
 """Of a byte: what counting in floating point may lack of a whole one."""
 
@@ -101,8 +104,8 @@ class Flight:
         return int((now - self.start) / (self.end - self.start) * len(self.data) + ROUNDING)
 
     def next_at(self) -> float:
-        """When the next one arrives that is not yet taken."""
-        share = (self.taken + 1) / max(1, len(self.data))
+        """When the host is told of more: a UART gathers some bytes before it does."""
+        share = min(self.taken + FIFO, len(self.data)) / max(1, len(self.data))
         return self.start + share * (self.end - self.start)
 
 
