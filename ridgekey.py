@@ -22,6 +22,7 @@ COMMANDS = {
     "sensor doctor": ("drivers.commands.doctor", "find the sensor, look it over, say what to do"),
     "sensor provision": ("drivers.commands.provision", "set a sensor up once: rate, packets, name, password"),
     "bench sensor": ("hw.bench.sensor.cli", "the driver and its peers through every fault, timed"),
+    "bench biometrics": ("hw.bench.biometrics.cli", "acceptance and security, on folders of real fingers"),
     "edge": ("edge.cli", "the kiosk: agent, enrol, records, grant, deny, withdraw"),
     "gateway": ("gateway.cli", "the relay between kiosks, requesters and the ledger"),
     "ledger": ("gateway.ledger.cli", "the embedded ledger node: run, deploy, info, submit"),

@@ -81,6 +81,11 @@ def angle_between(first: Array, second: Array) -> Array:
     return np.asarray(np.mod(first - second + np.pi, 2 * np.pi) - np.pi)
 
 
+def headings(direction: Array) -> Array:
+    """Unit vectors (..., 2) of directions; their scalar product is the cosine of the angle between them."""
+    return np.stack((np.cos(direction), np.sin(direction)), axis=-1)
+
+
 def align(moving: Array, fixed: Array) -> Alignment:
     """The alignment that gives most minutiae of `moving` a partner in `fixed`.
 
@@ -99,7 +104,7 @@ def align(moving: Array, fixed: Array) -> Alignment:
         near = (
             (np.abs(x[:, :, np.newaxis] - fixed[:, 0]) < REACH_PX)
             & (np.abs(y[:, :, np.newaxis] - fixed[:, 1]) < REACH_PX)
-            & (np.cos(direction[:, :, np.newaxis] - fixed[:, 2]) > np.cos(REACH_RADIANS))
+            & (headings(direction) @ headings(fixed[:, 2]).T > np.cos(REACH_RADIANS))
         )
         partners = np.minimum(near.any(axis=2).sum(axis=1), near.any(axis=1).sum(axis=1))
         winner = int(np.argmax(partners))

@@ -40,6 +40,10 @@ SHOWN_AGAIN = np.array([0.0, 0.35, 0.75, 0.92])
 """Chance that a further press shows a minutia that none, one, two or three presses showed."""
 
 
+Frame = tuple[Lattice, Features]
+"""The features of a finger in one reference minutia's frame, most stable first, and their lattice."""
+
+
 class EnrolmentError(EdgeError):
     """The presses do not make a record.
 
@@ -79,6 +83,20 @@ def enrol(presses: Sequence[Minutiae]) -> Enrolment:
     Raises:
         EnrolmentError: the presses show too little in common, or too little at all.
     """
+    parameters, frames = frames_of_presses(presses)
+    try:
+        return bind(frames, parameters)
+    finally:
+        for _, features in frames:
+            features.fill(0)
+
+
+def frames_of_presses(presses: Sequence[Minutiae]) -> tuple[Parameters, Sequence[Frame]]:
+    """What to lock of these presses, and the parameters that fit: biometric, wiped by its user.
+
+    Raises:
+        EnrolmentError: the presses show too little in common, or too little at all.
+    """
     if len(presses) < 2:
         raise ValueError("enrolment needs at least two presses")
     if min(map(len, presses)) < LEAST_PARTNERS:
@@ -87,33 +105,60 @@ def enrol(presses: Sequence[Minutiae]) -> Enrolment:
     try:
         if partners < LEAST_PARTNERS:
             raise EnrolmentError(Reason.PRESSES_DIFFER)
-        return bind(template)
+        return choose_frames(template)
     finally:
         template.wipe()
 
 
-def bind(template: Template) -> Enrolment:
-    """Lock a fresh root secret with the template, once in the frame of each reference minutia."""
+def choose_frames(template: Template) -> tuple[Parameters, Sequence[Frame]]:
+    """What to lock: the features of the finger in the frame of each reference minutia, filled up.
+
+    Raises:
+        EnrolmentError: the finger shows too little.
+    """
     chosen = references(template, REFERENCES, REFERENCES_APART_PX)
     frames = [frame_features(template, reference, RICH) for reference in chosen]
-    try:
-        least = min(len(features) for _, features in frames)
-        if least < LEAST_KEPT:
-            raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
-        parameters = RICH if least >= RICH_FEATURES else POOR
-        salt = secrets.token_bytes(SALT_BYTES)
-        secret = bytearray(secrets.token_bytes(SECRET_BYTES))
-        vaults = tuple(
-            lock(secret, lattice, features, parameters.coefficients, salt, number)
-            for number, (lattice, features) in enumerate(frames)
-        )
-        return Enrolment(ProtectedRecord(parameters, salt, key_check(secret, salt), vaults), secret)
-    finally:
-        for _, features in frames:
-            features.fill(0)
+    least = min(len(features) for _, features in frames)
+    parameters = RICH if least >= RICH_FEATURES else POOR
+    filled = [(lattice, fill_up(features, lattice.universe, parameters.kept)) for lattice, features in frames]
+    for _, features in frames:
+        features.fill(0)
+    if least < LEAST_KEPT:
+        raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
+    return parameters, filled
 
 
-def frame_features(template: Template, reference: int, parameters: Parameters) -> tuple[Lattice, Features]:
+def fill_up(features: Features, universe: int, kept: int) -> Features:
+    """Add random features until there are `kept`.
+
+    The size of a vault would tell how rich the finger is, and so link the records of a poor one. A random
+    feature is one of 40,000: no press meets it but by such a chance.
+    """
+    filled = features.tolist()
+    while len(filled) < kept:
+        extra = secrets.randbelow(universe)
+        if extra not in filled:
+            filled.append(extra)
+    return np.array(filled, dtype=np.int64)
+
+
+def bind(frames: Sequence[Frame], parameters: Parameters) -> Enrolment:
+    """Lock a fresh root secret with the features of a finger, once for each frame.
+
+    Args:
+        frames: from `choose_frames`.
+        parameters: those that fit them.
+    """
+    salt = secrets.token_bytes(SALT_BYTES)
+    secret = bytearray(secrets.token_bytes(SECRET_BYTES))
+    vaults = tuple(
+        lock(secret, lattice, features, parameters.coefficients, salt, number)
+        for number, (lattice, features) in enumerate(frames)
+    )
+    return Enrolment(ProtectedRecord(parameters, salt, key_check(secret, salt), vaults), secret)
+
+
+def frame_features(template: Template, reference: int, parameters: Parameters) -> Frame:
     """The features to lock in one reference minutia's frame, most stable first, and their lattice.
 
     The reference itself would be the same feature in every frame, so it stays out.

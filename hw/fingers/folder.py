@@ -82,6 +82,10 @@ class ImageFolder:
             )
         return count
 
+    def numbers(self, finger: int) -> Sequence[int]:
+        """The numbers of the impressions of `finger`, ascending; empty if it has none."""
+        return sorted(impression for known, impression in self._images if known == finger)
+
     def press(
         self, finger: int, impression: int, width: int, height: int, dpi: float = DEFAULT_DPI
     ) -> Pixels:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edge.biometrics import EnrolmentError, Minutiae, ProtectedRecord, Reason, enrol, unlock
+from edge.biometrics.enrolment import bind, frames_of_presses
 from edge.biometrics.unlocking import frames_of
 from tests.edge.biometrics.points import finger, press
 
@@ -130,3 +131,13 @@ def test_a_poor_finger_gets_fewer_coefficients(enrolments):
     enrolment = enrol(poor[:3])
     assert enrolment.record.parameters.coefficients < enrolments[1].record.parameters.coefficients
     assert unlock(enrolment.record, poor[3]) == enrolment.secret
+
+
+def test_a_poor_finger_s_vaults_are_as_large_as_a_rich_one_s():
+    few = finger(31, 60)
+    poor = [press(few[np.hypot(few[:, 0] - 128, few[:, 1] - 144) < 92], seed, false=1) for seed in range(3)]
+    parameters, frames = frames_of_presses(poor)
+    assert parameters.coefficients == 8
+    assert {len(set(features.tolist())) for _, features in frames} == {36}
+    record = bind(frames, parameters).record
+    assert {len(vault.locked) for vault in record.vaults} == {36}

@@ -1,0 +1,277 @@
+"""The records attacked, by running the attacks: what comes out of them stands in docs/biometrics.md.
+
+Who holds what, in the terms of ISO/IEC 24745:
+
+    sealed    the thief of a database: sealed records, no pepper
+    opened    the thief of the whole card: records and pepper, so the auxiliary data AD in clear
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import combinations
+from time import perf_counter
+
+import numpy as np
+
+from edge.biometrics import Minutiae, ProtectedRecord, RecordError, unlock
+from edge.biometrics.enrolment import bind
+from edge.biometrics.parameters import Parameters
+from hw.bench.biometrics import linkage, statistics
+from hw.bench.biometrics.counting import KS
+from hw.bench.biometrics.fingers import Enrolled, FingerResult, Press, enrol
+from hw.bench.biometrics.protocol import SetResult, in_processes
+from hw.bench.biometrics.summary import Figures, fas_of
+
+PEPPER, OTHER_PEPPER = b"p" * 32, b"q" * 32
+RECORDS = 3
+THREE = "_of_three"
+WANTED_SPLITS, MOST_SPLITS = 100, 4
+"""Ways in which presses are dealt to three records: over all fingers, and at most of one."""
+
+WEAK_K = KS[0]
+"""Coefficients of the records that brute force is let loose on: few enough that it succeeds."""
+
+WEAK_TRIALS = 2**17
+WEAK_RUNS = 300
+CHANGES = 24
+"""Altered records that a genuine press is tried on."""
+
+SECONDS_PER_YEAR = 365.25 * 86400
+
+
+@dataclass(frozen=True)
+class Linked:
+    """Scores of a linkage attack, for its plot.
+
+    Attributes:
+        name: of the attack.
+        mated: scores of pairs of records of one finger.
+        strange: of two fingers.
+        d_sys: what they give away.
+        chance: what as many scores without any information would give.
+    """
+
+    name: str
+    mated: list[float]
+    strange: list[float]
+    d_sys: float
+    chance: float
+
+
+def of(name: str, mated: list[float], strange: list[float]) -> Linked:
+    """Measure what scores give away."""
+    return Linked(
+        name, mated, strange, statistics.linkage(mated, strange), statistics.chance_linkage(mated, strange)
+    )
+
+
+Attack = Callable[[Enrolled, Enrolled], float]
+
+ATTACKS: dict[str, Attack] = {
+    "form": lambda a, b: linkage.form(a.record, b.record),
+    "lattices": lambda a, b: linkage.lattices(a.record, b.record),
+    "recovery": lambda a, b: linkage.recovery(a.record, b.record),
+    "sealed": lambda a, b: linkage.alike(a.record.seal(PEPPER), b.record.seal(OTHER_PEPPER)),
+    "recovery_without_permutation": lambda a, b: linkage.recovery_without_permutation(
+        a.locked, b.locked, a.k
+    ),
+}
+OPENED = ("form", "lattices", "recovery")
+"""Attacks on records as they are, in clear; `sealed` is for the thief without the pepper, and the last one
+has records that ridgekey does not make."""
+
+
+def attack_set(
+    result: SetResult, progress: Callable[[str, int, int], None], workers: int
+) -> tuple[Figures, list[Linked]]:
+    """Run all attacks on a set.
+
+    Returns:
+        The figures, and the scores of the linkage attacks.
+    """
+    name = result.job.images.name
+    fingers = [finger for finger in result.fingers if finger.enrolled]
+    splits = int(np.clip(-(-WANTED_SPLITS // max(1, len(fingers))), 1, MOST_SPLITS))
+    dealt = dict(
+        in_processes(
+            records_of_splits,
+            [(f, splits) for f in fingers],
+            workers,
+            partial(progress, f"{name}: more records"),
+        )
+    )
+    pairs = [(dealt[finger.finger], dealt[fingers[i - 1].finger]) for i, finger in enumerate(fingers)]
+    scores = in_processes(linkage_scores, pairs, workers, partial(progress, f"{name}: linkage"))
+    linked = [
+        of(
+            attack,
+            [s for each in scores for s in each[attack][0]],
+            [s for each in scores for s in each[attack][1]],
+        )
+        for attack in scores[0]
+    ]
+    told = partial(progress, f"{name}: brute force, changed records")
+    [figures] = in_processes(attack_records, [(result,)], 1, told)
+    opened = [each for each in linked if each.name.removesuffix(THREE) in OPENED]
+    worst = max(opened, key=lambda each: np.nan_to_num(each.d_sys))
+    figures |= {"d_sys": worst.d_sys, "d_sys_of_chance": worst.chance}
+    for each in linked:
+        figures |= {f"d_sys_{each.name}": each.d_sys, f"d_sys_{each.name}_of_chance": each.chance}
+    return figures, linked
+
+
+def records_of_splits(finger: FingerResult, splits: int) -> tuple[int, list[list[Enrolled]]]:
+    """A finger's presses dealt at random into three hands, a record of each, in so many ways.
+
+    Returns:
+        The finger's number, and the records of each way; a hand that makes no record is left out.
+    """
+    rng, found = np.random.default_rng(finger.finger), []
+    for _ in range(splits):
+        hands = np.array_split(rng.permutation(len(finger.presses)), RECORDS)
+        records = [enrol([finger.presses[i] for i in hand]) if len(hand) > 1 else None for hand in hands]
+        found.append([record for record in records if record])
+    return finger.finger, found
+
+
+def linkage_scores(
+    mine: list[list[Enrolled]], theirs: list[list[Enrolled]]
+) -> dict[str, tuple[list[float], list[float]]]:
+    """Scores of two, and of three, records: all of one finger, or the last of another.
+
+    Args:
+        mine: records of one finger, from `records_of_splits`.
+        theirs: of another.
+
+    Returns:
+        For each attack the mated and the non-mated scores.
+    """
+    scores = {}
+    for name, attack in ATTACKS.items():
+        mated = [attack(a, b) for own in mine for a, b in combinations(own, 2)]
+        strange = [attack(a, b) for own, their in zip(mine, theirs, strict=True) for a in own for b in their]
+        scores[name] = mated, strange
+        if name in OPENED:
+            whole = [
+                (own, their)
+                for own, their in zip(mine, theirs, strict=True)
+                if len(own) == len(their) == RECORDS
+            ]
+            scores[name + THREE] = (
+                [max(attack(own[0], own[2]), attack(own[1], own[2])) for own, _ in whole],
+                [max(attack(own[0], their[2]), attack(own[1], their[2])) for own, their in whole],
+            )
+    return scores
+
+
+def attack_records(result: SetResult) -> Figures:
+    """Brute force, and changed records."""
+    genuine = [
+        (finger.enrolled, press)
+        for finger in result.fingers
+        if finger.enrolled
+        for press, accepted in zip(finger.presses[result.job.enrol :], finger.accepted, strict=True)
+        if accepted
+    ]
+    rate = trials_per_second(genuine[0][0], result.fingers[-1].presses[0])
+    fas = fas_of(result)[0]
+    return {
+        **brute_force(result),
+        "trials_per_second": rate,
+        "core_years_with_pepper": 2**fas / rate / SECONDS_PER_YEAR,
+        **changed_records(genuine[:CHANGES], result.job.trials),
+    }
+
+
+def brute_force(result: SetResult) -> Figures:
+    """The database attack, run where it succeeds: records of few coefficients, against the count.
+
+    Every press that `counting` gave a chance is let loose on a record of the same features that has `WEAK_K`
+    coefficients. As many should open as were computed, or the FAS is not to be believed.
+    """
+    chosen = np.random.default_rng(0).permutation(len(result.strangers))[:WEAK_RUNS]
+    presses = {(f.finger, i): press for f in result.fingers for i, press in enumerate(f.presses)}
+    weak: dict[int, Enrolled] = {}
+    opened, expected = 0, 0.0
+    for stranger in (result.strangers[i] for i in chosen):
+        if stranger.record not in weak:
+            frames = [
+                (locked.lattice, np.flatnonzero(locked.member).astype(np.int64))
+                for locked in result.enrolled[stranger.record].locked
+            ]
+            weak[stranger.record] = Enrolled.of(bind(frames, Parameters(coefficients=WEAK_K)), frames)
+        press = presses[stranger.finger, stranger.press]
+        opened += weak[stranger.record].opens(replace(press, fit=True), WEAK_TRIALS)
+        expected += float(stranger.chances.accepted(WEAK_TRIALS)[KS.index(WEAK_K)])
+    return {
+        "weak_k": WEAK_K,
+        "weak_runs": len(chosen),
+        "weak_opened": opened,
+        "weak_opened_computed": expected,
+    }
+
+
+def trials_per_second(enrolled: Enrolled, press: Press) -> float:
+    """How fast the decoder tries on two threads."""
+    trials, start = 2**20, perf_counter()
+    unlock(enrolled.record, Minutiae(press.table), trials=trials)
+    return trials / (perf_counter() - start)
+
+
+def changed_records(genuine: list[tuple[Enrolled, Press]], trials: int) -> Figures:
+    """Records altered on the disk, sealed and in clear; what a genuine press then brings out.
+
+    A thief without the pepper changes one byte of the sealed record. One with the pepper changes a
+    coefficient, or puts in another record's vaults, or the whole record of his own finger.
+    """
+    rng = np.random.default_rng(0)
+    sealed = genuine[0][0].record.seal(PEPPER)
+    read = sum(
+        _reads(sealed[:i] + bytes((sealed[i] ^ (1 << int(rng.integers(8))),)) + sealed[i + 1 :])
+        for i in range(len(sealed))
+    )
+    another = refused = same = 0
+    for number, (enrolled, press) in enumerate(genuine):
+        found = unlock(
+            changed(enrolled.record, genuine[number - 1][0].record, number, rng),
+            Minutiae(press.table),
+            trials=trials,
+        )
+        refused += found is None
+        same += found is not None and bytes(found) == enrolled.secret
+        another += found is not None and bytes(found) != enrolled.secret
+    return {
+        "changed_sealed": len(sealed),
+        "changed_sealed_read": read,
+        "changed_opened": len(genuine),
+        "changed_opened_refused": refused,
+        "changed_opened_same_secret": same,
+        "changed_opened_another_secret": another,
+    }
+
+
+def changed(
+    own: ProtectedRecord, other: ProtectedRecord, how: int, rng: np.random.Generator
+) -> ProtectedRecord:
+    """An altered record: in turn coefficients, the salt, the vaults of another record, or its check."""
+    if how % 4 == 0:
+        vaults = []
+        for vault in own.vaults:
+            locked = vault.locked.copy()
+            locked[rng.integers(len(locked))] ^= np.uint16(rng.integers(1, 2**16))
+            vaults.append(replace(vault, locked=locked))
+        return replace(own, vaults=tuple(vaults))
+    if how % 4 == 1:
+        return replace(own, salt=rng.bytes(len(own.salt)))
+    if how % 4 == 2:
+        return replace(own, vaults=other.vaults)
+    return replace(own, check=other.check)
+
+
+def _reads(blob: bytes) -> bool:
+    try:
+        ProtectedRecord.open(blob, PEPPER)
+    except RecordError:
+        return False
+    return True

@@ -1,0 +1,182 @@
+"""`ridgekey bench biometrics`."""
+
+import argparse
+import math
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from edge.biometrics.enrolment import PRESSES
+from edge.biometrics.unlocking import TRIALS
+from hw.bench import report as bench_report
+from hw.bench.biometrics import attacks, page, tables, timing
+from hw.bench.biometrics.fingers import PRIVATE_FOLDER, Job, usable_fingers
+from hw.bench.biometrics.page import Measured
+from hw.bench.biometrics.protocol import SetResult, cores, in_processes, measure_set
+from hw.bench.biometrics.sets import ImageSet, find_sets
+from hw.bench.biometrics.summary import Figures, curves_of, figures_of
+from hw.errors import FileTroubleError
+
+DESCRIPTION = """\
+Measures the kiosk's own enrolment and unlocking on folders of real fingers, each image cut to what the sensor
+gives. Of every finger the first three impressions are enrolled and the others pressed, one by one and in
+transactions of three; every press of every other finger is tried on its record. Prints a table; --json and
+--report write the same and more."""
+
+EPILOG = """\
+examples:
+  ridgekey bench biometrics --fingers prints --set uareu --json uareu.json --report uareu/
+  ridgekey bench biometrics --fingers prints --attack
+        all sets of the folder, and the attacks on their records
+  ridgekey bench biometrics --fingers prints --part even
+        the even-numbered fingers only: parameters were chosen on the odd ones
+
+a folder of fingers holds <set>/<finger>_<impression>.png, 8-bit grey, or such images itself; a manifest.csv
+with columns set, file, dpi and sensor is read if it is there. A set whose sensor is called capacitive stands
+for an R503 unless --sensor says otherwise."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `ridgekey bench biometrics`."""
+    parser = argparse.ArgumentParser(
+        prog="ridgekey bench biometrics",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--fingers", type=Path, required=True, metavar="DIR", help="folder of finger images")
+    parser.add_argument("--set", metavar="NAME", help="only this set of the folder")
+    parser.add_argument("--sensor", choices=("r307", "r503"), help="whose image size: 256x288 or 192x192")
+    parser.add_argument(
+        "--part", choices=("all", "odd", "even"), default="all", help="fingers by their number"
+    )
+    parser.add_argument(
+        "--enrol", type=int, default=PRESSES, choices=range(2, 7), help="impressions enrolled (3)"
+    )
+    parser.add_argument(
+        "--trials-log2",
+        type=int,
+        default=TRIALS.bit_length() - 1,
+        choices=range(12, 27),
+        metavar="N",
+        help="decoding trials of a press, as a power of two (%(default)s)",
+    )
+    parser.add_argument("--attack", action="store_true", help="attack the records, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures for machines")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots: DIR/index.html")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="keep minutiae here, to resume; they are biometric data"
+    )
+    parser.add_argument("--jobs", type=int, default=cores(), metavar="N", help="processes (one a core)")
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    """Measure each set, then print and write."""
+    arguments = parser().parse_args(argv)
+    sets = find_sets(arguments.fingers, arguments.set, arguments.sensor)
+    console = Console(stderr=True)
+    _prepare(arguments, console)
+    with _progress(console) as progress:
+        measured = [_measure(images, arguments, progress) for images in sets]
+    figures = [each.figures for each in measured]
+    Console().print(tables.figures_table(figures))
+    command = "ridgekey bench biometrics " + shlex.join(argv)
+    content = bench_report.report("biometrics", command, {}, {}) | {"figures": _finite(figures)}
+    if arguments.json:
+        bench_report.write(arguments.json, content)
+    if arguments.report:
+        page.write(arguments.report / "index.html", measured, content)
+    return 0
+
+
+def _measure(
+    images: ImageSet, arguments: argparse.Namespace, progress: Callable[[str, int, int], None]
+) -> Measured:
+    job = Job(images, arguments.enrol, 2**arguments.trials_log2, arguments.cache)
+    fingers = usable_fingers(images, arguments.part, arguments.enrol)
+    result = measure_set(job, fingers, progress, max(1, arguments.jobs))
+    figures = figures_of(result) | {"part": arguments.part}
+    figures |= _cost(result, progress)
+    linked: list[attacks.Linked] = []
+    if arguments.attack:
+        found, linked = attacks.attack_set(result, progress, max(1, arguments.jobs))
+        figures |= found
+    return Measured(figures, curves_of(result), linked)
+
+
+def _cost(result: SetResult, progress: Callable[[str, int, int], None]) -> Figures:
+    """Times and memory, from a process that does nothing else."""
+    samples = [
+        (finger.finger, finger.presses[result.job.enrol].impression, finger.enrolled)
+        for finger in result.fingers
+        if finger.enrolled
+    ]
+    if not samples:
+        return {}
+    stranger = next(f for f in result.fingers if f.finger != samples[0][0])
+    task = (result.job, samples, (stranger.finger, stranger.presses[0].impression))
+    [cost] = in_processes(
+        timing.measure,
+        [task],
+        1,
+        lambda done, of: progress(f"{result.job.images.name}: time and memory", done, of),
+    )
+    return {
+        "unlock_seconds_median": cost.total,
+        "decoder_seconds_median": cost.decoder,
+        "refusal_seconds": cost.refused,
+        "peak_rss_mib": cost.peak_rss_mib,
+    }
+
+
+def _prepare(arguments: argparse.Namespace, console: Console) -> None:
+    """Make the folders first: an hour of measuring shall not end with a folder that cannot be written."""
+    try:
+        if arguments.cache:
+            arguments.cache.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            console.print(
+                f"[yellow]minutiae of real fingers are kept in {arguments.cache}: they are biometric data of "
+                "real people; delete the folder after use"
+            )
+        if arguments.report:
+            arguments.report.mkdir(parents=True, exist_ok=True)
+        if arguments.json:
+            arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileTroubleError(f"cannot make {error.filename}: {error.strerror}") from error
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=of)
+            bars.update(tasks[what], completed=done)
+
+        yield tell
+
+
+def _finite(figures: list[Figures]) -> list[dict[str, Any]]:
+    """JSON knows no infinity; null says that nothing was seen."""
+    return [
+        {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in each.items()
+        }
+        for each in figures
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

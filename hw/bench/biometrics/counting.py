@@ -1,0 +1,130 @@
+"""How likely one trial of the decoder opens a record: counted, where running 2^47 trials is out of reach.
+
+A trial in a frame draws k of the frame's points. It opens the record if all k are right, that is, locked in
+the vault. Which points are right is known here, because the bench has kept what enrolment locked. With the
+decoder's weights w, a draw of k points of weight product w_1 ... w_k has a chance proportional to it, so
+
+    P(frame) = e_k(weights of the right points) / e_k(weights of all points),
+
+with e_k the elementary symmetric polynomial. (The decoder draws one point after the other from an urn of 256
+slots: the same but for a few per cent; `attacks.hold_count_against_runs` compares.) A frame of fewer than k
+right points has no chance at all.
+
+*FAS*, the false-accept security, is -log2 of the mean of P over all frames of all presses of all strangers:
+an attacker who has a database of fingers, and nothing better, tries frames of its presses; the mean number of
+trials until a record opens is 2^FAS. It rests on the few luckiest presses, so it says on how many.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.biometrics.enrolment import Frame
+from edge.biometrics.quantisation import Lattice
+from edge.biometrics.reliability import odds
+from edge.biometrics.unlocking import STRONGEST, all_relative
+
+Array = npt.NDArray[np.float64]
+
+KS = tuple(range(6, 13))
+"""Numbers of coefficients that chances are counted for: those in use and their neighbours."""
+
+
+@dataclass(frozen=True)
+class Locked:
+    """What a vault holds.
+
+    Attributes:
+        lattice: of its frame.
+        member: (universe,) bool, whether a feature is locked.
+    """
+
+    lattice: Lattice
+    member: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, frame: Frame) -> "Locked":
+        """Take it from enrolment."""
+        lattice, features = frame
+        member = np.zeros(lattice.universe, dtype=bool)
+        member[features] = True
+        return cls(lattice, member)
+
+
+@dataclass(frozen=True)
+class Chances:
+    """What one press can do to one record.
+
+    Attributes:
+        right: most right points in any frame.
+        one_trial: (len(KS),) chance that one trial in a frame drawn at random opens, by k.
+        miss: (len(KS),) mean over the frames of log(1 - P): `trials * miss` is the logarithm of the chance
+            that nothing opens in so many trials.
+    """
+
+    right: int
+    one_trial: Array
+    miss: Array
+
+    def accepted(self, trials: float) -> Array:
+        """(len(KS),) chance that a press of so many trials opens the record."""
+        return np.asarray(-np.expm1(trials * self.miss))
+
+
+NONE = Chances(0, np.zeros(len(KS)), np.zeros(len(KS)))
+
+
+@dataclass(frozen=True)
+class PressFrames:
+    """A press in all its frames, ready to be counted against many records."""
+
+    relative: Array
+    quality: Array
+
+    @classmethod
+    def of(cls, table: npt.NDArray[np.float32]) -> "PressFrames":
+        """From its minutiae, (n, 4)."""
+        return cls(*all_relative(table[:STRONGEST].astype(np.float64)))
+
+
+def chances(record: list[Locked], press: PressFrames) -> Chances:
+    """Count one press against one record."""
+    if press.relative.shape[1] < KS[0]:
+        return NONE
+    right, total, miss = 0, np.zeros(len(KS)), np.zeros(len(KS))
+    for locked in record:
+        features = locked.lattice.features(press.relative)
+        rows = np.flatnonzero(locked.member[features].sum(axis=1) >= KS[0])
+        if not len(rows):
+            continue
+        counted, chance = frame_chances(locked, features[rows], press.relative[rows], press.quality[rows])
+        right = max(right, int(counted.max()))
+        total += chance.sum(axis=0)
+        miss += np.log1p(-np.minimum(chance, 1 - 1e-12)).sum(axis=0)
+    frames = len(record) * len(press.relative)
+    return Chances(right, total / frames, miss / frames)
+
+
+def frame_chances(
+    locked: Locked, features: npt.NDArray[np.int64], relative: Array, quality: Array
+) -> tuple[npt.NDArray[np.intp], Array]:
+    """Right points of each frame (rows,), and its chance by k (rows, len(KS))."""
+    weight = odds(locked.lattice, relative, quality)
+    order = np.lexsort((-weight, features), axis=1)
+    features, weight = np.take_along_axis(features, order, 1), np.take_along_axis(weight, order, 1)
+    distinct = np.ones(features.shape, dtype=bool)
+    distinct[:, 1:] = features[:, 1:] != features[:, :-1]
+    weight = weight * distinct / weight.mean(axis=1, keepdims=True)
+    hit = locked.member[features] & distinct
+    chance = symmetric(weight * hit) / symmetric(weight)
+    return hit.sum(axis=1), chance * (hit.sum(axis=1)[:, np.newaxis] >= np.array(KS))
+
+
+def symmetric(weight: Array) -> Array:
+    """Elementary symmetric polynomials e_k of each row, for k in `KS`: (rows, len(KS))."""
+    e = np.zeros((len(weight), KS[-1] + 1))
+    e[:, 0] = 1
+    for column in weight.T:
+        e[:, 1:] += column[:, np.newaxis] * e[:, :-1]
+    return np.maximum(e[:, KS[0] :], 1e-300)

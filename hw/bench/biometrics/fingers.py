@@ -1,0 +1,216 @@
+"""What one finger of a set does: its presses are read, some are enrolled, the others tried on the record."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from drivers.image import FingerImage
+from edge.biometrics import EnrolmentError, Minutiae, MinutiaExtractor, ProtectedRecord, assess, unlock
+from edge.biometrics.alignment import Template
+from edge.biometrics.enrolment import Enrolment, Frame, bind, choose_frames, frames_of_presses
+from edge.biometrics.minutiae import QUALITY_THRESHOLD, WEIGHTS_SHA256
+from hw.bench.biometrics.counting import Chances, Locked, PressFrames, chances
+from hw.bench.biometrics.sets import ImageSet
+from hw.errors import BenchError, FileTroubleError
+from hw.fingers.folder import ImageFolder
+
+LEAST_PRESSES = 4
+"""Impressions that a finger must have: three to enrol and one to try."""
+
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+
+
+@dataclass(frozen=True)
+class Press:
+    """One impression as the kiosk sees it.
+
+    Attributes:
+        impression: its number.
+        table: (n, 4) minutiae.
+        fit: whether it passed the quality gate.
+    """
+
+    impression: int
+    table: npt.NDArray[np.float32] = field(repr=False)
+    fit: bool
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A finger's record, and what only the bench knows of it: the features inside."""
+
+    record: ProtectedRecord
+    secret: bytes = field(repr=False)
+    locked: list[Locked] = field(repr=False)
+
+    @classmethod
+    def of(cls, enrolment: Enrolment, frames: Sequence[Frame]) -> "Enrolled":
+        """Keep what `bind` made of the frames."""
+        return cls(enrolment.record, bytes(enrolment.secret), [Locked.of(frame) for frame in frames])
+
+    @property
+    def k(self) -> int:
+        """Coefficients of the record."""
+        return self.record.parameters.coefficients
+
+    def opens(self, press: Press, trials: int) -> bool:
+        """Whether a press brings out the very secret; one that the gate refuses does not."""
+        found = unlock(self.record, Minutiae(press.table), trials=trials) if press.fit else None
+        return found is not None and bytes(found) == self.secret
+
+
+@dataclass(frozen=True)
+class FingerResult:
+    """One finger against itself.
+
+    Attributes:
+        finger: its number.
+        presses: all of its impressions.
+        enrolled: its record; None if it could not be enrolled.
+        accepted: whether each press after those enrolled opened the record.
+        counted: the chances of the same presses.
+        one_to_two: whether impression 2 opened a record of impression 1 alone; None if that was no record.
+    """
+
+    finger: int
+    presses: list[Press]
+    enrolled: Enrolled | None
+    accepted: list[bool]
+    counted: list[Chances]
+    one_to_two: bool | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every finger of a set is measured with.
+
+    Attributes:
+        images: the set.
+        enrol: impressions that enrolment takes.
+        trials: of the decoder, for each press.
+        cache: folder that minutiae are kept in, if any.
+    """
+
+    images: ImageSet
+    enrol: int
+    trials: int
+    cache: Path | None
+
+
+def measure_finger(job: Job, finger: int) -> FingerResult:
+    """Read a finger's presses, enrol the first and try the others.
+
+    Raises:
+        BenchError: an image cannot be read, or the cache not be written.
+    """
+    source = _folder(job.images.folder)
+    presses = [_read(job, source, finger, number) for number in source.numbers(finger)]
+    enrolled = enrol(presses[: job.enrol])
+    rest = presses[job.enrol :]
+    return FingerResult(
+        finger,
+        presses,
+        enrolled,
+        [enrolled.opens(press, job.trials) for press in rest] if enrolled else [],
+        [chances(enrolled.locked, PressFrames.of(press.table)) for press in rest] if enrolled else [],
+        _one_to_two(presses, job.trials),
+    )
+
+
+def enrol(presses: list[Press]) -> Enrolled | None:
+    """What `edge.biometrics.enrol` makes of these presses, and the features it locked."""
+    if not all(press.fit for press in presses):
+        return None
+    try:
+        parameters, frames = frames_of_presses([Minutiae(press.table) for press in presses])
+    except EnrolmentError:
+        return None
+    return Enrolled.of(bind(frames, parameters), frames)
+
+
+def _one_to_two(presses: list[Press], trials: int) -> bool | None:
+    """The protocol of the older papers: the first impression enrolled alone, the second tried."""
+    first, second = presses[:2]
+    table = first.table.astype(np.float64)
+    try:
+        parameters, frames = choose_frames(Template(table, np.ones(len(table), dtype=np.intp)))
+    except (EnrolmentError, ValueError):  # no minutia at all has no central one
+        return None
+    return Enrolled.of(bind(frames, parameters), frames).opens(second, trials)
+
+
+@cache
+def _extractor() -> MinutiaExtractor:
+    return MinutiaExtractor()
+
+
+@cache
+def _folder(path: Path) -> ImageFolder:
+    return ImageFolder(path)
+
+
+def read_image(images: ImageSet, source: ImageFolder, finger: int, impression: int) -> FingerImage:
+    """One impression as the sensor would have sent it."""
+    profile = images.profile
+    pixels = source.press(finger, impression, profile.width, profile.height, profile.dpi)
+    return FingerImage(bytearray(pixels.tobytes()), profile.width, profile.height, profile.dpi)
+
+
+def _read(job: Job, source: ImageFolder, finger: int, impression: int) -> Press:
+    with read_image(job.images, source, finger, impression) as image:
+        table = _minutiae(image, job.cache)
+        return Press(impression, table, assess(image, Minutiae(table)).acceptable)
+
+
+def cache_name(image: FingerImage) -> str:
+    """Name of the file of an image's minutiae: a hash of the image and of the network."""
+    network = f"{image.width} {image.height} {image.dpi} {QUALITY_THRESHOLD} {WEIGHTS_SHA256}".encode()
+    return f"{hashlib.sha256(network + image.pixels).hexdigest()}.minutiae"
+
+
+def _minutiae(image: FingerImage, cache_folder: Path | None) -> npt.NDArray[np.float32]:
+    """Minutiae of an image, from the cache if they are there."""
+    if cache_folder is None:
+        return _extractor().extract(image).table
+    file = cache_folder / cache_name(image)
+    try:
+        return np.frombuffer(file.read_bytes(), dtype="<f4").reshape(-1, 4).astype(np.float32)
+    except (FileNotFoundError, ValueError):
+        table = _extractor().extract(image).table
+    try:
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.touch(PRIVATE_FILE)
+        partial.write_bytes(table.astype("<f4").tobytes())
+        partial.replace(file)
+    except OSError as error:
+        raise FileTroubleError(f"cannot write the cache {file}: {error.strerror}") from error
+    return table
+
+
+def usable_fingers(images: ImageSet, part: str, enrol_presses: int) -> list[int]:
+    """Fingers of a set to measure.
+
+    Args:
+        images: the set.
+        part: `all`, `odd` or `even`: by the finger's number.
+        enrol_presses: how many impressions enrolment takes.
+
+    Raises:
+        BenchError: there are fewer than two that have enough impressions.
+    """
+    source = _folder(images.folder)
+    wanted = {"all": (0, 1), "odd": (1,), "even": (0,)}[part]
+    least = max(LEAST_PRESSES, enrol_presses + 1)
+    fingers = [f for f in source.fingers() if f % 2 in wanted and len(source.numbers(f)) >= least]
+    if len(fingers) < 2:
+        raise BenchError(
+            f"{images.folder} has fewer than two fingers of {least} impressions ({part} ones): "
+            f"{enrol_presses} are enrolled and the others tried"
+        )
+    return fingers

@@ -1,0 +1,160 @@
+"""A whole set: every finger against itself, then every press of every finger against every other's record."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+from hw.bench.biometrics.counting import KS, Chances, PressFrames, chances
+from hw.bench.biometrics.fingers import Enrolled, FingerResult, Job, Press, measure_finger
+from hw.errors import UnavailableError
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done, of how many."""
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """One press of another finger against a record that it had a chance with.
+
+    Attributes:
+        record: number of the finger whose record it was.
+        finger: whose press it was.
+        press: number of the press among that finger's, from 0.
+        chances: what it could do.
+        accepted: whether the decoder, run for real, opened the record.
+    """
+
+    record: int
+    finger: int
+    press: int
+    chances: Chances
+    accepted: bool
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """All that was seen on a set.
+
+    Attributes:
+        job: what it was measured with.
+        fingers: each against itself.
+        strangers: the presses that had a frame of at least `KS[0]` right points; all others had no chance.
+    """
+
+    job: Job
+    fingers: list[FingerResult]
+    strangers: list[Stranger]
+
+    @property
+    def enrolled(self) -> dict[int, Enrolled]:
+        """Records by the number of their finger."""
+        return {result.finger: result.enrolled for result in self.fingers if result.enrolled}
+
+
+def measure_set(job: Job, fingers: Sequence[int], progress: Progress, workers: int) -> SetResult:
+    """Measure a set.
+
+    Args:
+        job: set and settings.
+        fingers: numbers of the fingers.
+        progress: is told how far it is.
+        workers: processes at a time.
+    """
+    tell = partial(progress, f"{job.images.name}: presses and records")
+    results = sorted(
+        in_processes(measure_finger, [(job, finger) for finger in fingers], workers, tell),
+        key=lambda result: result.finger,
+    )
+    records = {result.finger: result.enrolled for result in results if result.enrolled}
+    tell = partial(progress, f"{job.images.name}: strangers")
+    tasks = [(result.finger, result.presses, job.trials) for result in results]
+    strangers = [
+        stranger
+        for several in in_processes(_try_on_others, tasks, workers, tell, setup=records)
+        for stranger in several
+    ]
+    return SetResult(job, results, sorted(strangers, key=lambda s: (s.record, s.finger, s.press)))
+
+
+_records: dict[int, Enrolled] = {}
+"""In a worker: the records of the set, sent once and not with each task."""
+
+
+def _try_on_others(finger: int, presses: list[Press], trials: int) -> list[Stranger]:
+    """Every press of a finger against every other finger's record.
+
+    A press without a frame of k right points cannot interpolate the polynomial; it is counted as refused and
+    not decoded. The others are.
+    """
+    found = []
+    for number, press in enumerate(presses):
+        frames = PressFrames.of(press.table)
+        for owner, enrolled in _records.items():
+            if owner == finger:
+                continue
+            counted = chances(enrolled.locked, frames)
+            if counted.right >= KS[0]:
+                accepted = counted.right >= enrolled.k and enrolled.opens(press, trials)
+                found.append(Stranger(owner, finger, number, counted, accepted))
+    return found
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_processes(
+    task: Callable[..., R],
+    arguments: Sequence[tuple[Any, ...]],
+    workers: int,
+    progress: Callable[[int, int], None],
+    setup: dict[int, Enrolled] | None = None,
+) -> list[R]:
+    """Results of a function for each tuple of arguments, in the order in which they come.
+
+    Raises:
+        UnavailableError: a process died.
+    """
+    with _pool(workers, setup or {}) as pool:
+        progress(0, len(arguments))
+        futures = [pool.submit(task, *each) for each in arguments]
+        results = []
+        try:
+            for future in as_completed(futures):
+                results.append(future.result())
+                progress(len(results), len(arguments))
+        except BrokenProcessPool as error:
+            raise UnavailableError(
+                "a measuring process died; is there memory enough? try --jobs 1"
+            ) from error
+        return results
+
+
+@contextmanager
+def _pool(workers: int, setup: dict[int, Enrolled]) -> Iterator[ProcessPoolExecutor]:
+    """Processes that leave at once when we are interrupted."""
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (setup,))
+    try:
+        yield pool
+    except BaseException:
+        # Ours alone, and only those: a pool that is shut down would first finish what it has begun.
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _begin(setup: dict[int, Enrolled]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _records.update(setup)

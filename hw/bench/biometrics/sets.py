@@ -1,0 +1,74 @@
+"""Which images are measured, and as which sensor would have seen them."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw.errors import BenchError
+from hw.simulator.profiles import PROFILES, Profile
+
+
+class NoSuchSetError(BenchError):
+    """The folder, or the set in it, does not exist."""
+
+    exit_code = 66
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A folder of `<finger>_<impression>.png` and the sensor that it stands for.
+
+    Attributes:
+        name: of the set.
+        folder: its images.
+        profile: gives the size of the image.
+    """
+
+    name: str
+    folder: Path
+    profile: Profile
+
+
+def find_sets(folder: Path, only: str | None, sensor: str | None) -> list[ImageSet]:
+    """The sets of a folder: the folder itself if it holds images, else those folders in it that do.
+
+    Args:
+        folder: may hold a `manifest.csv`.
+        only: name of the one set wanted.
+        sensor: `r307` or `r503`; without it a set whose manifest says "capacitive" stands for an R503, any
+            other for an R307.
+
+    Raises:
+        NoSuchSetError: nothing is left.
+    """
+    try:
+        folders = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+        found = [path for path in folders if any(path.glob("*.png")) or any(path.glob("*.PNG"))]
+    except OSError as error:
+        raise NoSuchSetError(f"cannot read the folder {folder}: {error.strerror}") from error
+    if folder in found:
+        found = [folder]
+    names = [path.resolve().name for path in found]
+    if not found:
+        raise NoSuchSetError(f"no folder of images such as 001_4.png (finger 1, impression 4) in {folder}")
+    if only is not None and only not in names:
+        raise NoSuchSetError(f"no set {only} in {folder}; it has {', '.join(names)}")
+    capacitive = _capacitive(folder) | _capacitive(folder.resolve().parent)
+    return [
+        ImageSet(name, path, PROFILES[sensor or ("r503" if name in capacitive else "r307")])
+        for name, path in zip(names, found, strict=True)
+        if only in (None, name)
+    ]
+
+
+def _capacitive(folder: Path) -> set[str]:
+    """Sets that a manifest in this folder calls capacitive; a manifest without such columns names none."""
+    manifest = folder / "manifest.csv"
+    if not manifest.is_file():
+        return set()
+    try:
+        with manifest.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, ValueError, csv.Error) as error:
+        raise NoSuchSetError(f"cannot read {manifest}: {error}") from error
+    return {row.get("set") or "" for row in rows if "capacitive" in (row.get("sensor") or "").lower()}

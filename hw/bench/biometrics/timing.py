@@ -1,0 +1,72 @@
+"""How long one kiosk takes from image to key, and how much memory: alone, in a process of its own."""
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+
+from edge.biometrics import Minutiae, MinutiaExtractor, assess, unlock
+from hw.bench.biometrics.fingers import Enrolled, Job, read_image
+from hw.fingers.folder import ImageFolder
+
+PRESSES = 24
+"""Presses that are timed: the median settles well before."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds and memory of unlocking.
+
+    Attributes:
+        total: median seconds from image to key: minutiae, gate and decoder.
+        decoder: median seconds of the part after the minutiae.
+        refused: seconds of that part for a press that opens nothing: all trials are run.
+        peak_rss_mib: most memory that the process ever had, the bench's own libraries included.
+    """
+
+    total: float
+    decoder: float
+    refused: float
+    peak_rss_mib: float
+
+
+def measure(job: Job, samples: list[tuple[int, int, Enrolled]], stranger: tuple[int, int]) -> Cost:
+    """Time presses of enrolled fingers, one after the other.
+
+    Args:
+        job: set and settings.
+        samples: finger, impression, and the finger's record.
+        stranger: finger and impression of a press that opens the first sample's record in no case.
+    """
+    source, extractor = ImageFolder(job.images.folder), MinutiaExtractor()
+    _, _, first = samples[0]
+    totals, decoders = [], []
+    for finger, impression, enrolled in samples[:PRESSES]:
+        total, decoder = _one(job, source, extractor, finger, impression, enrolled)
+        totals.append(total)
+        decoders.append(decoder)
+    _, refused = _one(job, source, extractor, *stranger, first)
+    return Cost(_median(totals), _median(decoders), refused, peak_rss_mib())
+
+
+def _one(
+    job: Job, source: ImageFolder, extractor: MinutiaExtractor, finger: int, impression: int, own: Enrolled
+) -> tuple[float, float]:
+    with read_image(job.images, source, finger, impression) as image:
+        start = time.perf_counter()
+        minutiae: Minutiae = extractor.extract(image)
+        assess(image, minutiae)
+        half_way = time.perf_counter()
+        unlock(own.record, minutiae, trials=job.trials)
+        end = time.perf_counter()
+    return end - start, end - half_way
+
+
+def peak_rss_mib() -> float:
+    """Most memory that this process ever had."""
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]

@@ -1,0 +1,264 @@
+"""`ridgekey bench biometrics`: counts against runs, measures against known cases, and the whole command."""
+
+import csv
+import json
+from itertools import combinations
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import ridgekey
+from drivers.image import FingerImage
+from edge.biometrics import galois
+from edge.biometrics.enrolment import bind, frames_of_presses
+from edge.biometrics.parameters import Parameters
+from hw.bench.biometrics import attacks, counting, plots, statistics
+from hw.bench.biometrics.counting import KS, Locked, PressFrames, chances
+from hw.bench.biometrics.fingers import Enrolled, Press, cache_name, read_image
+from hw.bench.biometrics.linkage import leap, recovery, recovery_without_permutation
+from hw.bench.biometrics.sets import NoSuchSetError, find_sets
+from hw.errors import BenchError
+from hw.fingers import ImageFolder
+from tests.edge.biometrics.points import finger, press
+
+FINGERS, IMPRESSIONS = 3, 6
+
+
+def drawn(seed: int, count: int = 3) -> list:
+    return [press(finger(seed), 100 * seed + i) for i in range(count)]
+
+
+def enrolled(seed: int, k: int | None = None) -> Enrolled:
+    parameters, frames = frames_of_presses(drawn(seed))
+    return Enrolled.of(bind(frames, parameters if k is None else Parameters(coefficients=k)), frames)
+
+
+# Counting
+
+
+def test_symmetric_polynomials_are_sums_over_subsets():
+    weight = np.random.default_rng(0).random((2, 9))
+    expected = [
+        [sum(np.prod(row[list(c)]) for c in combinations(range(9), k)) for k in KS[:4]] for row in weight
+    ]
+    np.testing.assert_allclose(counting.symmetric(weight)[:, :4], expected)
+
+
+def test_the_count_predicts_how_often_the_decoder_opens():
+    # The finger's own presses, so poor and so few trials that about half of them open.
+    record, trials = enrolled(4, k=9), 2**14
+    opened, expected = 0, 0.0
+    for i in range(40):
+        each = press(finger(4), 1000 + i, shown=0.6)
+        opened += record.opens(Press(i, each.table, fit=True), trials)
+        expected += chances(record.locked, PressFrames.of(each.table)).accepted(trials)[KS.index(9)]
+    assert 8 < expected < 32
+    assert abs(opened - expected) < 10  # three standard deviations of 40 tosses
+
+
+def test_a_press_without_k_right_points_has_no_chance():
+    counted = chances(enrolled(1).locked, PressFrames.of(press(finger(50), 1, shown=0.2).table))
+    assert counted.right < 9
+    assert not counted.one_trial[KS.index(9) :].any()
+    assert counted.accepted(2**40)[-1] == 0
+
+
+def test_a_press_of_hardly_any_minutiae_has_no_chance():
+    assert chances(enrolled(1).locked, PressFrames.of(press(finger(1), 1).table[:3])) is counting.NONE
+
+
+# Statistics
+
+
+@pytest.mark.parametrize(
+    ("accepted", "refused"),
+    [([True] * 5, 0), ([False] * 5, 1), ([True, False, False, False, False], 0.4), ([False, True], 0)],
+)
+def test_a_transaction_is_refused_if_all_its_presses_are(accepted, refused):
+    assert statistics.refused_transaction(accepted) == pytest.approx(refused)
+
+
+def test_linkage_is_one_for_disjoint_scores_and_near_zero_for_like_ones():
+    rng = np.random.default_rng(0)
+    assert statistics.linkage(rng.normal(50, 1, 500), rng.normal(0, 1, 500)) == 1
+    same = rng.normal(0, 1, 5000), rng.normal(0, 1, 5000)
+    assert statistics.linkage(*same, bins=20) < 0.03
+    assert statistics.chance_linkage(*same, rounds=5) < 0.05
+    assert statistics.linkage([0] * 90 + [1] * 10, [0] * 90 + [1] * 10) == 0
+
+
+def test_linkage_of_two_normal_distributions_is_their_integral():
+    # Equal priors, means one deviation apart: the integral of p (2 LR / (1 + LR) - 1) over LR > 1.
+    x = np.linspace(-8, 9, 20001)
+    p, q = (np.exp(-((x - mean) ** 2) / 2) / np.sqrt(2 * np.pi) for mean in (1, 0))
+    exact = np.sum(np.where(p > q, p * (p - q) / (p + q), 0)) * (x[1] - x[0])
+    rng = np.random.default_rng(1)
+    found = statistics.linkage(rng.normal(1, 1, 200_000), rng.normal(0, 1, 200_000))
+    assert found == pytest.approx(exact, abs=0.01)
+
+
+def test_intervals_hold_the_mean_and_are_those_of_fingers():
+    mean, low, high = statistics.mean_with_interval([0.0] * 90 + [1.0] * 10)
+    assert mean == pytest.approx(0.1)
+    assert 0.03 < low < 0.06
+    assert 0.15 < high < 0.18
+    assert statistics.rule_of_three(3000) == 0.001
+
+
+def test_pairs_leave_the_own_record_out():
+    table = np.full((6, 6), 2.0**-40)
+    np.fill_diagonal(table, np.nan)
+    assert statistics.pairs_interval(table, statistics.bits) == (pytest.approx(40), pytest.approx(40))
+
+
+# Attacks
+
+
+@given(st.integers(0, 2**32), st.integers(26, 36))
+def test_partial_recovery_sees_two_vaults_that_overlap(seed, common):
+    rng = np.random.default_rng(seed)
+    elements = rng.choice(np.arange(1, 2**16), 72 - common, replace=False).astype(np.uint16)
+    first, second = elements[:36], elements[36 - common : 72 - common]
+    vaults = [galois.product_of_roots(locked) for locked in (first, second)]
+    for vault in vaults:
+        vault[:9] ^= rng.integers(0, 2**16, 9).astype(np.uint16)
+    assert leap(*vaults) >= 4
+
+
+def test_a_fresh_permutation_hides_what_partial_recovery_sees():
+    parameters, frames = frames_of_presses(drawn(2))
+    twice = [Enrolled.of(bind(frames, parameters), frames) for _ in range(2)]
+    assert recovery_without_permutation(twice[0].locked, twice[1].locked, 9) > 20
+    assert recovery(twice[0].record, twice[1].record) <= 2
+
+
+def test_a_changed_record_never_gives_another_secret():
+    genuine = [(enrolled(seed), Press(0, press(finger(seed), 7).table, fit=True)) for seed in range(4)]
+    figures = attacks.changed_records(genuine, 2**16)
+    assert figures["changed_sealed_read"] == 0
+    assert figures["changed_opened_another_secret"] == 0
+    assert figures["changed_opened_refused"] >= 2
+
+
+# Sets and the command
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder of images that pass the gate, and a cache that says which minutiae they show: drawn ones."""
+    root = tmp_path_factory.mktemp("prints")
+    (root / "drawn").mkdir()
+    cache = root / "cache"
+    cache.mkdir()
+    rows, columns = np.mgrid[0:288, 0:256]
+    inside = np.hypot(rows - 144, columns - 128) < 125
+    for number in range(1, FINGERS + 1):
+        for impression in range(1, IMPRESSIONS + 1):
+            ridges = 128 + 110 * np.sin(2 * np.pi * (columns + number * rows / 4 + impression) / 9)
+            grey = np.where(inside, ridges, 255).astype(np.uint8)
+            Image.fromarray(grey).save(root / "drawn" / f"{number:03}_{impression}.png")
+    with (root / "manifest.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "set", "dpi", "sensor"])
+        writer.writerow(["drawn/001_1.png", "drawn", 500, "optical"])
+    [images] = find_sets(root, "drawn", None)
+    for number in range(1, FINGERS + 1):
+        for impression in range(1, IMPRESSIONS + 1):
+            image: FingerImage = read_image(images, ImageFolder(images.folder), number, impression)
+            table = press(finger(number), 10 * number + impression).table
+            (cache / cache_name(image)).write_bytes(table.astype("<f4").tobytes())
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    where = ["--fingers", str(folder), "--set", "drawn", "--cache", str(folder / "cache")]
+    what = [
+        "--attack",
+        "--trials-log2",
+        "14",
+        "--json",
+        str(out / "figures.json"),
+        "--report",
+        str(out / "page"),
+        "--jobs",
+        "2",
+    ]
+    status = ridgekey.main(["bench", "biometrics", *where, *what])
+    assert status == 0
+    return out
+
+
+def test_the_json_has_the_figures_that_are_asked_for(run):
+    content = json.loads((run / "figures.json").read_text())
+    assert content["name"] == "biometrics"
+    [figures] = content["figures"]
+    wanted = "fnmr_one_press frr_three_presses false_accepts impostor_transactions fas_bits fte "
+    wanted += "unlock_seconds_median peak_rss_mib d_sys"
+    assert set(wanted.split()) <= set(figures)
+    assert (figures["set"], figures["sensor"], figures["enrolled"]) == ("drawn", "r307", FINGERS)
+    assert figures["fnmr_one_press"] < 0.3  # of so few trials
+    assert figures["genuine_presses"] == FINGERS * (IMPRESSIONS - 3)
+    assert figures["impostor_presses"] == FINGERS * (FINGERS - 1) * IMPRESSIONS
+    assert figures["impostor_transactions"] == FINGERS * (FINGERS - 1) * 2
+    assert figures["false_accepts"] == 0
+
+
+def test_the_page_stands_alone_and_its_plots_are_sound(run):
+    page = (run / "page" / "index.html").read_text()
+    assert "<script" not in page
+    assert "src=" not in page
+    drawings = [part.split("</svg>")[0] + "</svg>" for part in page.split("<figure>")[1:]]
+    assert len(drawings) > 5
+    for drawing in drawings:
+        ET.fromstring(drawing)
+
+
+def test_a_capacitive_set_stands_for_an_r503(folder, tmp_path):
+    (tmp_path / "caps").mkdir()
+    (tmp_path / "caps" / "001_1.png").write_bytes((folder / "drawn" / "001_1.png").read_bytes())
+    (tmp_path / "manifest.csv").write_text("set,sensor\ncaps,capacitive (300x300)\n")
+    [images] = find_sets(tmp_path, None, None)
+    assert (images.name, images.profile.name) == ("caps", "r503")
+    [images] = find_sets(tmp_path / "caps", None, "r307")
+    assert images.profile.name == "r307"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "says"),
+    [
+        (["--fingers", "{}/nowhere"], 66, "cannot read"),
+        (["--fingers", "{}/cache"], 66, "no folder of images"),
+        (["--fingers", "{}", "--set", "other"], 66, "it has drawn"),
+        (["--fingers", "{}", "--part", "even"], 1, "fewer than two fingers"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_in_one_line(folder, capsys, arguments, exit_code, says):
+    argv = [argument.format(folder) for argument in arguments]
+    assert ridgekey.main(["bench", "biometrics", *argv]) == exit_code
+    error = capsys.readouterr().err.strip().splitlines()
+    assert says in error[-1]
+
+
+def test_no_set_is_a_bench_error():
+    assert issubclass(NoSuchSetError, BenchError)
+
+
+def test_an_axis_of_round_ticks():
+    axis = plots.Axis("", 0.6, 1)
+    assert axis.ticks() == pytest.approx([0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0])
+    assert plots.Axis("", 1e-12, 1e-1, log=True).ticks()[:2] == pytest.approx([1e-12, 1e-10])
+
+
+def test_what_is_locked_is_what_enrolment_chose():
+    _, frames = frames_of_presses(drawn(3))
+    for lattice, features in frames:
+        assert len(features) == 36
+        np.testing.assert_array_equal(
+            np.flatnonzero(Locked.of((lattice, features)).member), np.sort(features)
+        )
