@@ -26,7 +26,7 @@ from drivers.errors import (
 from drivers.opcodes import ALLOWED, Level, Opcode, guard
 from drivers.packets import Kind, encode
 from drivers.upload import Cancelled, Progress, Received, receive
-from drivers.wire import Wire
+from drivers.wire import NAP, Wire
 
 WAKE_UP = b"\x55"
 """The bare byte that a module sends after every power-up and reset."""
@@ -154,15 +154,22 @@ class Exchange:
     def send_image(self, data: bytes, cancelled: Cancelled) -> None:
         """The data packets that DownImage's answer asks for; the sensor does not acknowledge them.
 
+        They are handed over at the pace of the line, so that the kernel's buffer is never full.
+
         Raises:
             CaptureCancelledError: The caller broke off; the sensor waits for the rest until the next command.
         """
-        size = self.wire.packet_size
+        size, clock = self.wire.packet_size, self.wire.clock
+        gone_at = clock.now()  # when all that was written has left
         for at in range(0, len(data), size):
             if cancelled():
                 raise CaptureCancelledError("the overwriting of the sensor's image was called off")
             kind = Kind.LAST_DATA if at + size >= len(data) else Kind.DATA
-            self.wire.write(encode(kind, data[at : at + size]))
+            packet = encode(kind, data[at : at + size])
+            self.wire.write(packet)
+            gone_at = max(gone_at, clock.now()) + self.wire.rate.seconds(len(packet))
+            clock.sleep(gone_at - clock.now() - NAP)
+        clock.sleep(gone_at - clock.now())
         self.wire.drain()
 
     def await_start(self, limit: float) -> None:

@@ -11,7 +11,7 @@ import termios
 
 import serial
 
-from drivers.errors import LinkLostError, NoSuchPortError, PortUnavailableError
+from drivers.errors import DeadlineError, LinkLostError, NoSuchPortError, PortUnavailableError
 from drivers.timing import Clock
 
 _WRITE_TIMEOUT = 1.0  # seconds; a command is under 20 bytes, so only a dead port takes that long
@@ -72,9 +72,12 @@ class Link:
 
         Raises:
             LinkLostError: The port is gone.
+            DeadlineError: It takes nothing for a second.
         """
         try:
             self._port.write(packet)
+        except serial.SerialTimeoutException as error:
+            raise DeadlineError(f"{self.path} takes no bytes; is its cable in order?") from error
         except (OSError, termios.error) as error:  # SerialException is an OSError
             raise self._lost() from error
 

@@ -4,14 +4,18 @@ import time
 from collections import deque
 
 import pytest
+import serial
 
-from drivers.errors import CaptureCancelledError, CommandRefusedError, ScrubError
+from drivers.errors import CaptureCancelledError, CommandRefusedError, DeadlineError, ScrubError
+from drivers.exchange import Exchange
 from drivers.image import Proof, Way
 from drivers.link import Link
 from drivers.opening import open_on, open_sensor
 from drivers.sensor import Sensor
-from drivers.timing import Deadlines
+from drivers.timing import Clock, Deadlines
+from drivers.wire import Wire
 from tests.drivers.fake import FakeModule, ack, answers, data_packets, parameters, r307, silent, unpacked
+from tests.drivers.memory import MemoryLink
 
 BRISK = Deadlines(capture=0.3, answer=0.3, idle=0.4, quiet=0.02)
 WHITE = b"\xff"
@@ -145,3 +149,40 @@ def test_an_empty_look_needs_no_scrubbing() -> None:
     with FakeModule(fingers=deque([2])) as fake, open_sensor(f"serial:{fake.path}?baud=57600") as sensor:
         assert sensor.wait_lifted(1)
         assert 0x3D not in fake.seen
+
+
+class CountedTime(Clock):
+    seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += max(0.0, seconds)
+
+
+def test_the_blank_image_is_handed_over_at_the_pace_of_the_line() -> None:
+    class Watched(MemoryLink):
+        clock = CountedTime()
+
+        def write(self, packet: bytes) -> None:
+            super().write(packet)
+            ahead = len(self.written) * 10 / self.baud - self.clock.now()
+            assert ahead < 0.1, "more is written than the line can carry: the kernel's buffer fills up"
+
+    link = Watched()
+    Exchange(Wire(link, BRISK)).send_image(WHITE * 36864, lambda: False)
+    assert link.clock.now() == pytest.approx(len(link.written) * 10 / link.baud)
+    assert len(link.written) == 36864 + 288 * 11
+
+
+def test_a_port_that_takes_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stuck(self: serial.Serial, data: bytes) -> None:
+        raise serial.SerialTimeoutException("Write timeout")
+
+    with FakeModule() as fake:
+        link = Link.open(fake.path, 57600)
+        monkeypatch.setattr(serial.Serial, "write", stuck)
+        with pytest.raises(DeadlineError, match="takes no bytes"):
+            link.write(b"x")
+        link.close()

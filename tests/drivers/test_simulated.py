@@ -103,6 +103,19 @@ def test_kin_give_their_images_too(profile: str, model: str, size: tuple[int, in
             assert sensor.wait_lifted(5)
 
 
+@pytest.mark.long
+def test_at_the_pace_of_the_line_an_image_is_overwritten_in_two_transfers() -> None:
+    with simulated("--profile", "r307") as ready:
+        SensorRemote(ready["control"]).place(7)
+        with open_sensor(f"serial:{ready['port']}", deadlines=PATIENT) as sensor:
+            with sensor.capture() as image:
+                assert image.transfer is not None
+                once = image.transfer.seconds
+            scrub = sensor.scrub()
+            assert scrub.proof is Proof.READ_BACK
+            assert scrub.seconds > 1.9 * once
+
+
 @pytest.mark.parametrize("profile", ["r307", "r503"])
 def test_no_image_stays_in_the_simulated_sensor(profile: str) -> None:
     with simulated("--profile", profile, "--no-pacing") as ready:
