@@ -34,8 +34,8 @@ examples:
   ridgekey bench biometrics --fingers prints --set uareu --json uareu.json --report uareu/
   ridgekey bench biometrics --fingers prints --attack
         all sets of the folder, and the attacks on their records
-  ridgekey bench biometrics --fingers prints --part even
-        the even-numbered fingers only: parameters were chosen on the odd ones
+  ridgekey bench biometrics --fingers prints --part split
+        the even-numbered fingers apart: parameters were chosen on the odd ones
 
 a folder of fingers holds <set>/<finger>_<impression>.png, 8-bit grey, or such images itself; a manifest.csv
 with columns set, file, dpi and sensor is read if it is there. A set whose sensor is called capacitive stands
@@ -54,7 +54,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", metavar="NAME", help="only this set of the folder")
     parser.add_argument("--sensor", choices=("r307", "r503"), help="whose image size: 256x288 or 192x192")
     parser.add_argument(
-        "--part", choices=("all", "odd", "even"), default="all", help="fingers by their number"
+        "--part",
+        choices=("all", "odd", "even", "split"),
+        default="all",
+        help="fingers by their number; split: all, and beside them odd and even ones apart",
     )
     parser.add_argument(
         "--enrol", type=int, default=PRESSES, choices=range(2, 7), help="impressions enrolled (3)"
@@ -84,7 +87,7 @@ def main(argv: list[str]) -> int:
     console = Console(stderr=True)
     _prepare(arguments, console)
     with _progress(console) as progress:
-        measured = [_measure(images, arguments, progress) for images in sets]
+        measured = [each for images in sets for each in _measure(images, arguments, progress)]
     figures = [each.figures for each in measured]
     Console().print(tables.figures_table(figures))
     command = "ridgekey bench biometrics " + shlex.join(argv)
@@ -98,17 +101,26 @@ def main(argv: list[str]) -> int:
 
 def _measure(
     images: ImageSet, arguments: argparse.Namespace, progress: Callable[[str, int, int], None]
-) -> Measured:
+) -> list[Measured]:
     job = Job(images, arguments.enrol, 2**arguments.trials_log2, arguments.cache)
-    fingers = usable_fingers(images, arguments.part, arguments.enrol)
+    split = arguments.part == "split"
+    fingers = usable_fingers(images, "all" if split else arguments.part, arguments.enrol)
     result = measure_set(job, fingers, progress, max(1, arguments.jobs))
-    figures = figures_of(result) | {"part": arguments.part}
+    figures = figures_of(result) | {"part": "all" if split else arguments.part}
     figures |= _cost(result, progress)
     linked: list[attacks.Linked] = []
     if arguments.attack:
         found, linked = attacks.attack_set(result, progress, max(1, arguments.jobs))
         figures |= found
-    return Measured(figures, curves_of(result), linked)
+    parts = [("odd", result.part(1)), ("even", result.part(0))] if split else []
+    return [
+        Measured(figures, curves_of(result), linked),
+        *(
+            Measured(figures_of(part) | {"part": name}, curves_of(part), [])
+            for name, part in parts
+            if len(part.fingers) > 1
+        ),
+    ]
 
 
 def _cost(result: SetResult, progress: Callable[[str, int, int], None]) -> Figures:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any, TypeVar
 
 from hw.bench.biometrics.counting import KS, Chances, PressFrames, chances
@@ -58,6 +59,14 @@ class SetResult:
     def enrolled(self) -> dict[int, Enrolled]:
         """Records by the number of their finger."""
         return {result.finger: result.enrolled for result in self.fingers if result.enrolled}
+
+    def part(self, remainder: int) -> "SetResult":
+        """The same for the odd-numbered (1) or even-numbered (0) fingers alone."""
+        return replace(
+            self,
+            fingers=[finger for finger in self.fingers if finger.finger % 2 == remainder],
+            strangers=[s for s in self.strangers if s.record % 2 == s.finger % 2 == remainder],
+        )
 
 
 def measure_set(job: Job, fingers: Sequence[int], progress: Progress, workers: int) -> SetResult:
@@ -157,4 +166,13 @@ def _pool(workers: int, setup: dict[int, Enrolled]) -> Iterator[ProcessPoolExecu
 
 def _begin(setup: dict[int, Enrolled]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    Thread(target=_leave_with_parent, daemon=True).start()
     _records.update(setup)
+
+
+def _leave_with_parent() -> None:
+    """A parent that was killed has not said so."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

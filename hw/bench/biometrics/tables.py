@@ -85,8 +85,9 @@ def figures_table(sets: list[Figures]) -> Table:
     for figures in sets:
         table.add_column(f"{figures['set']}\n{figures['sensor']}, {figures['part']} fingers")
     table.add_column("goal")
-    told = [rows(figures) for figures in sets]
-    goals = [dict.fromkeys(goal for _, _, goal in lines if goal) for lines in zip(*told, strict=True)]
-    for lines, goal in zip(zip(*told, strict=True), goals, strict=True):
-        table.add_row(lines[0][0], *(figure for _, figure, _ in lines), " / ".join(goal))
+    told = [{name: (figure, goal) for name, figure, goal in rows(figures)} for figures in sets]
+    for name in dict.fromkeys(name for lines in told for name in lines):
+        shown = [lines.get(name, ("", "")) for lines in told]
+        goals = dict.fromkeys(goal for _, goal in shown if goal)
+        table.add_row(name, *(figure for figure, _ in shown), " / ".join(goals))
     return table
