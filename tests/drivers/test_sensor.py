@@ -67,7 +67,7 @@ def capture(fake: FakeModule) -> tuple[bytes, int]:
 
 
 def test_an_r503_tells_its_own_size() -> None:
-    with FakeModule() as fake, open_sensor(url(fake)) as sensor:
+    with FakeModule() as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         info = sensor.info
         assert (info.model, info.width, info.height, info.dpi) == ("R503", 192, 192, 508)
         assert (info.baud, info.packet_size, info.templates_stored, info.serial) == (57600, 128, 0, "00042")
@@ -75,7 +75,7 @@ def test_an_r503_tells_its_own_size() -> None:
 
 
 def test_an_r307_is_known_by_its_system_id_and_asked_nothing_more() -> None:
-    with r307() as fake, open_sensor(url(fake)) as sensor:
+    with r307() as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         info = sensor.info
         assert (info.model, info.width, info.height, info.dpi) == ("R307", 256, 288, 500)
         assert fake.seen == [0x13, 0x0F, 0x1D]
@@ -83,7 +83,7 @@ def test_an_r307_is_known_by_its_system_id_and_asked_nothing_more() -> None:
 
 def test_a_module_without_handshake_that_knows_the_old_echo_is_an_r307() -> None:
     fake = r307(system_id=0, handlers={0x40: answers(ack(1)), 0x53: answers(ack(0x55))})
-    with fake, open_sensor(url(fake)) as sensor:
+    with fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         assert sensor.info.model == "R307"
 
 
@@ -97,7 +97,7 @@ def test_an_unknown_command_may_be_met_with_silence() -> None:
     "answer", [answers(ack(0xFC)), answers(ack(0, product(0, 0)))], ids=["none", "absurd"]
 )
 def test_an_r503_without_a_usable_description_has_its_models_size(answer: Handler) -> None:
-    with FakeModule(handlers={0x3C: answer}) as fake, open_sensor(url(fake)) as sensor:
+    with FakeModule(handlers={0x3C: answer}) as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         assert (sensor.info.width, sensor.info.height, sensor.info.serial) == (192, 192, None)
 
 
@@ -109,7 +109,7 @@ def test_the_rate_is_found_by_trying(baud: int) -> None:
 
 def test_the_baud_field_is_not_believed() -> None:
     fake = FakeModule(handlers={0x0F: answers(ack(0, parameters(baud=12)))})
-    with fake, open_sensor(url(fake)) as sensor:
+    with fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         assert sensor.info.baud == 57600
 
 
@@ -138,7 +138,7 @@ def test_a_file_is_no_port(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_refused_and_its_user_not_disturbed() -> None:
-    with FakeModule() as fake, open_sensor(url(fake)) as sensor:
+    with FakeModule() as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         with pytest.raises(PortUnavailableError, match="in use by another program"):
             open_sensor(url(fake))
         with sensor.capture() as image:
@@ -222,7 +222,7 @@ def test_the_port_is_given_back_after_each_refusal() -> None:
 @pytest.mark.parametrize("make", [FakeModule, r307])
 @pytest.mark.parametrize("packet_code", range(4))
 def test_the_image_comes_as_it_was_sent(make: Callable[..., FakeModule], packet_code: int) -> None:
-    with make(packet_code=packet_code) as fake, open_sensor(url(fake)) as sensor:
+    with make(packet_code=packet_code) as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         seen: list[tuple[int, int]] = []
         with sensor.capture(progress=lambda done, total: seen.append((done, total))) as image:
             assert bytes(image.pixels) == unpacked(fake.image)
@@ -303,12 +303,12 @@ def swapped(packets: list[bytes]) -> list[bytes]:
 
 
 def test_packets_that_change_places_are_seen_only_by_asking_twice() -> None:
-    with FakeModule() as fake, open_sensor(url(fake) + "&confirm=yes") as sensor:
+    with FakeModule() as fake, open_sensor(url(fake) + "&confirm=yes", deadlines=BRISK) as sensor:
         fake.then(0x0A, spoilt(swapped))
         with sensor.capture() as image:
             assert bytes(image.pixels) == unpacked(fake.image)
         assert fake.seen.count(0x0A) == 3
-    with FakeModule() as fake, open_sensor(url(fake)) as sensor:
+    with FakeModule() as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         fake.then(0x0A, spoilt(swapped))
         with sensor.capture() as image:
             assert bytes(image.pixels) != unpacked(fake.image), "the protocol does not show it"
@@ -321,7 +321,7 @@ def test_an_image_that_is_never_the_same_is_an_error() -> None:
     fake = FakeModule(handlers={0x0A: other})
     with (
         fake,
-        open_sensor(url(fake) + "&confirm=yes") as sensor,
+        open_sensor(url(fake) + "&confirm=yes", deadlines=BRISK) as sensor,
         pytest.raises(UploadError, match="differently"),
     ):
         sensor.capture()
@@ -409,18 +409,18 @@ def test_unplugged_while_waiting_for_the_finger() -> None:
 
 def test_no_finger_in_time() -> None:
     fake = FakeModule(fingers=deque([2]))
-    with fake, open_sensor(url(fake)) as sensor, pytest.raises(NoFingerError):
+    with fake, open_sensor(url(fake), deadlines=BRISK) as sensor, pytest.raises(NoFingerError):
         sensor.capture(finger_timeout=0.2)
 
 
 def test_a_wait_can_be_called_off() -> None:
     fake = FakeModule(fingers=deque([2]))
-    with fake, open_sensor(url(fake)) as sensor, pytest.raises(CaptureCancelledError):
+    with fake, open_sensor(url(fake), deadlines=BRISK) as sensor, pytest.raises(CaptureCancelledError):
         sensor.capture(cancelled=lambda: fake.seen.count(0x01) > 2)
 
 
 def test_a_transfer_can_be_called_off_and_the_next_capture_is_right() -> None:
-    with FakeModule() as fake, open_sensor(url(fake)) as sensor:
+    with FakeModule() as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         with pytest.raises(CaptureCancelledError):
             sensor.capture(cancelled=lambda: 0x0A in fake.seen)
         fake.image = random_image(18432, 9)
@@ -433,7 +433,7 @@ def test_a_capture_broken_off_by_its_progress_leaves_the_link_in_order() -> None
         if done:
             raise KeyboardInterrupt
 
-    with FakeModule() as fake, open_sensor(url(fake)) as sensor:
+    with FakeModule() as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         with pytest.raises(KeyboardInterrupt):
             sensor.capture(progress=interrupt)
         with sensor.capture() as image:
@@ -441,13 +441,13 @@ def test_a_capture_broken_off_by_its_progress_leaves_the_link_in_order() -> None
 
 
 def test_the_finger_lifted() -> None:
-    with FakeModule(fingers=deque([0, 0, 2])) as fake, open_sensor(url(fake)) as sensor:
+    with FakeModule(fingers=deque([0, 0, 2])) as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         assert sensor.wait_lifted(5)
         assert fake.seen.count(0x01) == 3
 
 
 def test_the_finger_not_lifted() -> None:
-    with FakeModule() as fake, open_sensor(url(fake)) as sensor:
+    with FakeModule() as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         assert not sensor.wait_lifted(0.1)
         with pytest.raises(CaptureCancelledError):
             sensor.wait_lifted(5, cancelled=lambda: True)
@@ -467,7 +467,7 @@ class Spy:
 
 
 def test_the_packed_image_is_wiped_once_it_is_unpacked() -> None:
-    with FakeModule() as fake, open_sensor(url(fake)) as sensor:
+    with FakeModule() as fake, open_sensor(url(fake), deadlines=BRISK) as sensor:
         spy = Spy()
         with sensor.capture(progress=spy) as image:
             assert spy.filled == len(spy.buffer)
