@@ -10,7 +10,7 @@ import logging
 from drivers.codes import Code
 from drivers.errors import CommandRefusedError, ScrubError, SensorError
 from drivers.image import Proof, Scrub, Way
-from drivers.module import Module, ignore_progress
+from drivers.module import Module, ignore_progress, never
 from drivers.packets import wipe
 from drivers.probing import insist, start_again
 from drivers.upload import Cancelled
@@ -59,18 +59,19 @@ class Scrubber:
         self.holds = scrub is None
         return scrub
 
-    def surely(self, size: int, cancelled: Cancelled) -> Scrub:
+    def surely(self, size: int, cancelled: Cancelled, hurry: Cancelled = never) -> Scrub:
         """Remove the image, whatever it costs.
 
         Args:
             size: Bytes of the sensor's image.
             cancelled: Asked many times a second; True breaks off.
+            hurry: Asked before the blank image is read back; True leaves it at that, unproved.
 
         Raises:
             ScrubError: It is still there, or the sensor does not tell.
             SensorError: The line failed, or the caller broke off.
         """
-        scrub = self.soon() or by_blank(self._module, size, cancelled)
+        scrub = self.soon() or by_blank(self._module, size, cancelled, hurry)
         if scrub is None:
             raise ScrubError(
                 "the image could not be removed from the sensor's memory; unplug it for two seconds"
@@ -100,13 +101,14 @@ def by_reset(module: Module) -> Scrub | None:
     return None
 
 
-def by_blank(module: Module, size: int, cancelled: Cancelled) -> Scrub | None:
-    """Overwrite the buffer with white, and read it back; None if it is not white then.
+def by_blank(module: Module, size: int, cancelled: Cancelled, hurry: Cancelled) -> Scrub | None:
+    """Overwrite the buffer with white, and read it back; None if it is not white then, or was not read.
 
     Args:
         module: The sensor.
         size: Bytes of its image.
         cancelled: Asked many times a second; True breaks off.
+        hurry: Asked before the image is read back; True leaves that out.
 
     Raises:
         SensorError: The module does not take the image, or does not give it back.
@@ -114,6 +116,8 @@ def by_blank(module: Module, size: int, cancelled: Cancelled) -> Scrub | None:
     clock = module.exchange.wire.clock
     started = clock.now()
     module.download_image(bytes([BLANK]) * size, cancelled)
+    if hurry():
+        return None
     data, _ = module.upload_image(size, ignore_progress, cancelled)
     white = data.count(BLANK) == size
     wipe(data)

@@ -72,6 +72,7 @@ class Sensor:
         self._module = module
         self._clock = module.exchange.wire.clock
         self._turn = threading.RLock()
+        self._waiting = 0  # calls that wait for their turn
         self._later = WhenIdle(idle_scrub, self._scrub_later) if idle_scrub is not None else None
         self._closed = False
         self._touch = touch
@@ -281,7 +282,9 @@ class Sensor:
         """One call at a time; if it leaves an image in the sensor, that is removed later."""
         if self._later:
             self._later.call_off()
+        self._waiting += 1
         with self._turn:
+            self._waiting -= 1
             try:
                 yield
             finally:
@@ -293,10 +296,13 @@ class Sensor:
             if self._closed or not self._scrubber.holds:
                 return
             try:
-                done = self.scrub()
+                done = self._scrubber.surely(
+                    self.info.image_bytes, lambda: self._closed, lambda: self._waiting > 0
+                )
                 _log.info("the sensor's image was removed in %.1f s: %s", done.seconds, done.proof)
             except SensorError as error:
-                _log.warning("the sensor's image could not be removed: %s", error)
+                if not self._waiting:  # else the next image takes its place anyway
+                    _log.warning("the sensor's image could not be removed: %s", error)
 
     def _pause(self) -> None:
         """Wait before the next look for a finger; less often while the touch line shows none."""

@@ -122,6 +122,22 @@ def test_a_sensor_left_alone_is_scrubbed_by_itself() -> None:
         assert seen_in_time(fake, 0x0B)
 
 
+def test_whoever_comes_meanwhile_does_not_wait_for_the_proof() -> None:
+    def slowly(me: FakeModule, _arguments: bytes) -> None:
+        time.sleep(0.2)
+        me.send(ack(0))
+        me.image = WHITE * len(me.image)
+
+    with r307(handlers={0x0B: slowly}) as fake, opened(fake, idle_scrub=0.05) as sensor:
+        sensor.capture().wipe()
+        assert seen_in_time(fake, 0x0B)
+        fake.fingers = deque([2])
+        assert sensor.wait_lifted(1)
+        after = fake.seen[fake.seen.index(0x0B) :]
+        assert 0x01 in after
+        assert 0x0A not in after
+
+
 def test_what_somebody_left_in_the_sensor_is_removed_when_it_has_been_used() -> None:
     with FakeModule(status=4 | 8, fingers=deque([2])) as fake, opened(fake) as sensor:
         assert sensor.wait_lifted(1)
