@@ -26,7 +26,7 @@ from hw.bench.biometrics.summary import Figures, fas_of
 PEPPER, OTHER_PEPPER = b"p" * 32, b"q" * 32
 RECORDS = 3
 THREE = "_of_three"
-WANTED_SPLITS, MOST_SPLITS = 100, 4
+WANTED_SPLITS, MOST_SPLITS = 130, 8
 """Ways in which presses are dealt to three records: over all fingers, and at most of one."""
 
 WEAK_K = KS[0]

@@ -12,6 +12,10 @@ RESAMPLES = 2000
 TRANSACTION = 3
 """Presses that a transaction may take."""
 
+SCORES_PER_BIN = 60
+"""Mated scores for each bin of a histogram for D_sys: with ten, a few hundred scores that tell nothing give
+0.07, which is more than the goal."""
+
 
 def mean_with_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float, float]:
     """Mean over fingers, and its 95 % interval by bootstrap over fingers.
@@ -75,8 +79,8 @@ def linkage(mated: npt.ArrayLike, strange: npt.ArrayLike, bins: int | None = Non
     Args:
         mated: linkage scores of pairs of records of one finger.
         strange: of records of two fingers.
-        bins: of the histogram; by default a tenth of the number of mated scores, at least 5, at most 100;
-            scores of fewer different values have a bin each.
+        bins: of the histogram; by default one for each `SCORES_PER_BIN` mated scores, at least 5, at most
+            100; scores of fewer different values have a bin each.
     """
     if not np.size(mated) or not np.size(strange):
         return float("nan")
@@ -91,7 +95,7 @@ def densities(mated: npt.ArrayLike, strange: npt.ArrayLike, bins: int | None = N
     """Shares of mated and of non-mated scores in each bin."""
     first, second = np.asarray(mated, dtype=np.float64), np.asarray(strange, dtype=np.float64)
     values = np.unique(np.concatenate((first, second)))
-    count = bins or int(np.clip(len(first) // 10, 5, 100))
+    count = bins or int(np.clip(len(first) // SCORES_PER_BIN, 5, 100))
     few = len(values) <= count
     edges = np.append(values, np.inf) if few else np.linspace(values[0], values[-1], count + 1)
     p, q = (np.histogram(scores, edges)[0] / len(scores) for scores in (first, second))
