@@ -63,6 +63,7 @@ class Transfer:
         packets: Data packets in it.
         closed: True if the sensor marked its last packet as the last; some clones never do, and the count of
             bytes ends the transfer.
+        twins: True if two packets in a row were the same and not of one colour: one may have come twice.
         scrub: How the sensor's own copy was removed after it; None if that is still to be done.
     """
 
@@ -70,6 +71,7 @@ class Transfer:
     seconds: float
     packets: int
     closed: bool
+    twins: bool = False
     scrub: Scrub | None = None
 
 

@@ -30,7 +30,7 @@ _BARE = 12  # bytes of an answer without results, as the methods of the base cla
 _PACKET_CODES = range(4)  # 32, 64, 128 and 256 bytes
 _IMAGE_HELD = 0x0008  # bit of the status register
 _START_SECONDS = 0.3  # an R503 needs 0.05 until it sends its wake-up byte; esphome waits for 0.2
-_NOTHING = Received(bytearray(), packets=0, closed=False)
+_NOTHING = Received(bytearray(), packets=0, closed=False, twins=False)
 
 
 class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is untyped
@@ -166,7 +166,8 @@ class Module(Adafruit_Fingerprint):  # type: ignore[misc]  # the base class is u
             received = self._received
         finally:
             self._progress, self._cancelled, self._received = ignore_progress, never, _NOTHING
-        return received.data, Transfer(1, clock.now() - started, received.packets, received.closed)
+        seconds = clock.now() - started
+        return received.data, Transfer(1, seconds, received.packets, received.closed, received.twins)
 
     def _send_packet(self, data: list[int]) -> None:
         self.exchange.ask(data[0], bytes(data[1:]))

@@ -28,11 +28,13 @@ class Received:
         data: Its bytes; whoever takes them wipes them.
         packets: Data packets that carried it.
         closed: True if the last one was marked as the last; False if the count of bytes ended the transfer.
+        twins: True if two packets in a row were the same and not of one colour.
     """
 
     data: bytearray
     packets: int
     closed: bool
+    twins: bool
 
     def __repr__(self) -> str:
         return f"Received({len(self.data)} bytes)"
@@ -59,18 +61,19 @@ def receive(wire: Wire, size: int, progress: Progress, cancelled: Cancelled) -> 
     """
     data = bytearray(size)
     try:
-        packets, closed = _fill(data, wire, progress, cancelled)
+        packets, closed, twins = _fill(data, wire, progress, cancelled)
     except BaseException:
         wipe(data)
         raise
-    return Received(data, packets, closed)
+    return Received(data, packets, closed, twins)
 
 
-def _fill(data: bytearray, wire: Wire, progress: Progress, cancelled: Cancelled) -> tuple[int, bool]:
-    """Fill `data`; returns the packets that it took and whether the last one was marked so."""
+def _fill(data: bytearray, wire: Wire, progress: Progress, cancelled: Cancelled) -> tuple[int, bool, bool]:
+    """Fill `data`; returns the packets that it took, whether the last one was marked so, and of twins."""
     size = len(data)
     pauses = _Pauses(wire, size)
-    done = packets = 0
+    begun = done = packets = 0
+    twins = False
     progress(0, size)
     while True:
         event = wire.event()
@@ -82,7 +85,8 @@ def _fill(data: bytearray, wire: Wire, progress: Progress, cancelled: Cancelled)
             continue
         if not isinstance(event, Packet):
             raise DamagedPacketError(f"data packet {packets + 1} of the image came damaged ({event.value})")
-        done = _place(event, data, done)
+        begun, before, done = done, begun, _place(event, data, done)
+        twins = twins or _same(data[before:begun], data[begun:done])
         packets += 1
         if event.kind == Kind.LAST_DATA or done == size:
             break
@@ -92,7 +96,7 @@ def _fill(data: bytearray, wire: Wire, progress: Progress, cancelled: Cancelled)
     if not closed and (wire.held or wire.pull(pauses.idle)):
         raise _too_long(size)
     progress(size, size)
-    return packets, closed
+    return packets, closed, twins
 
 
 class _Pauses:
@@ -140,6 +144,14 @@ def _place(packet: Packet, data: bytearray, done: int) -> int:
     finally:
         packet.wipe()
     return end
+
+
+def _same(before: bytearray, now: bytearray) -> bool:
+    """Whether two pieces are the same and not of one colour, as the rim of an image is; wipes them."""
+    same = before == now and now.count(now[:1]) < len(now)
+    wipe(before)
+    wipe(now)
+    return same
 
 
 def _too_long(size: int) -> ImageSizeError:

@@ -41,32 +41,41 @@ class Uploader:
         self.info = info
         self._module = module
         self._confirm = confirm
+        self._never_marks = False  # a clone that never says which packet is the last
 
     def take(self, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
         """The image that the sensor holds, which the caller wipes, and how it came.
+
+        One whose end is not marked, or in which a packet seems to have come twice, is asked for again.
 
         Raises:
             UploadError: It did not come whole, or not twice in the same way.
             ImageSizeError: It is always of another size.
             SensorError: Others of `drivers.errors`.
         """
-        return (self._twice if self._confirm else self._once)(progress, cancelled)
-
-    def _twice(self, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
         data, transfer = self._once(progress, cancelled)
+        if not self._confirm and not self._doubtful(transfer):
+            return data, transfer
+        attempts = transfer.attempts
         for _ in range(UPLOADS):
             try:
-                again, _ = self._once(progress, cancelled)
+                again, transfer = self._once(progress, cancelled)
             except BaseException:
                 wipe(data)
                 raise
+            attempts += transfer.attempts
             same = again == data
             wipe(data)
             data = again
-            if same:
-                return data, transfer
+            self._never_marks = self._never_marks or (same and not transfer.closed)
+            if same or (not self._confirm and not self._doubtful(transfer)):
+                return data, replace(transfer, attempts=attempts)
         wipe(data)
         raise UploadError(f"the image came differently each of {UPLOADS + 1} times; check cable and power")
+
+    def _doubtful(self, transfer: Transfer) -> bool:
+        """Whether one packet may have come twice and another not at all, which a count does not show."""
+        return transfer.twins or not (transfer.closed or self._never_marks)
 
     def _once(self, progress: Progress, cancelled: Cancelled) -> tuple[bytearray, Transfer]:
         got: int | None = None

@@ -72,6 +72,7 @@ def measure(image: FingerImage) -> dict[str, int | float | bool | str | None]:
         transfer, scrub = image.transfer, image.transfer.scrub
         figures |= asdict(transfer) | {
             "seconds": round(transfer.seconds, 3),
+            "twins": transfer.twins,
             "scrub": scrub.proof.value if scrub else None,
         }
     return figures

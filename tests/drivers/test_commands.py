@@ -71,6 +71,7 @@ def test_capture_for_a_machine(capsys: Output) -> None:
         "contrast": 127.5,
         "packets": 144,
         "closed": True,
+        "twins": False,
         "scrub": "the status register tells of no image any more",
     }
     assert "place a finger" in captured.err

@@ -332,7 +332,16 @@ def test_a_clone_that_never_marks_its_last_packet() -> None:
     with fake, open_sensor(url(fake), deadlines=BRISK) as sensor, sensor.capture() as image:
         assert bytes(image.pixels) == unpacked(fake.image)
         assert image.transfer is not None
-        assert (image.transfer.attempts, image.transfer.closed) == (1, False)
+        assert (image.transfer.attempts, image.transfer.closed) == (2, False)
+        with sensor.capture() as image:
+            assert image.transfer is not None
+            assert image.transfer.attempts == 1, "it is known by now"
+
+
+def test_a_packet_that_came_twice_in_place_of_another_is_noticed() -> None:
+    for change in (lambda p: [*p[:50], p[50], *p[50:-1]], lambda p: [*p[:50], p[50], *p[50:70], *p[71:]]):
+        with FakeModule().then(0x0A, spoilt(change)) as fake:
+            assert capture(fake) == (unpacked(fake.image), 2)
 
 
 def test_a_lost_answer_to_upimage_costs_one_upload() -> None:
