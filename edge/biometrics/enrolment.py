@@ -12,8 +12,6 @@ from edge.biometrics.parameters import POOR, RICH, RICH_FEATURES, Parameters
 from edge.biometrics.protected_record import ProtectedRecord, key_check
 from edge.biometrics.quality import Reason
 from edge.biometrics.quantisation import (
-    ANGLE_STEPS,
-    TURN_STEPS,
     Features,
     Lattice,
     choose_lattice,
@@ -168,8 +166,7 @@ def frame_features(template: Template, reference: int, parameters: Parameters) -
     others = np.arange(len(template.table)) != reference
     relative = in_frame_of(template.table[reference], template.table[others])
     weight = SHOWN_AGAIN[np.minimum(template.seen[others], len(SHOWN_AGAIN) - 1)]
-    angle_step, turn_step = secrets.randbelow(ANGLE_STEPS), secrets.randbelow(TURN_STEPS)
-    lattice, chance = choose_lattice(relative, weight, parameters, angle_step, turn_step)
+    lattice, chance = choose_lattice(relative, weight, parameters)
     try:
         return lattice, most_stable(lattice.features(relative), chance, parameters.kept)
     finally:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from contracts import cbor
 from contracts.errors import ContractError
 from edge.biometrics.parameters import Parameters
-from edge.biometrics.quantisation import ANGLE_STEPS, CELLS_PER_SIDE, SHIFT_STEPS, TURN_STEPS, Lattice
+from edge.biometrics.quantisation import CELLS_PER_SIDE, SHIFT_STEPS, TURN_STEPS, Lattice
 from edge.biometrics.vault import FIRST_USE, SALT_BYTES, TAG_BYTES, WRAPPED_BYTES, Vault
 from edge.errors import EdgeError
 
@@ -157,7 +157,7 @@ def sealing_key(pepper: bytes | bytearray, salt: bytes) -> bytearray:
 def _encode_vault(vault: Vault) -> dict[int, object]:
     lattice = vault.lattice
     return {
-        0: [lattice.x_step, lattice.y_step, lattice.turn_step, lattice.angle_step],
+        0: [lattice.x_step, lattice.y_step, lattice.turn_step],
         1: vault.locked.astype("<u2").tobytes(),
         2: vault.tag.to_bytes(TAG_BYTES, "little"),
         3: vault.wrapped,
@@ -166,13 +166,12 @@ def _encode_vault(vault: Vault) -> dict[int, object]:
 
 def _decode_vault(item: object, parameters: Parameters) -> Vault:
     fields = cbor.Fields(item, RECORD, {0, 1, 2, 3})
-    ends = (SHIFT_STEPS, SHIFT_STEPS, TURN_STEPS, ANGLE_STEPS)
-    x_step, y_step, turn_step, angle_step = _whole(fields.item(0), ends)
+    x_step, y_step, turn_step = _whole(fields.item(0), (SHIFT_STEPS, SHIFT_STEPS, TURN_STEPS))
     locked = np.frombuffer(fields.octets(1, 2 * parameters.coefficients, 2 * MAX_KEPT + 1), dtype=np.uint8)
     if len(locked) % 2:
         raise RecordError(f"{RECORD} has half a coefficient; enrol the finger again")
     return Vault(
-        Lattice(x_step, y_step, turn_step, angle_step, parameters.cell_px, parameters.sectors),
+        Lattice(x_step, y_step, turn_step, parameters.cell_px, parameters.sectors),
         locked.view("<u2").astype(np.uint16),
         int.from_bytes(fields.octets(2, TAG_BYTES), "little"),
         fields.octets(3, WRAPPED_BYTES),

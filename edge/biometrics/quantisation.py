@@ -29,10 +29,6 @@ SHIFT_STEPS = 9
 TURN_STEPS = 6
 """Offsets of the sectors tried: multiples of a sixth of a sector, 6 degrees."""
 
-ANGLE_STEPS = 32
-"""Angles that a lattice may be turned by: multiples of a 32nd of a quarter turn, 3 degrees, after which it is
-another lattice for all but the nearest minutiae."""
-
 POSITION_JITTER_PX = 2.5
 """Standard deviation between two presses near the reference minutia."""
 
@@ -51,8 +47,6 @@ class Lattice:
         x_step: offset along x in 1 / SHIFT_STEPS of a cell.
         y_step: the same along y.
         turn_step: offset of the sectors in 1 / TURN_STEPS of a sector.
-        angle_step: turn of the cells' borders against the reference's direction, in 1 / ANGLE_STEPS of a
-            quarter turn.
         cell_px: side of a cell in pixels.
         sectors: number of directions.
     """
@@ -60,7 +54,6 @@ class Lattice:
     x_step: int
     y_step: int
     turn_step: int
-    angle_step: int
     cell_px: int
     sectors: int
 
@@ -78,11 +71,10 @@ class Lattice:
         Returns:
             (..., 3) x and y in cells, direction in sectors.
         """
-        turned = relative[..., :2] @ turning(self.angle_step * np.pi / 2 / ANGLE_STEPS) / self.cell_px
         return np.stack(
             (
-                turned[..., 0] + self.x_step / SHIFT_STEPS,
-                turned[..., 1] + self.y_step / SHIFT_STEPS,
+                relative[..., 0] / self.cell_px + self.x_step / SHIFT_STEPS,
+                relative[..., 1] / self.cell_px + self.y_step / SHIFT_STEPS,
                 np.mod(relative[..., 2], 2 * np.pi) * (self.sectors / (2 * np.pi))
                 + self.turn_step / TURN_STEPS,
             ),
@@ -137,35 +129,36 @@ def staying(distance_low: Array, width: Array | float, jitter: Array | float) ->
 _erf = np.vectorize(erf, otypes=[np.float64])
 
 
-def choose_lattice(
-    relative: Array, weight: Array, parameters: Parameters, angle_step: int, turn_step: int
-) -> tuple[Lattice, Array]:
+def choose_lattice(relative: Array, weight: Array, parameters: Parameters) -> tuple[Lattice, Array]:
     """Move the lattice to where the best minutiae are most likely to stay in their cells.
-
-    Its offset suits the finger, so it would link a finger's records to one another, were the lattice not
-    turned by an angle that is drawn anew for each: offsets of lattices that lie at two angles have nothing in
-    common. The sectors' offset does not depend on that angle, so it is drawn, not chosen.
 
     Args:
         relative: (n, 3) minutiae in the reference's frame.
         weight: (n,) probability that a press shows the minutia at all.
         parameters: size of the cells and sectors, and how many minutiae the vault will hold.
-        angle_step: turn of the lattice, drawn at random.
-        turn_step: offset of the sectors, drawn at random.
 
     Returns:
         The lattice, and for each minutia the probability (n,) that a press shows it in its cell.
     """
     cell, sectors = parameters.cell_px, parameters.sectors
     jitter = np.hypot(POSITION_JITTER_PX, DISTANCE_JITTER * np.hypot(relative[:, 0], relative[:, 1]))
-    unmoved = Lattice(0, 0, turn_step, angle_step, cell, sectors).positions(relative)
-    steps = np.arange(SHIFT_STEPS)[:, np.newaxis] / SHIFT_STEPS
-    along_x, along_y = (staying(np.mod(unmoved[:, i] + steps, 1), cell, jitter) for i in range(2))
-    around = staying(np.mod(unmoved[:, 2], 1), 2 * np.pi / sectors, DIRECTION_JITTER)
-    chance = weight * around * along_x[:, np.newaxis] * along_y[np.newaxis, :]
+    along_x, along_y, around = [], [], []
+    for step in range(SHIFT_STEPS):
+        x, y, _ = np.mod(Lattice(step, step, 0, cell, sectors).positions(relative), 1).T
+        along_x.append(staying(x, cell, jitter))
+        along_y.append(staying(y, cell, jitter))
+    for step in range(TURN_STEPS):
+        _, _, direction = np.mod(Lattice(0, 0, step, cell, sectors).positions(relative), 1).T
+        around.append(staying(direction, 2 * np.pi / sectors, DIRECTION_JITTER))
+    chance = (
+        weight
+        * np.stack(along_x)[:, np.newaxis, np.newaxis]
+        * np.stack(along_y)[np.newaxis, :, np.newaxis]
+        * np.stack(around)[np.newaxis, np.newaxis, :]
+    )
     total = np.sort(chance, axis=-1)[..., -parameters.kept :].sum(axis=-1)
-    x_step, y_step = (int(i) for i in np.unravel_index(int(total.argmax()), total.shape))
-    return Lattice(x_step, y_step, turn_step, angle_step, cell, sectors), chance[x_step, y_step]
+    x_step, y_step, turn_step = (int(i) for i in np.unravel_index(int(total.argmax()), total.shape))
+    return Lattice(x_step, y_step, turn_step, cell, sectors), chance[x_step, y_step, turn_step]
 
 
 def most_stable(features: Features, chance: Array, kept: int) -> Features:

@@ -2,10 +2,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.biometrics.alignment import Alignment, Template, turning
+from edge.biometrics.alignment import Alignment, Template
 from edge.biometrics.parameters import RICH
 from edge.biometrics.quantisation import (
-    ANGLE_STEPS,
     SHIFT_STEPS,
     TURN_STEPS,
     Lattice,
@@ -23,7 +22,6 @@ lattices = st.builds(
     st.integers(0, SHIFT_STEPS - 1),
     st.integers(0, SHIFT_STEPS - 1),
     st.integers(0, TURN_STEPS - 1),
-    st.integers(0, ANGLE_STEPS - 1),
     st.just(16),
     st.just(10),
 )
@@ -47,18 +45,21 @@ def test_every_minutia_has_a_feature_of_the_universe(lattice, x, y, direction):
 
 @given(lattices, st.integers(-30, 29), st.integers(-30, 29), st.integers(0, 9))
 def test_features_number_the_cells_one_by_one(lattice, column, row, sector):
-    x = (column + 0.5 - lattice.x_step / SHIFT_STEPS) * 16
-    y = (row + 0.5 - lattice.y_step / SHIFT_STEPS) * 16
-    back = turning(lattice.angle_step * np.pi / 2 / ANGLE_STEPS) @ (x, y)
-    middle = np.array([*back, (sector + 0.5 - lattice.turn_step / TURN_STEPS) * np.pi / 5])
+    middle = np.array(
+        [
+            (column + 0.5 - lattice.x_step / SHIFT_STEPS) * 16,
+            (row + 0.5 - lattice.y_step / SHIFT_STEPS) * 16,
+            (sector + 0.5 - lattice.turn_step / TURN_STEPS) * np.pi / 5,
+        ]
+    )
     assert int(lattice.features(middle)) == ((row + 32) * 64 + column + 32) * 10 + sector
 
 
 def test_the_chosen_lattice_keeps_minutiae_far_from_borders():
     relative = in_frame_of(finger(5)[0], finger(5)[1:])
-    chosen, chance = choose_lattice(relative, np.ones(len(relative)), RICH, 5, 2)
-    _, fixed = choose_lattice(relative, np.ones(len(relative)), RICH, 5, 2)
-    plain = odds(Lattice(0, 0, 2, 5, 16, 10), relative, np.ones(len(relative)))
+    chosen, chance = choose_lattice(relative, np.ones(len(relative)), RICH)
+    _, fixed = choose_lattice(relative, np.ones(len(relative)), RICH)
+    plain = odds(Lattice(0, 0, 0, 16, 10), relative, np.ones(len(relative)))
     moved = odds(chosen, relative, np.ones(len(relative)))
     np.testing.assert_array_equal(chance, fixed)
     assert np.log(moved).sum() > np.log(plain).sum()

@@ -7,7 +7,7 @@ from edge.biometrics.decoder_reference import siphash
 from edge.biometrics.quantisation import Lattice
 from edge.biometrics.vault import field_elements, filter_key, lock, unwrap, wrapping_key
 
-LATTICE = Lattice(1, 2, 3, 4, 16, 10)
+LATTICE = Lattice(1, 2, 3, 16, 10)
 SALT = bytes(range(32))
 SECRET = bytearray(range(100, 132))
 
