@@ -68,19 +68,19 @@ event Granted:
 event Denied:
     subject: indexed(address)
     request: indexed(bytes32)
-    nonce: uint256
     deadline: uint64
     signature: Bytes[65]
 
 event Withdrawn:
     subject: indexed(address)
     request: indexed(bytes32)
-    nonce: uint256
     deadline: uint64
     signature: Bytes[65]
 
 
-# States of a consent. A request's id is never free again, so none of these acts can be repeated.
+# States of a consent. They only move down this list and a request's id is never free again, so none of these acts can
+# be repeated: not one that opens nor one that closes. That is all that denying and withdrawing need, for which a nonce
+# would be 5,000 gas more. A grant, which gives something away, has its nonce as a second lock.
 REQUESTED: constant(uint256) = 1
 GRANTED: constant(uint256) = 2
 DENIED: constant(uint256) = 3
@@ -115,10 +115,10 @@ GRANT_TYPEHASH: constant(bytes32) = keccak256(
     "Grant(address subject,bytes32 request,bytes32 purpose,uint64 expiry,bytes sealedKey,uint256 nonce,uint64 deadline)"
 )
 DENY_TYPEHASH: constant(bytes32) = keccak256(
-    "Deny(address subject,bytes32 request,uint256 nonce,uint64 deadline)"
+    "Deny(address subject,bytes32 request,uint64 deadline)"
 )
 WITHDRAW_TYPEHASH: constant(bytes32) = keccak256(
-    "Withdraw(address subject,bytes32 request,uint256 nonce,uint64 deadline)"
+    "Withdraw(address subject,bytes32 request,uint64 deadline)"
 )
 NAME_HASH: constant(bytes32) = keccak256("ridgekey")
 VERSION_HASH: constant(bytes32) = keccak256("1")
@@ -289,33 +289,31 @@ def grant(
 
 
 @external
-def deny(request: bytes32, nonce: uint256, deadline: uint64, signature: Bytes[65]):
+def deny(request: bytes32, deadline: uint64, signature: Bytes[65]):
     """
     @notice The person says no to a request.
     @param request The request's id.
-    @param nonce Any nonce that the person has not used.
     @param deadline Last second at which the act is taken.
     @param signature The person's, over the Deny struct.
     """
     consent: uint256 = self.consents[request]
     assert consent & STATE_MASK == REQUESTED, "not requested"
-    subject: address = self._close(DENY_TYPEHASH, request, consent, DENIED, nonce, deadline, signature)
-    log Denied(subject=subject, request=request, nonce=nonce, deadline=deadline, signature=signature)
+    subject: address = self._close(DENY_TYPEHASH, request, consent, DENIED, deadline, signature)
+    log Denied(subject=subject, request=request, deadline=deadline, signature=signature)
 
 
 @external
-def withdraw(request: bytes32, nonce: uint256, deadline: uint64, signature: Bytes[65]):
+def withdraw(request: bytes32, deadline: uint64, signature: Bytes[65]):
     """
     @notice The person takes a consent back.
     @param request The request's id.
-    @param nonce Any nonce that the person has not used.
     @param deadline Last second at which the act is taken.
     @param signature The person's, over the Withdraw struct.
     """
     consent: uint256 = self.consents[request]
     assert consent & STATE_MASK == GRANTED, "not granted"
-    subject: address = self._close(WITHDRAW_TYPEHASH, request, consent, WITHDRAWN, nonce, deadline, signature)
-    log Withdrawn(subject=subject, request=request, nonce=nonce, deadline=deadline, signature=signature)
+    subject: address = self._close(WITHDRAW_TYPEHASH, request, consent, WITHDRAWN, deadline, signature)
+    log Withdrawn(subject=subject, request=request, deadline=deadline, signature=signature)
 
 
 @external
@@ -463,7 +461,6 @@ def _close(
     request: bytes32,
     consent: uint256,
     state: uint256,
-    nonce: uint256,
     deadline: uint64,
     signature: Bytes[65],
 ) -> address:
@@ -471,8 +468,7 @@ def _close(
     @dev What denying and withdrawing share: their structs differ in name alone. Returns the subject.
     """
     subject: address = convert(consent >> SUBJECT_SHIFT, address)
-    struct_hash: bytes32 = keccak256(abi_encode(typehash, subject, request, nonce, deadline))
+    struct_hash: bytes32 = keccak256(abi_encode(typehash, subject, request, deadline))
     self._check_signed(self._key_of(subject), struct_hash, deadline, signature)
-    self._use_nonce(subject, nonce)
     self.consents[request] = (consent & ~STATE_MASK) | state
     return subject

@@ -56,8 +56,9 @@ class RecordKind(Enum):
 def fresh_nonce() -> int:
     """A nonce that nobody has used: 256 random bits.
 
-    The contract keeps nonces unordered, as a bitmap per person (word = nonce >> 8, bit = nonce & 255), so
-    kiosks that do not see each other do not block each other.
+    The contract keeps a person's nonces unordered, as a bitmap (word = nonce >> 8, bit = nonce & 255), so
+    kiosks that do not see each other do not block each other. Whoever signs often for the same person fills
+    one word bit by bit instead, which is cheaper: `edge.state.nonces`.
     """
     return secrets.randbits(256)
 
@@ -210,14 +211,12 @@ class Deny(_Struct):
     Attributes:
         subject: who denies.
         request: id of the request.
-        nonce: see `fresh_nonce`.
         deadline: last second, Unix time, at which the contract takes the act.
     """
 
     KIND: ClassVar[ActKind] = ActKind.DENY
     subject: bytes = field(metadata=_ADDRESS)
     request: bytes = field(metadata=_BYTES32)
-    nonce: int = field(metadata=_UINT256)
     deadline: int = field(metadata=_UINT64)
 
 
@@ -228,14 +227,12 @@ class Withdraw(_Struct):
     Attributes:
         subject: who withdraws.
         request: id of the request that had been granted.
-        nonce: see `fresh_nonce`.
         deadline: last second, Unix time, at which the contract takes the act.
     """
 
     KIND: ClassVar[ActKind] = ActKind.WITHDRAW
     subject: bytes = field(metadata=_ADDRESS)
     request: bytes = field(metadata=_BYTES32)
-    nonce: int = field(metadata=_UINT256)
     deadline: int = field(metadata=_UINT64)
 
 

@@ -152,9 +152,9 @@ def call_arguments(
             asked = request_tuple(_answered(act, request))
             return "grant", (asked, act.expiry, act.sealed_key, act.nonce, act.deadline, signature)
         case Deny():
-            return "deny", (act.request, act.nonce, act.deadline, signature)
+            return "deny", (act.request, act.deadline, signature)
         case Withdraw():
-            return "withdraw", (act.request, act.nonce, act.deadline, signature)
+            return "withdraw", (act.request, act.deadline, signature)
 
 
 def publish_arguments(subject: bytes, record: bytes, object_bytes: bytes) -> tuple[str, tuple[object, ...]]:

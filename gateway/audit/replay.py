@@ -80,8 +80,8 @@ class Replay:
         return []
 
     def _nonce(self, act: Act) -> Findings:
-        if isinstance(act, Request):
-            return []  # a request is unique by its id
+        if isinstance(act, Request | Deny | Withdraw):
+            return []  # unique by the state of the consent
         used = (act.subject, act.nonce)
         if used in self._nonces:
             return ["its nonce was used before"]

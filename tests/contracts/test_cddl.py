@@ -78,10 +78,10 @@ def test_the_requester_s_and_the_stored_forms_conform():
     ("rule", "value"),
     [
         ("act", {**DENY.to_map(), 0: 7}),
-        ("act", {**DENY.to_map(), 5: 0}),
+        ("act", {**DENY.to_map(), 4: 0}),
         ("act", {**DENY.to_map(), 1: bytes(21)}),
-        ("act", {key: value for key, value in DENY.to_map().items() if key != 4}),
-        ("act", {**DENY.to_map(), 4: "now"}),
+        ("act", {key: value for key, value in DENY.to_map().items() if key != 3}),
+        ("act", {**DENY.to_map(), 3: "now"}),
         ("receipt", {**cbor2.loads(cbor2.loads(FINAL.sign(GATEWAY))[2]), 3: 3}),
         ("receipt", {**cbor2.loads(cbor2.loads(FINAL.sign(GATEWAY))[2]), 0: 2}),
         ("kiosk-message", {**cbor2.loads(cbor2.loads(KIOSK_MESSAGES[0].sign(KIOSK))[2]), 3: bytes(65)}),

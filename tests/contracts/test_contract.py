@@ -38,7 +38,7 @@ def test_the_event_of_each_act_proves_it_alone(world, kind):
     assert signer.format() == world.signer_of(act).public_key
     if kind is ActKind.REQUEST:
         assert values["request"] == act.hash_struct()
-    else:
+    elif hasattr(act, "nonce"):
         assert world.registry.view("isNonceUsed", act.subject, act.nonce)
 
 
@@ -194,7 +194,7 @@ def test_a_selector_is_the_one_of_the_abi():
     assert registry.selector("keyOf") == keccak256(b"keyOf(address)")[:4]
     struct = "(address,address,bytes32,bytes32,bytes32,uint64,uint256,uint64)"
     assert registry.selector("request") == keccak256(f"request({struct},bytes)".encode())[:4]
-    assert registry.event_topic("Denied") == keccak256(b"Denied(address,bytes32,uint256,uint64,bytes)")
+    assert registry.event_topic("Denied") == keccak256(b"Denied(address,bytes32,uint64,bytes)")
     with pytest.raises(KeyError):
         registry.function("upgrade")
     with pytest.raises(KeyError):

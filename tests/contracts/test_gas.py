@@ -11,8 +11,8 @@ BOUNDS = {
     "register": 65_000,
     "request": 61_500,
     "grant": 53_500,
-    "withdraw": 46_000,
-    "deny": 46_000,
+    "withdraw": 40_000,
+    "deny": 40_000,
 }
 
 

@@ -114,21 +114,20 @@ class Model(RuleBasedStateMachine):
             self.consents[request] = (ConsentState.GRANTED, expiry)
             self.used.add((person, nonce))
 
-    @rule(asked=requests, nonce=nonces, deadline=times, signer=signers)
-    def deny(self, asked, nonce, deadline, signer):
-        self.close(Deny, asked, nonce, deadline, signer, ConsentState.REQUESTED, ConsentState.DENIED)
+    @rule(asked=requests, deadline=times, signer=signers)
+    def deny(self, asked, deadline, signer):
+        self.close(Deny, asked, deadline, signer, ConsentState.REQUESTED, ConsentState.DENIED)
 
-    @rule(asked=requests, nonce=nonces, deadline=times, signer=signers)
-    def withdraw(self, asked, nonce, deadline, signer):
-        self.close(Withdraw, asked, nonce, deadline, signer, ConsentState.GRANTED, ConsentState.WITHDRAWN)
+    @rule(asked=requests, deadline=times, signer=signers)
+    def withdraw(self, asked, deadline, signer):
+        self.close(Withdraw, asked, deadline, signer, ConsentState.GRANTED, ConsentState.WITHDRAWN)
 
-    def close(self, kind, asked, nonce, deadline, signer, before, after):
+    def close(self, kind, asked, deadline, signer, before, after):
         person, request = asked
-        act = kind(person.address, request.hash_struct(), nonce, deadline)
+        act = kind(person.address, request.hash_struct(), deadline)
         state, expiry = self.consents[request]
-        if self.submit(act, person, signer, state is before and self.fresh(person, nonce)):
+        if self.submit(act, person, signer, state is before):
             self.consents[request] = (after, expiry)
-            self.used.add((person, nonce))
 
     @invariant()
     def consents_are_the_same(self):

@@ -58,10 +58,10 @@ class World:
         return Grant(*answer, until, SEALED_KEY, next(self.nonces), DEADLINE)
 
     def deny(self) -> Deny:
-        return Deny(self.asked.subject, self.asked.hash_struct(), next(self.nonces), DEADLINE)
+        return Deny(self.asked.subject, self.asked.hash_struct(), DEADLINE)
 
     def withdraw(self) -> Withdraw:
-        return Withdraw(self.asked.subject, self.asked.hash_struct(), next(self.nonces), DEADLINE)
+        return Withdraw(self.asked.subject, self.asked.hash_struct(), DEADLINE)
 
     def signer_of(self, act: Act) -> Person:
         return self.requester if act.KIND in SIGNED_BY_REQUESTER else self.person

@@ -74,10 +74,10 @@ class Person:
         return Grant(self.address, identifier, request.purpose, request.expiry, sealed, fresh_nonce(), soon())
 
     def deny(self, request: Request) -> Deny:
-        return Deny(self.address, request.hash_struct(), fresh_nonce(), soon())
+        return Deny(self.address, request.hash_struct(), soon())
 
     def withdraw(self, request: Request) -> Withdraw:
-        return Withdraw(self.address, request.hash_struct(), fresh_nonce(), soon())
+        return Withdraw(self.address, request.hash_struct(), soon())
 
     def sign(self, act: Act, domain: Domain) -> bytes:
         return sign(self.signing_key, act.digest(domain))
