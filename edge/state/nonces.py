@@ -3,9 +3,9 @@
 The contract keeps nonces as a bitmap per person (word = nonce >> 8, bit = nonce & 255) and takes them in any
 order. The first bit of a word costs 17,100 gas more than those after it, so a kiosk stays in its word.
 
-A word is 248 random bits: no other kiosk has it, nor has this one after it was set up again. If an old copy of the
-state comes back, bits that it takes for free are used up; the first act that the ledger rejects then makes
-the kiosk leave the word, so a person presses once more and is never locked out.
+A word is 248 random bits: no other kiosk has it, nor has this one after it was set up again. If an old copy
+of the state comes back, bits that it takes for free are used up; the first act that the ledger rejects then
+makes the kiosk leave the word, so a person presses once more and is never locked out.
 """
 
 import secrets

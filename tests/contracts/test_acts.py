@@ -38,6 +38,12 @@ MEMBERS = {
     "uint64 deadline",
     "Deny": "address subject,bytes32 request,uint64 deadline",
     "Withdraw": "address subject,bytes32 request,uint64 deadline",
+    "Renew": "address subject,bytes32 request,uint64 expiry,uint256 nonce,uint64 deadline",
+    "Rotate": "address subject,address newKey,bytes32 encryptionKey,uint256 nonce,uint64 deadline",
+    "Entrust": "address subject,address guardian,uint256 nonce,uint64 deadline",
+    "Recover": "address subject,address newKey,bytes32 encryptionKey,uint256 nonce,uint64 deadline",
+    "Contest": "address subject,bytes32 recovery,uint64 deadline",
+    "Deactivate": "address subject,uint64 deadline",
 }
 
 
@@ -135,7 +141,7 @@ def test_a_sealed_key_of_another_length_is_refused():
     [
         pytest.param([], id="no map"),
         pytest.param({}, id="no kind"),
-        pytest.param({0: 7}, id="unknown kind"),
+        pytest.param({0: 13}, id="unknown kind"),
         pytest.param({0: "5"}, id="kind is text"),
         pytest.param({**DENY.to_map(), 4: 0}, id="a field too many"),
         pytest.param({k: v for k, v in DENY.to_map().items() if k != 3}, id="a field too few"),

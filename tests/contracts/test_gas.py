@@ -6,7 +6,7 @@ from tests.contracts.gas import PEERS, measure, table
 
 # A few per cent above what was measured; calldata differs by some gas with the zeros in a signature.
 BOUNDS = {
-    "deploy": 1_600_000,
+    "deploy": 2_650_000,
     "enrol": 78_000,
     "register": 65_000,
     "request": 61_500,
