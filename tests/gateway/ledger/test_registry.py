@@ -9,7 +9,7 @@ from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.acts import Deny, Enrol, Grant, Register, Request, Withdraw
+from contracts.acts import ACTS, Request
 from contracts.eip712 import Domain
 from contracts.purpose import Purpose
 from contracts.registry import DEACTIVATED, RECOVERY_DELAY, ConsentState
@@ -297,7 +297,7 @@ def test_cut_or_longer_events_are_refused(
     item: tuple[Log, dict[str, object]], cut: int, extra: bytes
 ) -> None:
     log, _ = item
-    shorter = log.data[: cut % len(log.data)] + extra
+    shorter = log.data[: cut % max(1, len(log.data))] + extra
     if shorter != log.data:
         try:
             assert decode(dataclasses.replace(log, data=shorter)) != decode(log)
@@ -312,7 +312,8 @@ def test_not_an_event_of_ours(topics: tuple[bytes, ...]) -> None:
 
 
 def test_the_events_of_all_acts_are_known() -> None:
-    assert {shape.act for shape in SHAPES.values()} == {Enrol, Register, Request, Grant, Deny, Withdraw, None}
+    assert {shape.act for shape in SHAPES.values()} == {*ACTS, None}
+    assert len(SHAPES) == len(ACTS) + 3  # published, recovered, skipped
 
 
 # --- Identities and batches ---
