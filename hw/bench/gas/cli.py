@@ -26,9 +26,9 @@ PEERS = {"EAS": ("eas", eas), "ERC-1056": ("erc1056", erc1056)}
 """Name for people: prefix of its figures, and its module."""
 
 NOTE = (
-    "EAS stores the whole attestation, sealed key and all, where contracts can read it; we store one word and"
-    " leave the rest to the events. ERC-1056 has no purpose, no sealed key, no deadline and no batch, and takes"
-    " a high s."
+    "EAS stores the whole attestation, sealed key and all, where contracts can read it; we store one word"
+    " and leave the rest to the events. ERC-1056 has no purpose, no sealed key, no deadline and no batch, and"
+    " takes a high s."
 )
 
 DESCRIPTION = """\
