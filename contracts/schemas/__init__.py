@@ -1,7 +1,7 @@
 """What the content of each kind of record looks like: a JSON Schema (draft 2020-12) for each `RecordKind`.
 
-A record is encrypted before it leaves the kiosk, so nobody but its person and whom they grant it can check it:
-the schemas are for those who write records and for those who read them.
+A record is encrypted before it leaves the kiosk: only its person, and whoever it is granted to, can check it.
+The schemas are for those who write records and for those who read them.
 """
 
 import json
