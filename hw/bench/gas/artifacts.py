@@ -67,6 +67,9 @@ def _pack(package: Package, cache: Path) -> None:
         raise PeerMissingError(f"npm is not installed, which fetches {package.name}")
     command = [npm, "pack", "--silent", "--pack-destination", str(cache), package.name]
     try:
+        cache.mkdir(parents=True, exist_ok=True)
         subprocess.run(command, check=True, capture_output=True, timeout=SECONDS_TO_FETCH)
-    except (OSError, subprocess.SubprocessError):
+    except OSError as error:
+        raise PeerMissingError(f"cannot keep {package.name} in {cache}: {error.strerror}") from error
+    except subprocess.SubprocessError:
         raise PeerMissingError(f"npm cannot fetch {package.name}: no network, perhaps") from None

@@ -55,6 +55,9 @@ def main(argv: list[str]) -> int:
     console.print(_table(figures, peers))
     if peers:
         console.print(NOTE, highlight=False)
+    if "EAS" in peers:
+        hashed = peers["EAS"]["gas_grant_hashed"]
+        console.print(f"EAS's grant with a hash in place of the sealed key: {hashed:,}.", highlight=False)
     flat = {f"{PEERS[peer][0]}_{name}": gas for peer, theirs in peers.items() for name, gas in theirs.items()}
     command = shlex.join(["ridgekey", "bench", "gas", *argv])
     if options.json:
@@ -73,6 +76,8 @@ def _peers(cache: Path | None, console: Console) -> dict[str, Mapping[str, int]]
                 measured[peer] = module.measure(Evm(), cache or Path(temporary))
             except PeerMissingError as error:
                 console.print(f"{peer} is left out: {error}", style="yellow", highlight=False)
+            else:
+                console.print(f"{peer} is npm's {module.PACKAGE.name}", highlight=False)
     return measured
 
 
