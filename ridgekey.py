@@ -23,6 +23,7 @@ COMMANDS = {
     "sensor provision": ("drivers.commands.provision", "set a sensor up once: rate, packets, name, password"),
     "bench sensor": ("hw.bench.sensor.cli", "the driver and its peers through every fault, timed"),
     "bench biometrics": ("hw.bench.biometrics.cli", "acceptance and security, on folders of real fingers"),
+    "bench gas": ("hw.bench.gas.cli", "what each act costs on the ledger, beside EAS and ERC-1056"),
     "edge": ("edge.cli", "the kiosk: agent, enrol, records, grant, deny, withdraw"),
     "gateway": ("gateway.cli", "the relay between kiosks, requesters and the ledger"),
     "ledger": ("gateway.ledger.cli", "the embedded ledger node: run, deploy, info, submit"),

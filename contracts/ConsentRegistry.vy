@@ -7,7 +7,8 @@
 @license Apache-2.0
 @notice Who may open which record, for what and until when, as the persons themselves signed it.
 @dev Every act is an EIP-712 struct with a signature; whoever carries it here can neither forge, alter nor repeat it.
-     There is no owner, no upgrade, no way to pay in, and no call to another contract, so nothing can re-enter.
+     There is no owner, no upgrade, no way to pay in. The contract calls nobody but itself, for a batch, and who calls
+     matters nowhere, so there is nothing to gain by re-entering.
      Each event holds all that was signed and the signature: the logs alone prove the whole history.
 """
 
@@ -20,6 +21,13 @@ struct Request:
     expiry: uint64
     nonce: uint256
     deadline: uint64
+
+
+# A new key that takes over once its time has come, unless the present one contests it.
+struct Recovery:
+    id: bytes32
+    key: address
+    ready: uint256
 
 
 event Enrolled:
@@ -68,19 +76,69 @@ event Granted:
 event Denied:
     subject: indexed(address)
     request: indexed(bytes32)
-    nonce: uint256
     deadline: uint64
     signature: Bytes[65]
 
 event Withdrawn:
     subject: indexed(address)
     request: indexed(bytes32)
+    deadline: uint64
+    signature: Bytes[65]
+
+event Renewed:
+    subject: indexed(address)
+    request: indexed(bytes32)
+    expiry: uint64
     nonce: uint256
     deadline: uint64
     signature: Bytes[65]
 
+event Rotated:
+    subject: indexed(address)
+    new_key: address
+    encryption_key: bytes32
+    nonce: uint256
+    deadline: uint64
+    signature: Bytes[65]
 
-# States of a consent. A request's id is never free again, so none of these acts can be repeated.
+event Entrusted:
+    subject: indexed(address)
+    guardian: address
+    nonce: uint256
+    deadline: uint64
+    signature: Bytes[65]
+
+event RecoveryBegun:
+    subject: indexed(address)
+    new_key: address
+    encryption_key: bytes32
+    nonce: uint256
+    deadline: uint64
+    signature: Bytes[65]
+
+event Contested:
+    subject: indexed(address)
+    recovery: indexed(bytes32)
+    deadline: uint64
+    signature: Bytes[65]
+
+event Recovered:
+    subject: indexed(address)
+    recovery: indexed(bytes32)
+
+event Deactivated:
+    subject: indexed(address)
+    deadline: uint64
+    signature: Bytes[65]
+
+event Skipped:
+    position: indexed(uint256)
+    reason: indexed(bytes32)  # as text; topics are in a block's filter, so an audit notices an altered one
+
+
+# States of a consent. They only move down this list and a request's id is never free again, so none of these acts can
+# be repeated: not one that opens nor one that closes. That is all that denying and withdrawing need, for which a nonce
+# would be 5,000 gas more. A grant, which gives something away, has its nonce as a second lock.
 REQUESTED: constant(uint256) = 1
 GRANTED: constant(uint256) = 2
 DENIED: constant(uint256) = 3
@@ -91,6 +149,21 @@ STATE_MASK: constant(uint256) = 2**8 - 1
 EXPIRY_MASK: constant(uint256) = 2**64 - 1
 EXPIRY_SHIFT: constant(uint256) = 8
 SUBJECT_SHIFT: constant(uint256) = 72
+
+# How long the present key can contest a recovery: time to hear of it and to come to a kiosk, also from a holiday.
+RECOVERY_DELAY: constant(uint256) = 7 * 86400
+
+# Stands in the place of a key once the identity has ended. Nobody has a private key for it that anybody could find,
+# and `_key_of` refuses it before a signature is looked at.
+DEACTIVATED: constant(address) = 0xFFfFfFffFFfffFFfFFfFFFFFffFFFffffFfFFFfF
+
+# Bytes of the longest act's call, a grant's; so many acts in a batch that memory stays cheap.
+CALL_LENGTH: constant(uint256) = 676
+BATCH: constant(uint256) = 32
+
+# A revert of this contract: Error(string) with a text of at most 32 characters, and where in it the text begins.
+REVERT_LENGTH: constant(uint256) = 100
+REASON_START: constant(uint256) = 68
 
 SEALED_KEY_LENGTH: constant(uint256) = 80
 SIGNATURE_LENGTH: constant(uint256) = 65
@@ -115,11 +188,27 @@ GRANT_TYPEHASH: constant(bytes32) = keccak256(
     "Grant(address subject,bytes32 request,bytes32 purpose,uint64 expiry,bytes sealedKey,uint256 nonce,uint64 deadline)"
 )
 DENY_TYPEHASH: constant(bytes32) = keccak256(
-    "Deny(address subject,bytes32 request,uint256 nonce,uint64 deadline)"
+    "Deny(address subject,bytes32 request,uint64 deadline)"
 )
 WITHDRAW_TYPEHASH: constant(bytes32) = keccak256(
-    "Withdraw(address subject,bytes32 request,uint256 nonce,uint64 deadline)"
+    "Withdraw(address subject,bytes32 request,uint64 deadline)"
 )
+RENEW_TYPEHASH: constant(bytes32) = keccak256(
+    "Renew(address subject,bytes32 request,uint64 expiry,uint256 nonce,uint64 deadline)"
+)
+ROTATE_TYPEHASH: constant(bytes32) = keccak256(
+    "Rotate(address subject,address newKey,bytes32 encryptionKey,uint256 nonce,uint64 deadline)"
+)
+ENTRUST_TYPEHASH: constant(bytes32) = keccak256(
+    "Entrust(address subject,address guardian,uint256 nonce,uint64 deadline)"
+)
+RECOVER_TYPEHASH: constant(bytes32) = keccak256(
+    "Recover(address subject,address newKey,bytes32 encryptionKey,uint256 nonce,uint64 deadline)"
+)
+CONTEST_TYPEHASH: constant(bytes32) = keccak256(
+    "Contest(address subject,bytes32 recovery,uint64 deadline)"
+)
+DEACTIVATE_TYPEHASH: constant(bytes32) = keccak256("Deactivate(address subject,uint64 deadline)")
 NAME_HASH: constant(bytes32) = keccak256("ridgekey")
 VERSION_HASH: constant(bytes32) = keccak256("1")
 
@@ -128,6 +217,8 @@ CHAIN_ID: immutable(uint256)
 DOMAIN_SEPARATOR: immutable(bytes32)
 
 keys: HashMap[address, address]  # subject -> the key that signs for it now
+guardians: HashMap[address, address]  # subject -> the key that may recover it
+recoveries: HashMap[address, Recovery]  # subject -> the recovery under way
 nonces: HashMap[address, HashMap[uint256, uint256]]  # subject -> word -> 256 used-up bits
 commitments: HashMap[address, HashMap[bytes32, bytes32]]  # subject -> record -> commitment
 consents: HashMap[bytes32, uint256]  # request id -> packed consent
@@ -289,33 +380,223 @@ def grant(
 
 
 @external
-def deny(request: bytes32, nonce: uint256, deadline: uint64, signature: Bytes[65]):
+def deny(request: bytes32, deadline: uint64, signature: Bytes[65]):
     """
     @notice The person says no to a request.
     @param request The request's id.
-    @param nonce Any nonce that the person has not used.
     @param deadline Last second at which the act is taken.
     @param signature The person's, over the Deny struct.
     """
     consent: uint256 = self.consents[request]
     assert consent & STATE_MASK == REQUESTED, "not requested"
-    subject: address = self._close(DENY_TYPEHASH, request, consent, DENIED, nonce, deadline, signature)
-    log Denied(subject=subject, request=request, nonce=nonce, deadline=deadline, signature=signature)
+    subject: address = self._close(DENY_TYPEHASH, request, consent, DENIED, deadline, signature)
+    log Denied(subject=subject, request=request, deadline=deadline, signature=signature)
 
 
 @external
-def withdraw(request: bytes32, nonce: uint256, deadline: uint64, signature: Bytes[65]):
+def withdraw(request: bytes32, deadline: uint64, signature: Bytes[65]):
     """
     @notice The person takes a consent back.
     @param request The request's id.
-    @param nonce Any nonce that the person has not used.
     @param deadline Last second at which the act is taken.
     @param signature The person's, over the Withdraw struct.
     """
     consent: uint256 = self.consents[request]
     assert consent & STATE_MASK == GRANTED, "not granted"
-    subject: address = self._close(WITHDRAW_TYPEHASH, request, consent, WITHDRAWN, nonce, deadline, signature)
-    log Withdrawn(subject=subject, request=request, nonce=nonce, deadline=deadline, signature=signature)
+    subject: address = self._close(WITHDRAW_TYPEHASH, request, consent, WITHDRAWN, deadline, signature)
+    log Withdrawn(subject=subject, request=request, deadline=deadline, signature=signature)
+
+
+@external
+def renew(request: bytes32, expiry: uint64, nonce: uint256, deadline: uint64, signature: Bytes[65]):
+    """
+    @notice The person gives a consent another end, sooner or later; an expired one counts again.
+    @dev It may go beyond what was asked for: nobody but the person says so. The one act that can be repeated on the
+         same consent, so its nonce alone stops an older one from undoing a newer.
+    @param request The request's id.
+    @param expiry First second at which the consent no longer counts.
+    @param nonce Any nonce that the person has not used.
+    @param deadline Last second at which the act is taken.
+    @param signature The person's, over the Renew struct.
+    """
+    consent: uint256 = self.consents[request]
+    assert consent & STATE_MASK == GRANTED, "not granted"
+    assert block.timestamp < convert(expiry, uint256), "past expiry"
+    subject: address = convert(consent >> SUBJECT_SHIFT, address)
+    struct_hash: bytes32 = keccak256(abi_encode(RENEW_TYPEHASH, subject, request, expiry, nonce, deadline))
+    self._check_signed(self._key_of(subject), struct_hash, deadline, signature)
+    self._use_nonce(subject, nonce)
+    self.consents[request] = self._packed(subject, expiry, GRANTED)
+    log Renewed(
+        subject=subject, request=request, expiry=expiry, nonce=nonce, deadline=deadline, signature=signature
+    )
+
+
+@external
+def rotate(
+    subject: address,
+    new_key: address,
+    encryption_key: bytes32,
+    nonce: uint256,
+    deadline: uint64,
+    signature: Bytes[65],
+):
+    """
+    @notice Another key signs for the person from now on; what the old one signed and nobody submitted is void.
+    @param subject The person's identifier, which stays.
+    @param new_key Address of the key that takes over.
+    @param encryption_key X25519 public key to which data keys are wrapped from now on.
+    @param nonce Any nonce that the person has not used.
+    @param deadline Last second at which the act is taken.
+    @param signature The present key's, over the Rotate struct.
+    """
+    self._check_new_key(new_key)
+    struct_hash: bytes32 = keccak256(
+        abi_encode(ROTATE_TYPEHASH, subject, new_key, encryption_key, nonce, deadline)
+    )
+    self._check_signed(self._key_of(subject), struct_hash, deadline, signature)
+    self._use_nonce(subject, nonce)
+    self.keys[subject] = new_key
+    log Rotated(
+        subject=subject,
+        new_key=new_key,
+        encryption_key=encryption_key,
+        nonce=nonce,
+        deadline=deadline,
+        signature=signature,
+    )
+
+
+@external
+def entrust(subject: address, guardian: address, nonce: uint256, deadline: uint64, signature: Bytes[65]):
+    """
+    @notice The person says whose key may recover the identity: a secret on paper, somebody trusted, or nobody.
+    @dev It ends a recovery under way, or a guardian who begins one after the other could not be dismissed.
+    @param subject The person's identifier.
+    @param guardian Address of the key that may recover; empty for none.
+    @param nonce Any nonce that the person has not used.
+    @param deadline Last second at which the act is taken.
+    @param signature The person's, over the Entrust struct.
+    """
+    struct_hash: bytes32 = keccak256(abi_encode(ENTRUST_TYPEHASH, subject, guardian, nonce, deadline))
+    self._check_signed(self._key_of(subject), struct_hash, deadline, signature)
+    self._use_nonce(subject, nonce)
+    self.guardians[subject] = guardian
+    self.recoveries[subject] = empty(Recovery)
+    log Entrusted(subject=subject, guardian=guardian, nonce=nonce, deadline=deadline, signature=signature)
+
+
+@external
+def recover(
+    subject: address,
+    new_key: address,
+    encryption_key: bytes32,
+    nonce: uint256,
+    deadline: uint64,
+    signature: Bytes[65],
+):
+    """
+    @notice The guardian begins to give a person who lost the key another one.
+    @dev The recovery's id is the hash of the Recover struct. Until it is completed the present key stays.
+    @param subject The person's identifier.
+    @param new_key Address of the key that is to take over.
+    @param encryption_key X25519 public key to which data keys are wrapped from then on.
+    @param nonce Any nonce that the person has not used.
+    @param deadline Last second at which the act is taken.
+    @param signature The guardian's, over the Recover struct.
+    """
+    self._check_new_key(new_key)
+    self._key_of(subject)
+    guardian: address = self.guardians[subject]
+    assert guardian != empty(address), "no guardian"
+    assert self.recoveries[subject].ready == 0, "recovery pending"
+    id: bytes32 = keccak256(abi_encode(RECOVER_TYPEHASH, subject, new_key, encryption_key, nonce, deadline))
+    self._check_signed(guardian, id, deadline, signature)
+    self._use_nonce(subject, nonce)
+    self.recoveries[subject] = Recovery(id=id, key=new_key, ready=block.timestamp + RECOVERY_DELAY)
+    log RecoveryBegun(
+        subject=subject,
+        new_key=new_key,
+        encryption_key=encryption_key,
+        nonce=nonce,
+        deadline=deadline,
+        signature=signature,
+    )
+
+
+@external
+def contest(subject: address, recovery: bytes32, deadline: uint64, signature: Bytes[65]):
+    """
+    @notice The person still has the key: the recovery ends.
+    @dev Needs no nonce: the same recovery cannot begin again, as its own nonce is used up.
+    @param subject The person's identifier.
+    @param recovery The recovery's id.
+    @param deadline Last second at which the act is taken.
+    @param signature The present key's, over the Contest struct.
+    """
+    self._check_pending(subject, recovery)
+    struct_hash: bytes32 = keccak256(abi_encode(CONTEST_TYPEHASH, subject, recovery, deadline))
+    self._check_signed(self._key_of(subject), struct_hash, deadline, signature)
+    self.recoveries[subject] = empty(Recovery)
+    log Contested(subject=subject, recovery=recovery, deadline=deadline, signature=signature)
+
+
+@external
+def complete(subject: address, recovery: bytes32):
+    """
+    @notice The time to contest a recovery is over, and its key takes over.
+    @dev Needs no signature: the guardian gave it, and anybody may tell the time.
+    @param subject The person's identifier.
+    @param recovery The recovery's id.
+    """
+    self._check_pending(subject, recovery)
+    assert self.recoveries[subject].ready <= block.timestamp, "too early"
+    self.keys[subject] = self.recoveries[subject].key
+    self.recoveries[subject] = empty(Recovery)
+    log Recovered(subject=subject, recovery=recovery)
+
+
+@external
+def deactivate(subject: address, deadline: uint64, signature: Bytes[65]):
+    """
+    @notice The identity ends for good, and with it every consent that it gave.
+    @dev Needs no nonce: there is no way back, and no second time.
+    @param subject The person's identifier.
+    @param deadline Last second at which the act is taken.
+    @param signature The person's, over the Deactivate struct.
+    """
+    struct_hash: bytes32 = keccak256(abi_encode(DEACTIVATE_TYPEHASH, subject, deadline))
+    self._check_signed(self._key_of(subject), struct_hash, deadline, signature)
+    self.keys[subject] = DEACTIVATED
+    self.recoveries[subject] = empty(Recovery)
+    log Deactivated(subject=subject, deadline=deadline, signature=signature)
+
+
+@external
+def submit(calls: DynArray[Bytes[CALL_LENGTH], BATCH]) -> uint256:
+    """
+    @notice Acts of any people in one transaction. One that is refused is skipped and told of; the others count.
+    @dev A call to this contract itself has its own revert. It gets 63/64 of the gas that is left (EIP-150). Any act
+         needs so little that if this is not enough, what is left is not enough to tell of it either: want of gas
+         reverts the whole batch and skips nothing.
+    @param calls Call data of this contract's functions, as if each were a transaction's.
+    @return Bit i is set if call i was taken.
+    """
+    taken: uint256 = 0
+    position: uint256 = 0
+    for call: Bytes[CALL_LENGTH] in calls:
+        success: bool = False
+        answer: Bytes[REVERT_LENGTH] = b""
+        success, answer = raw_call(self, call, max_outsize=REVERT_LENGTH, revert_on_failure=False)
+        if success:
+            taken |= 1 << position
+        else:
+            reason: bytes32 = empty(bytes32)
+            if len(answer) == REVERT_LENGTH:
+                reason = extract32(answer, REASON_START)
+            log Skipped(position=position, reason=reason)
+        position += 1
+    return taken
 
 
 @external
@@ -326,8 +607,17 @@ def isGranted(r: Request) -> bool:
     @dev The purpose is part of the request, so another purpose is another request.
     @param r The request, as it was made.
     """
-    consent: uint256 = self.consents[self._id_of(r)]
-    return consent & STATE_MASK == GRANTED and block.timestamp < self._expiry_in(consent)
+    return self._is_valid(self._id_of(r))
+
+
+@external
+@view
+def isValid(request: bytes32) -> bool:
+    """
+    @notice As `isGranted`, for a contract that keeps a request's id, which fixes who asked, for what and why.
+    @param request The request's id.
+    """
+    return self._is_valid(request)
 
 
 @external
@@ -346,10 +636,32 @@ def consentOf(request: bytes32) -> (uint8, uint64):
 @view
 def keyOf(subject: address) -> address:
     """
-    @notice The key that signs for a person now; empty for a stranger.
+    @notice The key that signs for a person now; empty for a stranger, all ones for an identity that has ended.
     @param subject The person's identifier.
     """
     return self.keys[subject]
+
+
+@external
+@view
+def guardianOf(subject: address) -> address:
+    """
+    @notice The key that may recover a person's identity; empty for none.
+    @param subject The person's identifier.
+    """
+    return self.guardians[subject]
+
+
+@external
+@view
+def recoveryOf(subject: address) -> (bytes32, address, uint64):
+    """
+    @notice The recovery under way for a person.
+    @param subject The person's identifier.
+    @return Its id, the key that is to take over, and the first second at which it can; empty for none.
+    """
+    pending: Recovery = self.recoveries[subject]
+    return pending.id, pending.key, convert(pending.ready, uint64)
 
 
 @external
@@ -425,7 +737,29 @@ def _expiry_in(consent: uint256) -> uint256:
 def _key_of(subject: address) -> address:
     key: address = self.keys[subject]
     assert key != empty(address), "not enrolled"
+    assert key != DEACTIVATED, "deactivated"
     return key
+
+
+@internal
+@view
+def _is_valid(request: bytes32) -> bool:
+    consent: uint256 = self.consents[request]
+    if consent & STATE_MASK != GRANTED or self._expiry_in(consent) <= block.timestamp:
+        return False
+    return self.keys[convert(consent >> SUBJECT_SHIFT, address)] != DEACTIVATED
+
+
+@internal
+@pure
+def _check_new_key(key: address):
+    assert key != empty(address) and key != DEACTIVATED, "no such key"
+
+
+@internal
+@view
+def _check_pending(subject: address, recovery: bytes32):
+    assert recovery != empty(bytes32) and self.recoveries[subject].id == recovery, "no such recovery"
 
 
 @internal
@@ -463,7 +797,6 @@ def _close(
     request: bytes32,
     consent: uint256,
     state: uint256,
-    nonce: uint256,
     deadline: uint64,
     signature: Bytes[65],
 ) -> address:
@@ -471,8 +804,7 @@ def _close(
     @dev What denying and withdrawing share: their structs differ in name alone. Returns the subject.
     """
     subject: address = convert(consent >> SUBJECT_SHIFT, address)
-    struct_hash: bytes32 = keccak256(abi_encode(typehash, subject, request, nonce, deadline))
+    struct_hash: bytes32 = keccak256(abi_encode(typehash, subject, request, deadline))
     self._check_signed(self._key_of(subject), struct_hash, deadline, signature)
-    self._use_nonce(subject, nonce)
     self.consents[request] = (consent & ~STATE_MASK) | state
     return subject

@@ -1,4 +1,4 @@
-"""The six acts of a consent, each signed once, by the person or the requester, for the contract.
+"""The acts of a consent and of an identity, each signed once, for the contract.
 
 An act is an EIP-712 struct; the dataclass is the struct: the same fields in the same order, in camelCase
 there. Kiosk and gateway carry acts, they cannot change one without breaking its signature.
@@ -31,6 +31,12 @@ class ActKind(IntEnum):
     GRANT = 4
     DENY = 5
     WITHDRAW = 6
+    RENEW = 7
+    ROTATE = 8
+    ENTRUST = 9
+    RECOVER = 10
+    CONTEST = 11
+    DEACTIVATE = 12
 
 
 class RecordKind(Enum):
@@ -56,8 +62,9 @@ class RecordKind(Enum):
 def fresh_nonce() -> int:
     """A nonce that nobody has used: 256 random bits.
 
-    The contract keeps nonces unordered, as a bitmap per person (word = nonce >> 8, bit = nonce & 255), so
-    kiosks that do not see each other do not block each other.
+    The contract keeps a person's nonces unordered, as a bitmap (word = nonce >> 8, bit = nonce & 255), so
+    kiosks that do not see each other do not block each other. Whoever signs often for the same person fills
+    one word bit by bit instead, which is cheaper: `edge.state.nonces`.
     """
     return secrets.randbits(256)
 
@@ -85,12 +92,15 @@ class _Struct:
 
     @property
     def signer_address(self) -> bytes:
-        """The address in whose name the act is signed: the subject's, for a request the requester's."""
+        """The address in whose name the act is signed: the subject's, for a request the requester's.
+
+        Whose key that is today is the ledger's to say; a `Recover` is signed by the subject's guardian.
+        """
         address: bytes = getattr(self, fields(self)[0].name)
         return address
 
     def hash_struct(self) -> bytes:
-        """EIP-712's hashStruct, 32 bytes; that of a request is the request's id."""
+        """EIP-712's hashStruct, 32 bytes; that of a request or a recovery is its id."""
         return keccak256(
             type_hash(type(self))
             + b"".join(
@@ -210,14 +220,12 @@ class Deny(_Struct):
     Attributes:
         subject: who denies.
         request: id of the request.
-        nonce: see `fresh_nonce`.
         deadline: last second, Unix time, at which the contract takes the act.
     """
 
     KIND: ClassVar[ActKind] = ActKind.DENY
     subject: bytes = field(metadata=_ADDRESS)
     request: bytes = field(metadata=_BYTES32)
-    nonce: int = field(metadata=_UINT256)
     deadline: int = field(metadata=_UINT64)
 
 
@@ -228,19 +236,139 @@ class Withdraw(_Struct):
     Attributes:
         subject: who withdraws.
         request: id of the request that had been granted.
-        nonce: see `fresh_nonce`.
         deadline: last second, Unix time, at which the contract takes the act.
     """
 
     KIND: ClassVar[ActKind] = ActKind.WITHDRAW
     subject: bytes = field(metadata=_ADDRESS)
     request: bytes = field(metadata=_BYTES32)
+    deadline: int = field(metadata=_UINT64)
+
+
+@dataclass(frozen=True, slots=True)
+class Renew(_Struct):
+    """The person gives a granted consent another end, sooner or later; an expired one counts again.
+
+    Attributes:
+        subject: who renews.
+        request: id of the request that had been granted.
+        expiry: first second at which the consent no longer counts.
+        nonce: see `fresh_nonce`.
+        deadline: last second, Unix time, at which the contract takes the act.
+    """
+
+    KIND: ClassVar[ActKind] = ActKind.RENEW
+    subject: bytes = field(metadata=_ADDRESS)
+    request: bytes = field(metadata=_BYTES32)
+    expiry: int = field(metadata=_UINT64)
     nonce: int = field(metadata=_UINT256)
     deadline: int = field(metadata=_UINT64)
 
 
-Act = Enrol | Register | Request | Grant | Deny | Withdraw
-ACTS: tuple[type[Act], ...] = (Enrol, Register, Request, Grant, Deny, Withdraw)
+@dataclass(frozen=True, slots=True)
+class Rotate(_Struct):
+    """Another key signs for the person from now on; signed by the present one.
+
+    Attributes:
+        subject: the person's identifier, which stays.
+        new_key: address of the key that takes over.
+        encryption_key: X25519 public key to which data keys are wrapped from now on.
+        nonce: see `fresh_nonce`.
+        deadline: last second, Unix time, at which the contract takes the act.
+    """
+
+    KIND: ClassVar[ActKind] = ActKind.ROTATE
+    subject: bytes = field(metadata=_ADDRESS)
+    new_key: bytes = field(metadata=_ADDRESS)
+    encryption_key: bytes = field(metadata=_BYTES32)
+    nonce: int = field(metadata=_UINT256)
+    deadline: int = field(metadata=_UINT64)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrust(_Struct):
+    """The person says whose key may recover the identity; it also ends a recovery under way.
+
+    Attributes:
+        subject: who entrusts.
+        guardian: address of the key, a secret on paper or somebody's; zeros for nobody.
+        nonce: see `fresh_nonce`.
+        deadline: last second, Unix time, at which the contract takes the act.
+    """
+
+    KIND: ClassVar[ActKind] = ActKind.ENTRUST
+    subject: bytes = field(metadata=_ADDRESS)
+    guardian: bytes = field(metadata=_ADDRESS)
+    nonce: int = field(metadata=_UINT256)
+    deadline: int = field(metadata=_UINT64)
+
+
+@dataclass(frozen=True, slots=True)
+class Recover(_Struct):
+    """The guardian gives a person another key, after a delay; `hash_struct()` is the recovery's id.
+
+    Attributes:
+        subject: the person's identifier, which stays.
+        new_key: address of the key that is to take over.
+        encryption_key: X25519 public key to which data keys are wrapped from then on.
+        nonce: one of the subject's, see `fresh_nonce`.
+        deadline: last second, Unix time, at which the contract takes the act.
+    """
+
+    KIND: ClassVar[ActKind] = ActKind.RECOVER
+    subject: bytes = field(metadata=_ADDRESS)
+    new_key: bytes = field(metadata=_ADDRESS)
+    encryption_key: bytes = field(metadata=_BYTES32)
+    nonce: int = field(metadata=_UINT256)
+    deadline: int = field(metadata=_UINT64)
+
+
+@dataclass(frozen=True, slots=True)
+class Contest(_Struct):
+    """The present key objects to a recovery, which ends.
+
+    Attributes:
+        subject: whose identity.
+        recovery: id of the recovery.
+        deadline: last second, Unix time, at which the contract takes the act.
+    """
+
+    KIND: ClassVar[ActKind] = ActKind.CONTEST
+    subject: bytes = field(metadata=_ADDRESS)
+    recovery: bytes = field(metadata=_BYTES32)
+    deadline: int = field(metadata=_UINT64)
+
+
+@dataclass(frozen=True, slots=True)
+class Deactivate(_Struct):
+    """The identity ends for good, and with it every consent that it gave.
+
+    Attributes:
+        subject: whose identity.
+        deadline: last second, Unix time, at which the contract takes the act.
+    """
+
+    KIND: ClassVar[ActKind] = ActKind.DEACTIVATE
+    subject: bytes = field(metadata=_ADDRESS)
+    deadline: int = field(metadata=_UINT64)
+
+
+IdentityAct = Rotate | Entrust | Recover | Contest | Deactivate
+Act = Enrol | Register | Request | Grant | Deny | Withdraw | Renew | IdentityAct
+ACTS: tuple[type[Act], ...] = (
+    Enrol,
+    Register,
+    Request,
+    Grant,
+    Deny,
+    Withdraw,
+    Renew,
+    Rotate,
+    Entrust,
+    Recover,
+    Contest,
+    Deactivate,
+)
 
 
 def camel_case(name: str) -> str:

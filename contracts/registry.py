@@ -4,12 +4,26 @@ Nothing here encodes or sends: the gateway and the audit do that with the ABI.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from importlib.resources import files
 from typing import Any
 
-from contracts.acts import Act, Deny, Enrol, Grant, Register, Request, Withdraw
+from contracts.acts import (
+    Act,
+    Contest,
+    Deactivate,
+    Deny,
+    Enrol,
+    Entrust,
+    Grant,
+    Recover,
+    Register,
+    Renew,
+    Request,
+    Rotate,
+    Withdraw,
+)
 from contracts.eip712 import environment_salt
 from contracts.envelope import MAX_PUBLISHED_OBJECT
 from contracts.errors import MalformedError
@@ -39,6 +53,12 @@ EVENT_OF: Mapping[type[Act], str] = {
     Grant: "Granted",
     Deny: "Denied",
     Withdraw: "Withdrawn",
+    Renew: "Renewed",
+    Rotate: "Rotated",
+    Entrust: "Entrusted",
+    Recover: "RecoveryBegun",
+    Contest: "Contested",
+    Deactivate: "Deactivated",
 }
 """The event that tells of each act: all its fields, and the 65-byte `signature`.
 
@@ -46,6 +66,24 @@ That of a request also has the request's id, `request`."""
 
 PUBLISHED = "Published"
 """The event with an encrypted record: `subject`, `record`, `object`."""
+
+RECOVERED = "Recovered"
+"""The event of a recovery that nobody contested in time: `subject`, `recovery`."""
+
+SKIPPED = "Skipped"
+"""The event of an act in a batch that was refused: `position`, and `reason` as text with zeros after it."""
+
+RECOVERY_DELAY = 7 * 86400
+"""Seconds for which the present key can contest a recovery; the contract has the same constant."""
+
+DEACTIVATED = b"\xff" * ADDRESS_LENGTH
+"""What `keyOf` answers for an identity that has ended."""
+
+MAX_BATCH = 32
+"""Calls in a batch."""
+
+MAX_CALL = 676
+"""Bytes of the longest call in a batch: a grant's."""
 
 
 class ConsentState(IntEnum):
@@ -75,6 +113,12 @@ REASONS: Mapping[str, str] = {
     "high s": "the signature is the malleable twin of a proper one and is refused",
     "wrong signer": "the signature is not by the person's key, or what was signed was altered on the way",
     "used nonce": "this act was submitted before: its nonce is used",
+    "deactivated": "this identity was ended by its person",
+    "no such key": "the new key is none that could sign",
+    "no guardian": "the person entrusted nobody with a recovery",
+    "recovery pending": "a recovery is under way already",
+    "no such recovery": "no such recovery is under way; it may be contested or completed already",
+    "too early": "the person can still contest this recovery; complete it when its time has come",
 }
 """What the contract says when it reverts, and what that means to a person."""
 
@@ -152,9 +196,23 @@ def call_arguments(
             asked = request_tuple(_answered(act, request))
             return "grant", (asked, act.expiry, act.sealed_key, act.nonce, act.deadline, signature)
         case Deny():
-            return "deny", (act.request, act.nonce, act.deadline, signature)
+            return "deny", (act.request, act.deadline, signature)
         case Withdraw():
-            return "withdraw", (act.request, act.nonce, act.deadline, signature)
+            return "withdraw", (act.request, act.deadline, signature)
+        case Renew():
+            return "renew", (act.request, act.expiry, act.nonce, act.deadline, signature)
+        case Rotate():
+            keys = (act.subject, act.new_key, act.encryption_key)
+            return "rotate", (*keys, act.nonce, act.deadline, signature)
+        case Entrust():
+            return "entrust", (act.subject, act.guardian, act.nonce, act.deadline, signature)
+        case Recover():
+            keys = (act.subject, act.new_key, act.encryption_key)
+            return "recover", (*keys, act.nonce, act.deadline, signature)
+        case Contest():
+            return "contest", (act.subject, act.recovery, act.deadline, signature)
+        case Deactivate():
+            return "deactivate", (act.subject, act.deadline, signature)
 
 
 def publish_arguments(subject: bytes, record: bytes, object_bytes: bytes) -> tuple[str, tuple[object, ...]]:
@@ -167,6 +225,22 @@ def publish_arguments(subject: bytes, record: bytes, object_bytes: bytes) -> tup
             f"this one has {len(object_bytes)}; keep it in the store instead"
         )
     return "publish", (subject, record, object_bytes)
+
+
+def batch_arguments(calls: Sequence[bytes]) -> tuple[str, tuple[object, ...]]:
+    """The call that brings several acts at once; one that is refused is skipped and told of by `SKIPPED`.
+
+    Args:
+        calls: call data of each act, as if it went alone; at most `MAX_BATCH` of at most `MAX_CALL` bytes.
+
+    Raises:
+        MalformedError: too many, or one too long; a record that is to be published goes alone.
+    """
+    if not 0 < len(calls) <= MAX_BATCH:
+        raise MalformedError(f"a batch has 1 to {MAX_BATCH} calls, not {len(calls)}")
+    if max(map(len, calls)) > MAX_CALL:
+        raise MalformedError(f"a call in a batch has at most {MAX_CALL} bytes")
+    return "submit", (list(calls),)
 
 
 def request_tuple(request: Request) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from contracts.acts import Act, Enrol, Grant, Register, Request
+from contracts.acts import Act, Grant, Register, Request
 from contracts.eip712 import Domain
 from contracts.errors import ContractError
 from contracts.messages import KioskMessage, SignedRequest
@@ -77,13 +77,8 @@ class Calls:
     def _call(self, act: Act, signature: bytes) -> bytes:
         digest = act.digest(self._domain)
         request = self._request(act.request) if isinstance(act, Grant) else None
-        return self._registry.encode_act(act, with_recovery_id(digest, signature, self._signer(act)), request)
-
-    def _signer(self, act: Act) -> bytes:
-        """Address of the key that should have signed: a person's current one, which need not be the first."""
-        if isinstance(act, Enrol | Request):
-            return act.signer_address
-        return self._registry.key_of(act.subject) or act.subject
+        signer = self._registry.signer_of(act)
+        return self._registry.encode_act(act, with_recovery_id(digest, signature, signer), request)
 
     def _request(self, request: bytes) -> Request:
         entry = self._journal.request(request)

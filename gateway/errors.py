@@ -4,8 +4,9 @@
 class GatewayError(Exception):
     """Base of every error of this package that is meant for a person.
 
-    Its text is one clear line: what happened and what to do. `exit_code` follows sysexits(3) where it has a fitting
-    number: 1 refused, 2 usage, 65 bad data, 66 no such input, 69 unavailable, 74 I/O, 76 protocol, 78 configuration.
+    Its text is one clear line: what happened and what to do. `exit_code` follows sysexits(3) where it has a
+    fitting number: 1 refused, 2 usage, 65 bad data, 66 no such input, 69 unavailable, 74 I/O, 76 protocol,
+    78 configuration.
     """
 
     exit_code: int = 1

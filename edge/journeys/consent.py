@@ -1,6 +1,6 @@
 """A person answers a request: yes, for this purpose and until then, or no. Both take one press."""
 
-from contracts.acts import Deny, Grant, Request, fresh_nonce
+from contracts.acts import Deny, Grant, Request
 from contracts.sealing import seal, seal_info
 from edge.errors import RefusedError, UsageError
 from edge.identity.keys import Signer, wipe
@@ -9,7 +9,7 @@ from edge.journeys.handing_in import SignedAct, hand_in, sign
 from edge.journeys.standing import Standing, standing
 from edge.journeys.unlocking import unlocked
 from edge.journeys.visit import Visit
-from edge.state import records, requests, subjects
+from edge.state import nonces, records, requests, subjects
 
 
 def grant(visit: Visit, request: str, until: int | None = None) -> SignedAct:
@@ -41,7 +41,7 @@ def grant(visit: Visit, request: str, until: int | None = None) -> SignedAct:
             purpose=asked.purpose,
             expiry=expiry,
             sealed_key=_seal_to_requester(me, stored.wrapped_key, asked),
-            nonce=fresh_nonce(),
+            nonce=nonces.take(desk.database, asked.subject),
             deadline=min(visit.deadline(), expiry),
         )
         signed = sign(visit, me, act)
@@ -62,7 +62,7 @@ def deny(visit: Visit, request: str) -> SignedAct:
     asked = _open_request(visit, request)
     request_id = asked.hash_struct()
     with unlocked(visit, [subjects.find(visit.desk.database, asked.subject)]) as me:
-        act = Deny(asked.subject, request_id, fresh_nonce(), visit.deadline())
+        act = Deny(asked.subject, request_id, visit.deadline())
         signed = sign(visit, me, act)
     return hand_in(visit, signed, request_id)
 

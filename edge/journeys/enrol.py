@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from contracts.acts import Enrol, fresh_nonce
+from contracts.acts import Enrol
 from edge.biometrics import enrolment
 from edge.biometrics.enrolment import Enrolment, EnrolmentError
 from edge.biometrics.protected_record import ProtectedRecord
@@ -13,7 +13,7 @@ from edge.identity.keys import signer, wipe
 from edge.journeys.handing_in import SignedAct, hand_in, sign
 from edge.journeys.press import good_press
 from edge.journeys.visit import Visit
-from edge.state import subjects
+from edge.state import nonces, subjects
 from edge.state.subjects import Subject
 
 PRESSES = 3
@@ -35,7 +35,8 @@ def enrol(visit: Visit) -> SignedAct:
     enrolled = _three_presses_that_fit(visit)
     with signer(enrolled.secret) as me:
         sealed = _seal(enrolled.record, desk.state)
-        act = Enrol(me.address, me.encryption_public_key, fresh_nonce(), visit.deadline())
+        nonce = nonces.take(desk.database, me.address)
+        act = Enrol(me.address, me.encryption_public_key, nonce, visit.deadline())
         signed = sign(visit, me, act)
     subject = Subject(act.subject, sealed, desk.now())
     return hand_in(visit, signed, subject.address, lambda database: subjects.add(database, subject))

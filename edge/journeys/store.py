@@ -3,13 +3,13 @@
 import secrets
 
 from contracts import envelope
-from contracts.acts import RecordKind, Register, fresh_nonce
+from contracts.acts import RecordKind, Register
 from contracts.envelope import MAX_OBJECT, MAX_PLAINTEXT, MAX_PUBLISHED_OBJECT
 from edge.errors import BadDataError
 from edge.journeys.handing_in import SignedAct, hand_in, sign
 from edge.journeys.unlocking import SEARCH_LIMIT, unlocked
 from edge.journeys.visit import Visit
-from edge.state import records, subjects
+from edge.state import nonces, records, subjects
 from edge.state.records import StoredRecord
 
 RECORD_ID_BYTES = 32
@@ -37,7 +37,8 @@ def store(visit: Visit, document: bytes, kind: RecordKind, subject: bytes | None
         sealed = envelope.encrypt(document, record, kind.identifier, me.encryption_public_key)
         encrypted = sealed.encode()
         commitment = envelope.commitment(encrypted)
-        act = Register(me.address, record, kind.identifier, commitment, fresh_nonce(), visit.deadline())
+        nonce = nonces.take(desk.database, me.address)
+        act = Register(me.address, record, kind.identifier, commitment, nonce, visit.deadline())
         signed = sign(visit, me, act, encrypted)
     stored = StoredRecord(
         record, act.subject, kind.identifier, commitment, sealed.wrapped_key, stored_at=desk.now()

@@ -1,6 +1,6 @@
 """A person takes a consent back: one press, as it took to give it (GDPR, article 7(3))."""
 
-from contracts.acts import Withdraw, fresh_nonce
+from contracts.acts import Withdraw
 from edge.errors import RefusedError
 from edge.journeys.asked import describe
 from edge.journeys.handing_in import SignedAct, hand_in, sign
@@ -34,6 +34,6 @@ def withdraw(visit: Visit, request: str) -> SignedAct:
     visit.report(describe(desk, request_id, signed))
     asked = signed.request
     with unlocked(visit, [subjects.find(desk.database, asked.subject)]) as me:
-        act = Withdraw(asked.subject, request_id, fresh_nonce(), visit.deadline())
+        act = Withdraw(asked.subject, request_id, visit.deadline())
         signed_act = sign(visit, me, act)
     return hand_in(visit, signed_act, request_id)

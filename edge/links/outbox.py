@@ -16,6 +16,7 @@ from contracts.acts import ActKind
 from contracts.hexes import to_hex
 from contracts.messages import Receipt, ReceiptStatus
 from edge.errors import NotFoundError, UnavailableError
+from edge.state import nonces
 from edge.state.database import Database, Row
 
 SETTLED_KEPT = 200
@@ -180,6 +181,9 @@ class Outbox:
                 " WHERE digest = ? AND status IS NULL",
                 (int(receipt.status), encoded, self._clock(), receipt.digest),
             ).rowcount
+            if settled and receipt.status is ReceiptStatus.REJECTED:
+                # Perhaps for its nonce: see `edge.state.nonces`. A word too many costs little.
+                nonces.leave_word(self._database, self.entry(receipt.digest).subject)
             connection.execute(LET_GO, (SETTLED_KEPT,))
         if settled:
             self.wake()

@@ -20,13 +20,14 @@ Row = sqlite3.Row
 FILE_NAME = "kiosk.sqlite"
 """Its name in the kiosk's state directory."""
 
-VERSION = 1
+VERSION = 2
 """Of the tables below; kept in the file's `user_version`."""
 
 BUSY_SECONDS = 5.0
 """How long to wait for another process's lock, such as a backup's."""
 
-SCHEMA = """
+SCHEMAS = (
+    """
 CREATE TABLE subjects (
     address     BLOB PRIMARY KEY,
     sealed      BLOB NOT NULL,        -- protected record, AES-256-GCM under the device's pepper
@@ -64,7 +65,16 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_waiting ON outbox (subject, sequence) WHERE status IS NULL;
 CREATE INDEX outbox_about ON outbox (about, sequence);
-"""
+""",
+    """
+CREATE TABLE nonces (
+    subject     BLOB PRIMARY KEY,
+    word        BLOB NOT NULL,        -- upper 248 bits of the person's nonces at this kiosk
+    taken       INTEGER NOT NULL      -- how many of the word's 256 are used up
+) WITHOUT ROWID;
+""",
+)
+"""What each version of the tables adds to the one before."""
 
 
 class Database:
@@ -143,10 +153,10 @@ class Database:
                 raise StateError(
                     f"{self.path} was written by a later ridgekey (tables {version}); update this one"
                 )
-            if version == 0:
-                for statement in SCHEMA.split(";\n"):
+            for schema in SCHEMAS[version:]:
+                for statement in schema.split(";\n"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

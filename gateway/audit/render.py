@@ -8,10 +8,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contracts.acts import Grant, RecordKind, Register, Request
+from contracts.acts import (
+    Act,
+    Contest,
+    Deny,
+    Entrust,
+    Grant,
+    RecordKind,
+    Recover,
+    Register,
+    Renew,
+    Request,
+    Rotate,
+    Withdraw,
+)
 from contracts.hexes import checksum_address, to_hex
 from gateway.audit.verify import AuditedEvent, Report, name_of, request_of, subject_of
-from gateway.ledger.events import ActEvent, PublishedEvent
+from gateway.ledger.events import ActEvent, PublishedEvent, RecoveredEvent, SkippedEvent
+from gateway.ledger.reasons import explain
 
 SHORT = 10
 """Characters of a hash or address in a table: enough to tell those of one person apart."""
@@ -63,17 +77,17 @@ def _row(audited: AuditedEvent) -> dict[str, Any]:
     event = audited.event
     if event is None:
         return row
-    request = request_of(event)
+    request, subject = request_of(event), subject_of(event)
     return row | {
         "act": name_of(event),
-        "subject": checksum_address(subject_of(event)),
+        "subject": None if subject is None else checksum_address(subject),
         "request": None if request is None else to_hex(request),
         "about": _about(audited),
     }
 
 
 def _table(subject: bytes | None, events: Iterable[AuditedEvent]) -> Table:
-    title = "events that cannot be read" if subject is None else checksum_address(subject)
+    title = "about nobody" if subject is None else checksum_address(subject)
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in ("time (UTC)", "block", "act", "about", "holds"):
         table.add_column(column, justify="right" if column == "block" else "left", overflow="fold")
@@ -93,21 +107,39 @@ def _table(subject: bytes | None, events: Iterable[AuditedEvent]) -> Table:
 def _about(audited: AuditedEvent) -> str:
     """What an act is about, in a line."""
     event = audited.event
-    if isinstance(event, PublishedEvent):
-        return f"record {_short(event.record)}, {len(event.object)} bytes"
-    if not isinstance(event, ActEvent):
-        return ""
-    match event.act:
+    match event:
+        case PublishedEvent():
+            return f"record {_short(event.record)}, {len(event.object)} bytes"
+        case RecoveredEvent():
+            return f"recovery {_short(event.recovery)}"
+        case SkippedEvent():
+            return f"call {event.position} of a batch: {explain(event.text)}"
+        case ActEvent():
+            return _about_act(event.act)
+    return ""
+
+
+def _about_act(act: Act) -> str:
+    match act:
         case Register(record=record, kind=kind):
             known = RecordKind.of(kind)
             return f"record {_short(record)}, {known.value if known else 'of an unknown kind'}"
-        case Request(requester=requester, record=record, expiry=expiry) as act:
+        case Request(requester=requester, record=record, expiry=expiry):
             asked = f"request {_short(act.hash_struct())} by {checksum_address(requester)[:SHORT]}"
             return f"{asked} for record {_short(record)}, until {_when(expiry)}"
-        case Grant(request=request, expiry=expiry):
+        case Grant(request=request, expiry=expiry) | Renew(request=request, expiry=expiry):
             return f"request {_short(request)}, until {_when(expiry)}"
-    request_id = request_of(event)
-    return "" if request_id is None else f"request {_short(request_id)}"
+        case Deny(request=request) | Withdraw(request=request):
+            return f"request {_short(request)}"
+        case Rotate(new_key=key):
+            return f"new key {checksum_address(key)[:SHORT]}"
+        case Recover(new_key=key):
+            return f"recovery {_short(act.hash_struct())}, new key {checksum_address(key)[:SHORT]}"
+        case Contest(recovery=recovery):
+            return f"recovery {_short(recovery)}"
+        case Entrust(guardian=guardian):
+            return f"guardian {checksum_address(guardian)[:SHORT]}" if any(guardian) else "no guardian"
+    return ""
 
 
 def _short(value: bytes) -> str:

@@ -6,10 +6,24 @@ Written from the contract's specification and not by calling it, so that the two
 import hashlib
 from dataclasses import dataclass, field
 
-from contracts.acts import Act, Deny, Enrol, Grant, Register, Request, Withdraw
+from contracts.acts import (
+    Act,
+    Contest,
+    Deactivate,
+    Deny,
+    Enrol,
+    Entrust,
+    Grant,
+    Recover,
+    Register,
+    Renew,
+    Request,
+    Rotate,
+    Withdraw,
+)
 from contracts.keccak import keccak256
-from contracts.registry import ConsentState
-from gateway.ledger.events import ActEvent, Event, PublishedEvent
+from contracts.registry import DEACTIVATED, RECOVERY_DELAY, ConsentState
+from gateway.ledger.events import ActEvent, Event, PublishedEvent, RecoveredEvent, SkippedEvent
 from gateway.ledger.signatures import recover
 
 Findings = list[str]
@@ -25,6 +39,14 @@ class Consent:
     expiry: int
 
 
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """A recovery under way: what began it, and the first second at which it can be completed."""
+
+    act: Recover
+    ready: int
+
+
 @dataclass(slots=True)
 class Replay:
     """The contract's state, as far as the events so far tell it.
@@ -33,21 +55,30 @@ class Replay:
 
     Attributes:
         separator: domain separator of the contract.
-        keys: subject -> address of the current key.
+        keys: subject -> address of the current key, `DEACTIVATED` for an identity that has ended.
+        guardians: subject -> address of the key that may recover.
+        recoveries: subject -> the recovery under way.
         commitments: (subject, record) -> commitment.
         consents: request id -> consent.
     """
 
     separator: bytes
     keys: dict[bytes, bytes] = field(default_factory=dict)
+    guardians: dict[bytes, bytes] = field(default_factory=dict)
+    recoveries: dict[bytes, Recovery] = field(default_factory=dict)
     commitments: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
     consents: dict[bytes, Consent] = field(default_factory=dict)
     _nonces: set[tuple[bytes, int]] = field(default_factory=set)
 
     def apply(self, event: Event, time: int) -> Findings:
         """Take the next event, in a block of this time (Unix seconds); what does not hold about it."""
-        if isinstance(event, PublishedEvent):
-            return self._publish(event)
+        match event:
+            case PublishedEvent():
+                return self._publish(event)
+            case RecoveredEvent():
+                return self._complete(event, time)
+            case SkippedEvent():
+                return []  # what was refused changed nothing
         act = event.act
         findings = self._signature(event) + self._nonce(act)
         if time > act.deadline:
@@ -68,20 +99,42 @@ class Replay:
                 return self._move(act, ConsentState.REQUESTED, ConsentState.DENIED)
             case Withdraw():
                 return self._move(act, ConsentState.GRANTED, ConsentState.WITHDRAWN)
+            case Renew():
+                return self._renew(act, time)
+            case Rotate():
+                return self._rotate(act)
+            case Entrust():
+                return self._entrust(act)
+            case Recover():
+                return self._recover(act, time)
+            case Contest():
+                return self._contest(act)
+            case Deactivate():
+                return self._deactivate(act)
 
     def _signature(self, event: ActEvent) -> Findings:
         act = event.act
-        signer = act.signer_address if isinstance(act, Enrol | Request) else self.keys.get(act.subject)
+        signer = self._signer(act)
         if signer is None:
-            return ["the person was not enrolled"]
+            return ["the person was not enrolled, or had entrusted nobody with a recovery"]
+        if signer == DEACTIVATED:
+            return ["the identity had ended"]
         digest = keccak256(b"\x19\x01" + self.separator + act.hash_struct())
         if recover(digest, event.signature) != signer:
             return ["the signature does not hold"]
         return []
 
+    def _signer(self, act: Act) -> bytes | None:
+        match act:
+            case Enrol() | Request():
+                return act.signer_address
+            case Recover() if self.keys.get(act.subject) != DEACTIVATED:
+                return self.guardians.get(act.subject)
+        return self.keys.get(act.subject)
+
     def _nonce(self, act: Act) -> Findings:
-        if isinstance(act, Request):
-            return []  # a request is unique by its id
+        if isinstance(act, Request | Deny | Withdraw | Contest | Deactivate):
+            return []  # what they change can't be changed back, so they can't be repeated
         used = (act.subject, act.nonce)
         if used in self._nonces:
             return ["its nonce was used before"]
@@ -134,7 +187,59 @@ class Replay:
         consent.expiry = act.expiry
         return findings
 
-    def _move(self, act: Grant | Deny | Withdraw, before: ConsentState, after: ConsentState) -> Findings:
+    def _renew(self, act: Renew, time: int) -> Findings:
+        findings = ["it was past its expiry"] if time >= act.expiry else []
+        findings += self._move(act, ConsentState.GRANTED, ConsentState.GRANTED)
+        if act.request in self.consents:
+            self.consents[act.request].expiry = act.expiry
+        return findings
+
+    def _rotate(self, act: Rotate) -> Findings:
+        self.keys[act.subject] = act.new_key
+        return _usable(act.new_key)
+
+    def _entrust(self, act: Entrust) -> Findings:
+        self.recoveries.pop(act.subject, None)
+        self.guardians.pop(act.subject, None)
+        if any(act.guardian):
+            self.guardians[act.subject] = act.guardian
+        return []
+
+    def _recover(self, act: Recover, time: int) -> Findings:
+        findings = _usable(act.new_key)
+        if act.subject in self.recoveries:
+            findings.append("another recovery was under way")
+        self.recoveries[act.subject] = Recovery(act, time + RECOVERY_DELAY)
+        return findings
+
+    def _contest(self, act: Contest) -> Findings:
+        _, findings = self._end_recovery(act.subject, act.recovery)
+        return findings
+
+    def _complete(self, event: RecoveredEvent, time: int) -> Findings:
+        recovery, findings = self._end_recovery(event.subject, event.recovery)
+        if recovery is not None:
+            self.keys[event.subject] = recovery.act.new_key
+            if time < recovery.ready:
+                findings.append(
+                    f"the person could have contested it for {recovery.ready - time} seconds more"
+                )
+        return findings
+
+    def _end_recovery(self, subject: bytes, recovery: bytes) -> tuple[Recovery | None, Findings]:
+        pending = self.recoveries.pop(subject, None)
+        if pending is None or pending.act.hash_struct() != recovery:
+            return None, ["no such recovery was under way"]
+        return pending, []
+
+    def _deactivate(self, act: Deactivate) -> Findings:
+        self.keys[act.subject] = DEACTIVATED
+        self.recoveries.pop(act.subject, None)
+        return []
+
+    def _move(
+        self, act: Grant | Deny | Withdraw | Renew, before: ConsentState, after: ConsentState
+    ) -> Findings:
         consent = self.consents.get(act.request)
         if consent is None:
             return ["what it answers was never requested"]
@@ -145,3 +250,7 @@ class Replay:
             findings.append(f"the request was {consent.state.name.lower()}, not {before.name.lower()}")
         consent.state = after
         return findings
+
+
+def _usable(key: bytes) -> Findings:
+    return [] if any(key) and key != DEACTIVATED else ["the new key is none that could sign"]

@@ -11,7 +11,16 @@ from gateway.audit.headers import BadHeaderError, Header
 from gateway.audit.history import History, HistoryBlock, LoggedEvent
 from gateway.audit.replay import Replay
 from gateway.ledger.answers import Log
-from gateway.ledger.events import SHAPES, ActEvent, Event, UndecodableEventError, decode
+from gateway.ledger.events import (
+    SHAPES,
+    ActEvent,
+    Event,
+    PublishedEvent,
+    RecoveredEvent,
+    SkippedEvent,
+    UndecodableEventError,
+    decode,
+)
 from gateway.ledger.registry import separator
 
 
@@ -157,14 +166,27 @@ class _Audit:
         )
 
 
-def subject_of(event: Event) -> bytes:
-    """The person whom an event is about."""
-    return event.act.subject if isinstance(event, ActEvent) else event.subject
+def subject_of(event: Event) -> bytes | None:
+    """The person whom an event is about; None if it is about nobody, as a refused call in a batch."""
+    match event:
+        case ActEvent():
+            return event.act.subject
+        case SkippedEvent():
+            return None
+    return event.subject
 
 
 def name_of(event: Event) -> str:
     """The act of an event, as people call it."""
-    return type(event.act).__name__.lower() if isinstance(event, ActEvent) else "publish"
+    match event:
+        case ActEvent():
+            return type(event.act).__name__.lower()
+        case PublishedEvent():
+            return "publish"
+        case RecoveredEvent():
+            return "recovered"
+        case SkippedEvent():
+            return "skipped"
 
 
 def request_of(event: Event) -> bytes | None:

@@ -4,14 +4,15 @@ The decoder takes one encoding of a value only, the one that the contract writes
 a log without altering what it says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from contracts.acts import ACTS, Act
 from contracts.envelope import MAX_PUBLISHED_OBJECT
 from contracts.errors import MalformedError
-from contracts.registry import EVENT_OF, PUBLISHED, event, event_topic
+from contracts.labels import clean
+from contracts.registry import EVENT_OF, PUBLISHED, RECOVERED, SKIPPED, event, event_topic
 from gateway.ledger.answers import Log
 
 WORD = 32
@@ -51,21 +52,46 @@ class PublishedEvent:
     log: Log
 
 
-Event = ActEvent | PublishedEvent
+@dataclass(frozen=True, slots=True)
+class RecoveredEvent:
+    """A recovery whose time came; needs no signature, as the guardian gave it when the recovery began."""
+
+    subject: bytes
+    recovery: bytes
+    log: Log
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedEvent:
+    """A call in a batch that was refused: its position from 0, and its reason with zeros up to 32 bytes."""
+
+    position: int
+    reason: bytes
+    log: Log
+
+    @property
+    def text(self) -> str:
+        """The reason, one of `contracts.registry.REASONS`; empty for a call to none of the functions."""
+        return clean(self.reason.rstrip(b"\0").decode("ascii", "replace"), WORD)
+
+
+Event = ActEvent | PublishedEvent | RecoveredEvent | SkippedEvent
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """How an event lies in a log: names and types of its members; `act` is None for an event without one."""
 
+    name: str
     act: type[Act] | None
     indexed: tuple[tuple[str, str], ...]
     plain: tuple[tuple[str, str], ...]
 
 
-def _shape(name: str, act: type[Act] | None) -> _Shape:
+def _shape(name: str, act: type[Act] | None = None) -> _Shape:
     members = [(member["name"], member["type"], member["indexed"]) for member in event(name)["inputs"]]
     return _Shape(
+        name,
         act,
         indexed=tuple((name, kind) for name, kind, indexed in members if indexed),
         plain=tuple((name, kind) for name, kind, indexed in members if not indexed),
@@ -73,9 +99,16 @@ def _shape(name: str, act: type[Act] | None) -> _Shape:
 
 
 SHAPES: Mapping[bytes, _Shape] = {event_topic(EVENT_OF[act]): _shape(EVENT_OF[act], act) for act in ACTS} | {
-    event_topic(PUBLISHED): _shape(PUBLISHED, None)
+    event_topic(name): _shape(name) for name in (PUBLISHED, RECOVERED, SKIPPED)
 }
 """Every event of the contract by its first topic."""
+
+
+_UNSIGNED: Mapping[str, Callable[..., Event]] = {
+    PUBLISHED: PublishedEvent,
+    RECOVERED: RecoveredEvent,
+    SKIPPED: SkippedEvent,
+}
 
 
 def decode(log: Log) -> Event:
@@ -94,7 +127,7 @@ def decode(log: Log) -> Event:
     }
     members |= _decode_data(shape.plain, log.data)
     if shape.act is None:
-        return PublishedEvent(members["subject"], members["record"], members["object"], log)
+        return _UNSIGNED[shape.name](**members, log=log)
     named = {member.name for member in fields(shape.act)}
     try:
         act = shape.act(**{name: value for name, value in members.items() if name in named})

@@ -1,13 +1,14 @@
 """Our contract on a ledger: deploy it, make sure that it is ours, ask it, read its history, encode calls."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 
 from contracts import eip712
-from contracts.acts import Act, Request
+from contracts.acts import Act, Enrol, Recover, Request
 from contracts.eip712 import environment_salt, word
 from contracts.hexes import checksum_address, to_hex
 from contracts.keccak import keccak256
@@ -15,6 +16,7 @@ from contracts.registry import (
     BYTECODE,
     EVENT_OF,
     ConsentState,
+    batch_arguments,
     call_arguments,
     deployment_code,
     event_topic,
@@ -35,6 +37,21 @@ IMMUTABLES = 3 * 32
 
 GAS_MARGIN = 1.2
 """Over the ledger's estimate, since the state may change before the transaction is executed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """A recovery under way.
+
+    Attributes:
+        id: `Recover.hash_struct()`.
+        new_key: Address of the key that is to take over.
+        ready: First second at which it can.
+    """
+
+    id: bytes
+    new_key: bytes
+    ready: int
 
 
 class Registry:
@@ -100,9 +117,33 @@ class Registry:
     # --- Questions ---
 
     def key_of(self, subject: bytes) -> bytes | None:
-        """Address of the key that signs for a person now; None if the person is not enrolled."""
+        """Address of the key that signs for a person now; None if the person is not enrolled.
+
+        `contracts.registry.DEACTIVATED` for an identity that has ended.
+        """
         (key,) = self._ask("keyOf", subject)
         return address(key)
+
+    def guardian_of(self, subject: bytes) -> bytes | None:
+        """Address of the key that may recover a person's identity; None if nobody's."""
+        (guardian,) = self._ask("guardianOf", subject)
+        return address(guardian)
+
+    def signer_of(self, act: Act) -> bytes:
+        """Address of the key that must have signed an act, as things stand."""
+        match act:
+            case Enrol() | Request():
+                return act.signer_address
+            case Recover():
+                return self.guardian_of(act.subject) or act.subject
+            case _:
+                return self.key_of(act.subject) or act.subject
+
+    def recovery_of(self, subject: bytes) -> Recovery | None:
+        """The recovery under way for a person, if there is one."""
+        recovery, key, ready = self._ask("recoveryOf", subject)
+        new_key = address(key)
+        return None if new_key is None else Recovery(bytes(recovery), new_key, ready)
 
     def commitment_of(self, subject: bytes, record: bytes) -> bytes | None:
         """Commitment of a person's record, 32 bytes; None if it is not registered."""
@@ -118,6 +159,11 @@ class Registry:
         """Whether the person's consent to this very request counts now."""
         (granted,) = self._ask("isGranted", request_tuple(request))
         return bool(granted)
+
+    def is_valid(self, request: bytes) -> bool:
+        """Whether the consent to the request with this id counts now."""
+        (valid,) = self._ask("isValid", request)
+        return bool(valid)
 
     def is_nonce_used(self, subject: bytes, nonce: int) -> bool:
         """Whether a person has used up a nonce."""
@@ -166,6 +212,10 @@ class Registry:
     def encode_act(self, act: Act, signature: bytes, request: Request | None = None) -> bytes:
         """Call data that brings an act to the contract; see `contracts.registry.call_arguments`."""
         return self.encode(*call_arguments(act, signature, request))
+
+    def encode_batch(self, calls: Sequence[bytes]) -> bytes:
+        """Call data that brings several acts at once; see `contracts.registry.batch_arguments`."""
+        return self.encode(*batch_arguments(calls))
 
     def submit(self, relayer: Relayer, data: bytes) -> TransactionReceipt:
         """Send call data in a transaction of the relayer and wait for its block.

@@ -7,7 +7,7 @@ point of `ridgekey ledger submit`.
 from dataclasses import dataclass
 
 from contracts import cbor
-from contracts.acts import Act, Enrol, Grant, Request, act_from_map
+from contracts.acts import Act, Grant, act_from_map
 from contracts.errors import ContractError, MalformedError
 from contracts.keccak import keccak256
 from contracts.messages import MAX_KIOSK_MESSAGE
@@ -60,17 +60,10 @@ def submit(registry: Registry, relayer: Relayer, submission: Submission) -> Tran
     act = submission.act
     separator = registry.domain_separator()
     digest = keccak256(b"\x19\x01" + separator + act.hash_struct())
-    signature = with_recovery_id(digest, submission.signature, _signer(registry, act))
+    signature = with_recovery_id(digest, submission.signature, registry.signer_of(act))
     request = registry.request(act.request) if isinstance(act, Grant) else None
     if isinstance(act, Grant) and request is None:
         raise RevertedError(
             "not requested", "the contract has no such request, so it would refuse this grant"
         )
     return registry.submit(relayer, registry.encode_act(act, signature, request))
-
-
-def _signer(registry: Registry, act: Act) -> bytes:
-    """Address of the key that should have signed: for a person the current one."""
-    if isinstance(act, Enrol | Request):
-        return act.signer_address
-    return registry.key_of(act.subject) or act.subject

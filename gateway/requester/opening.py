@@ -14,7 +14,7 @@ from contracts.registry import EVENT_OF, PUBLISHED, ConsentState, event_topic
 from contracts.sealing import open_sealed, seal_info
 from gateway.errors import GatewayError
 from gateway.ledger.answers import Log
-from gateway.ledger.events import ActEvent, PublishedEvent, UndecodableEventError, decode
+from gateway.ledger.events import ActEvent, Event, PublishedEvent, UndecodableEventError, decode
 from gateway.ledger.registry import Registry
 from gateway.requester.report import moment
 from gateway.requester.state import Requester
@@ -130,7 +130,7 @@ def _logs(registry: Registry, event: str, subject: bytes, indexed: bytes) -> lis
     return registry.client.logs(registry.contract, 0, registry.client.block_number(), topics)
 
 
-def _decoded(log: Log) -> ActEvent | PublishedEvent:
+def _decoded(log: Log) -> Event:
     try:
         return decode(log)
     except UndecodableEventError as error:

@@ -61,8 +61,8 @@ class Evm:
         other.chain = chain_class(chain_id)(self.database, self.chain.header)
         return other
 
-    def transact(self, to: bytes, data: bytes, value: int = 0) -> Outcome:
-        fees = {"gas": TRANSACTION_GAS, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1}
+    def transact(self, to: bytes, data: bytes, value: int = 0, gas: int = TRANSACTION_GAS) -> Outcome:
+        fees = {"gas": gas, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1}
         signed = self.payer.sign_transaction(
             {"chainId": self.chain_id, "nonce": self.nonce, "to": to, "data": data, "value": value, **fees}
         )
@@ -76,6 +76,13 @@ class Evm:
         self.created = computation.msg.storage_address
         reason = None if computation.is_success else revert_text(computation.output)
         return Outcome(reason, receipt.gas_used, computation.output, receipt.logs)
+
+    def snapshot(self) -> None:
+        self._kept = (self.chain.header, self.nonce)
+
+    def revert(self) -> None:
+        """Back to the last snapshot."""
+        self.chain.header, self.nonce = self._kept
 
     def look(self, contract: bytes, data: bytes) -> bytes:
         """What a call answers, without a transaction."""
@@ -116,6 +123,10 @@ class Registry:
         output = self.evm.look(self.address, calldata(name, arguments))
         values = decode([_type(entry) for entry in registry.function(name)["outputs"]], output)
         return values[0] if len(values) == 1 else values
+
+    def submit_batch(self, calls: Sequence[bytes]) -> Outcome:
+        name, arguments = registry.batch_arguments(calls)
+        return self.call(name, *arguments)
 
     def submit(self, act: Act, signature: bytes, request: Request | None = None) -> Outcome:
         name, arguments = registry.call_arguments(act, signature, request)

@@ -1,14 +1,28 @@
 """One good message of each type, from which the tests make the bad ones."""
 
 from contracts import envelope
-from contracts.acts import Deny, Enrol, Grant, RecordKind, Register, Request, Withdraw
+from contracts.acts import (
+    Contest,
+    Deactivate,
+    Deny,
+    Enrol,
+    Entrust,
+    Grant,
+    RecordKind,
+    Recover,
+    Register,
+    Renew,
+    Request,
+    Rotate,
+    Withdraw,
+)
 from contracts.eip712 import Domain
 from contracts.messages import KioskMessage, Receipt, ReceiptStatus, RequestNotice, SignedRequest
 from contracts.purpose import Purpose
 from contracts.sealing import seal, seal_info
 from tests.contracts.people import Person, device
 
-PERSON, REQUESTER = Person(1), Person(2)
+PERSON, REQUESTER, GUARDIAN, HEIR = Person(1), Person(2), Person(3), Person(4)
 KIOSK, GATEWAY = device(1), device(2)
 DOMAIN = Domain(31337, b"\xc0" * 20, "tests")
 RECORD = b"\x11" * 32
@@ -41,9 +55,27 @@ GRANT = Grant(
     3,
     DEADLINE,
 )
-DENY = Deny(PERSON.address, REQUEST_ID, 4, DEADLINE)
-WITHDRAW = Withdraw(PERSON.address, REQUEST_ID, 5, DEADLINE)
-PERSONS_ACTS = (ENROL, REGISTER, GRANT, DENY, WITHDRAW)
+DENY = Deny(PERSON.address, REQUEST_ID, DEADLINE)
+WITHDRAW = Withdraw(PERSON.address, REQUEST_ID, DEADLINE)
+RENEW = Renew(PERSON.address, REQUEST_ID, EXPIRY + 1, 4, DEADLINE)
+ROTATE = Rotate(PERSON.address, HEIR.address, HEIR.encryption_public_key, 5, DEADLINE)
+ENTRUST = Entrust(PERSON.address, GUARDIAN.address, 6, DEADLINE)
+RECOVER = Recover(PERSON.address, HEIR.address, HEIR.encryption_public_key, 7, DEADLINE)
+CONTEST = Contest(PERSON.address, RECOVER.hash_struct(), DEADLINE)
+DEACTIVATE = Deactivate(PERSON.address, DEADLINE)
+PERSONS_ACTS = (
+    ENROL,
+    REGISTER,
+    GRANT,
+    DENY,
+    WITHDRAW,
+    RENEW,
+    ROTATE,
+    ENTRUST,
+    RECOVER,
+    CONTEST,
+    DEACTIVATE,
+)
 
 SIGNED_REQUEST = SignedRequest(REQUEST, PURPOSE, REQUESTER.public_key, REQUESTER.sign(REQUEST, DOMAIN))
 NOTICE = RequestNotice("tests", SIGNED_REQUEST)

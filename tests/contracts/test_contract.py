@@ -38,7 +38,7 @@ def test_the_event_of_each_act_proves_it_alone(world, kind):
     assert signer.format() == world.signer_of(act).public_key
     if kind is ActKind.REQUEST:
         assert values["request"] == act.hash_struct()
-    else:
+    elif hasattr(act, "nonce"):
         assert world.registry.view("isNonceUsed", act.subject, act.nonce)
 
 
@@ -180,7 +180,8 @@ def test_nobody_is_in_charge():
         entry["name"]: entry["stateMutability"] for entry in registry.ABI if entry["type"] == "function"
     }
     changing = {name for name, mutability in functions.items() if mutability != "view"}
-    assert changing == {"enrol", "register", "publish", "request", "grant", "deny", "withdraw"}
+    acts = {kind.name.lower() for kind in ActKind}
+    assert changing == acts | {"publish", "complete", "submit"}
     assert "payable" not in functions.values()
 
 
@@ -194,7 +195,7 @@ def test_a_selector_is_the_one_of_the_abi():
     assert registry.selector("keyOf") == keccak256(b"keyOf(address)")[:4]
     struct = "(address,address,bytes32,bytes32,bytes32,uint64,uint256,uint64)"
     assert registry.selector("request") == keccak256(f"request({struct},bytes)".encode())[:4]
-    assert registry.event_topic("Denied") == keccak256(b"Denied(address,bytes32,uint256,uint64,bytes)")
+    assert registry.event_topic("Denied") == keccak256(b"Denied(address,bytes32,uint64,bytes)")
     with pytest.raises(KeyError):
         registry.function("upgrade")
     with pytest.raises(KeyError):

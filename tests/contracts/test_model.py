@@ -1,6 +1,9 @@
 """The contract against a model in plain Python: the same acts, refused or taken alike, leave the same."""
 
+from dataclasses import dataclass
+
 import pytest
+from eth_utils import to_canonical_address
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -9,26 +12,52 @@ from hypothesis.stateful import (
     initialize,
     invariant,
     multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
 
 from contracts import registry
-from contracts.acts import Act, Deny, Enrol, Grant, Register, Request, Withdraw
-from contracts.registry import ConsentState
-from tests.contracts.evm import NOW, Evm, Registry
+from contracts.acts import (
+    Act,
+    Contest,
+    Deactivate,
+    Deny,
+    Enrol,
+    Entrust,
+    Grant,
+    Recover,
+    Register,
+    Renew,
+    Request,
+    Rotate,
+    Withdraw,
+)
+from contracts.registry import RECOVERY_DELAY, ConsentState
+from tests.contracts.evm import Evm, Registry, calldata, decode_log
 from tests.contracts.people import Person
 
 PERSONS = (Person(1), Person(2), Person(3))
 REQUESTER = Person(4)
+GUARDIANS = (Person(5), Person(6))
+HEIRS = (Person(7), PERSONS[0])  # also somebody who has an identity of their own
+STRANGER = Person(9)
 RECORDS = (b"\x01" * 32, b"\x02" * 32)
 
 # Few values, so that they meet each other: nonces collide, deadlines and expiries pass.
 persons = st.sampled_from(PERSONS)
 records = st.sampled_from(RECORDS)
+heirs = st.sampled_from(HEIRS)
 nonces = st.sampled_from([*range(12), 255, 256, 2**256 - 1])
-times = st.sampled_from([NOW - 1, NOW, NOW + 10, *[NOW + 40] * 7])
-signers = st.sampled_from([*[None] * 8, *PERSONS])
+leads = st.sampled_from([-1, 0, 10, *[40] * 7])  # seconds from now to a deadline or an expiry
+signers = st.sampled_from([*[None] * 10, *PERSONS, *GUARDIANS])
+
+
+@dataclass
+class Recovery:
+    act: Recover
+    heir: Person
+    ready: int
 
 
 class Model(RuleBasedStateMachine):
@@ -40,112 +69,251 @@ class Model(RuleBasedStateMachine):
         super().__init__()
         self.evm = Evm()
         self.registry = Registry(self.evm)
-        self.enrolled = set()
+        self.in_batch = False
+        self.keys = {}  # whose key signs for a person; nobody's once the identity has ended
+        self.guardians = {}
+        self.recoveries = {}
+        self.over = [bytes(32)]  # recoveries that are no longer under way
         self.used = set()
         self.registered = {}
         self.consents = {}
 
-    def submit(self, act: Act, owner: Person, signer: Person | None, allowed: bool, request=None) -> bool:
+    # --- Carrying ---
+
+    def submit(self, act: Act, owner: Person | None, signer: Person | None, allowed: bool, request=None):
         """Submit, expecting it to be taken if the rules allow it and its owner signed in time."""
-        signature = (signer or owner).sign_for_ledger(act, self.registry.domain)
-        outcome = self.registry.submit(act, signature, request)
-        expected = allowed and (signer or owner) == owner and self.evm.time <= act.deadline
-        assert (outcome.reason is None) == expected, outcome.reason
-        assert len(outcome.logs) == expected
+        by = signer or owner or STRANGER
+        signature = by.sign_for_ledger(act, self.registry.domain)
+        expected = allowed and by == owner and self.evm.time <= act.deadline
+        name, arguments = registry.call_arguments(act, signature, request)
+        if self.in_batch:
+            self.submit_thrice(calldata(name, arguments), expected)
+        else:
+            outcome = self.registry.call(name, *arguments)
+            assert (outcome.reason is None) == expected, outcome.reason
+            assert len(outcome.logs) == expected
         return expected
 
-    def fresh(self, person: Person, nonce: int) -> bool:
-        return (person, nonce) not in self.used
+    def submit_thrice(self, call, expected):
+        """In a batch, between junk and itself once more."""
+        outcome = self.registry.submit_batch([b"junk", call, call])
+        assert outcome.reason is None
+        assert int.from_bytes(outcome.output, "big") == (0b010 if expected else 0)
+        skipped = [name == registry.SKIPPED for name, _ in map(decode_log, outcome.logs)]
+        assert skipped == [True, not expected, True]
+
+    def submit_used(self, act, person, signer, allowed, request=None, owner=None):
+        """As `submit`, for an act whose nonce must be fresh and is then used up."""
+        fresh = (person, act.nonce) not in self.used
+        taken = self.submit(act, owner or self.keys.get(person), signer, allowed and fresh, request)
+        if taken:
+            self.used.add((person, act.nonce))
+        return taken
+
+    def alive(self, person):
+        return self.keys.get(person) is not None
+
+    def at(self, lead):
+        return max(0, self.evm.time + lead)
 
     @initialize(target=requests)
     def begin(self):
         """Two persons with a request each, so that runs come to answers; the third starts from nothing."""
         asked = []
-        for person, expiry in ((PERSONS[0], NOW + 40), (PERSONS[1], NOW + 10)):
-            self.enrol(person, 1 << 9, NOW, None)
-            self.register(person, RECORDS[0], RECORDS[0], 1 << 10, NOW, None)
+        for person, expiry in ((PERSONS[0], 40), (PERSONS[1], 10)):
+            self.enrol(person, 1 << 9, 0, None)
+            self.register(person, RECORDS[0], RECORDS[0], 1 << 10, 0, None)
+            self.entrust(person, GUARDIANS[0], 1 << 11, 0, None)
             asked.append(self.asked(person, RECORDS[0], 0, expiry, None))
         return multiple(*asked)
 
-    @rule(seconds=st.integers(1, 15))
+    @rule(seconds=st.sampled_from([1, 5, 15, RECOVERY_DELAY - 1, RECOVERY_DELAY]))
     def wait(self, seconds):
         self.evm.time += seconds
 
-    @rule(person=persons, nonce=nonces, deadline=times, signer=signers)
-    def enrol(self, person, nonce, deadline, signer):
-        act = Enrol(person.address, person.encryption_public_key, nonce, deadline)
-        allowed = person not in self.enrolled and self.fresh(person, nonce)
-        if self.submit(act, person, signer, allowed):
-            self.enrolled.add(person)
-            self.used.add((person, nonce))
+    @rule(in_batch=st.booleans())
+    def carry(self, in_batch):
+        self.in_batch = in_batch
 
-    @rule(person=persons, record=records, commits=records, nonce=nonces, deadline=times, signer=signers)
-    def register(self, person, record, commits, nonce, deadline, signer):
-        act = Register(person.address, record, bytes(32), commits, nonce, deadline)
-        allowed = person in self.enrolled and self.fresh(person, nonce)
-        if self.submit(act, person, signer, allowed):
+    # --- Records and consents ---
+
+    @rule(person=persons, nonce=nonces, lead=leads, signer=signers)
+    def enrol(self, person, nonce, lead, signer):
+        act = Enrol(person.address, person.encryption_public_key, nonce, self.at(lead))
+        if self.submit_used(act, person, signer, person not in self.keys, owner=person):
+            self.keys[person] = person
+
+    @rule(person=persons, record=records, commits=records, nonce=nonces, lead=leads, signer=signers)
+    def register(self, person, record, commits, nonce, lead, signer):
+        act = Register(person.address, record, bytes(32), commits, nonce, self.at(lead))
+        if self.submit_used(act, person, signer, self.alive(person)):
             self.registered[person, record] = commits
-            self.used.add((person, nonce))
 
-    @rule(target=requests, person=persons, record=records, nonce=nonces, expiry=times, signer=signers)
-    def request(self, person, record, nonce, expiry, signer):
-        asked = self.asked(person, record, nonce, expiry, signer)
+    @rule(target=requests, person=persons, record=records, nonce=nonces, lead=leads, signer=signers)
+    def request(self, person, record, nonce, lead, signer):
+        asked = self.asked(person, record, nonce, lead, signer)
         return multiple() if asked is None else asked
 
-    def asked(self, person, record, nonce, expiry, signer):
+    def asked(self, person, record, nonce, lead, signer):
         parties = (REQUESTER.address, person.address)
-        act = Request(*parties, record, bytes(32), bytes(32), expiry, nonce, NOW + 30)
-        allowed = (
-            (person, record) in self.registered and act not in self.consents and self.evm.time < act.expiry
-        )
+        expiry = self.at(lead)
+        act = Request(*parties, record, bytes(32), bytes(32), expiry, nonce, self.evm.time + 30)
+        known = (person, record) in self.registered
+        allowed = known and act not in self.consents and self.evm.time < act.expiry
         if not self.submit(act, REQUESTER, signer, allowed):
             return None
         self.consents[act] = (ConsentState.REQUESTED, expiry)
         return person, act
 
-    @rule(asked=requests, nonce=nonces, expiry=times, deadline=times, signer=signers)
-    def grant(self, asked, nonce, expiry, deadline, signer):
+    @rule(
+        asked=requests,
+        nonce=nonces,
+        sooner=st.sampled_from([*[0] * 5, -1, 1, 30, 50]),
+        lead=leads,
+        signer=signers,
+    )
+    def grant(self, asked, nonce, sooner, lead, signer):
         person, request = asked
+        expiry = request.expiry - sooner
         answer = (person.address, request.hash_struct(), request.purpose)
-        act = Grant(*answer, expiry, bytes(80), nonce, deadline)
+        act = Grant(*answer, expiry, bytes(80), nonce, self.at(lead))
         waiting = self.consents[request][0] is ConsentState.REQUESTED
         in_time = self.evm.time < expiry <= request.expiry
-        if self.submit(act, person, signer, waiting and in_time and self.fresh(person, nonce), request):
+        allowed = self.alive(person) and waiting and in_time
+        if self.submit_used(act, person, signer, allowed, request):
             self.consents[request] = (ConsentState.GRANTED, expiry)
-            self.used.add((person, nonce))
 
-    @rule(asked=requests, nonce=nonces, deadline=times, signer=signers)
-    def deny(self, asked, nonce, deadline, signer):
-        self.close(Deny, asked, nonce, deadline, signer, ConsentState.REQUESTED, ConsentState.DENIED)
-
-    @rule(asked=requests, nonce=nonces, deadline=times, signer=signers)
-    def withdraw(self, asked, nonce, deadline, signer):
-        self.close(Withdraw, asked, nonce, deadline, signer, ConsentState.GRANTED, ConsentState.WITHDRAWN)
-
-    def close(self, kind, asked, nonce, deadline, signer, before, after):
+    @rule(asked=requests, nonce=nonces, end=leads, lead=leads, signer=signers)
+    def renew(self, asked, nonce, end, lead, signer):
         person, request = asked
-        act = kind(person.address, request.hash_struct(), nonce, deadline)
+        act = Renew(person.address, request.hash_struct(), self.at(end), nonce, self.at(lead))
+        granted = self.consents[request][0] is ConsentState.GRANTED
+        if self.submit_used(
+            act, person, signer, self.alive(person) and granted and self.evm.time < act.expiry
+        ):
+            self.consents[request] = (ConsentState.GRANTED, act.expiry)
+
+    @rule(asked=requests, lead=leads, signer=signers)
+    def deny(self, asked, lead, signer):
+        self.close(Deny, asked, lead, signer, ConsentState.REQUESTED, ConsentState.DENIED)
+
+    @rule(asked=requests, lead=leads, signer=signers)
+    def withdraw(self, asked, lead, signer):
+        self.close(Withdraw, asked, lead, signer, ConsentState.GRANTED, ConsentState.WITHDRAWN)
+
+    def close(self, kind, asked, lead, signer, before, after):
+        person, request = asked
+        act = kind(person.address, request.hash_struct(), self.at(lead))
         state, expiry = self.consents[request]
-        if self.submit(act, person, signer, state is before and self.fresh(person, nonce)):
+        if self.submit(act, self.keys.get(person), signer, self.alive(person) and state is before):
             self.consents[request] = (after, expiry)
-            self.used.add((person, nonce))
+
+    # --- Identities ---
+
+    @rule(person=persons, heir=heirs, nonce=nonces, lead=leads, signer=signers)
+    def rotate(self, person, heir, nonce, lead, signer):
+        act = Rotate(person.address, heir.address, bytes(32), nonce, self.at(lead))
+        if self.submit_used(act, person, signer, self.alive(person)):
+            self.keys[person] = heir
+
+    @rule(
+        person=persons, guardian=st.sampled_from([*GUARDIANS, None]), nonce=nonces, lead=leads, signer=signers
+    )
+    def entrust(self, person, guardian, nonce, lead, signer):
+        address = guardian.address if guardian else bytes(20)
+        act = Entrust(person.address, address, nonce, self.at(lead))
+        if self.submit_used(act, person, signer, self.alive(person)):
+            self.guardians[person] = guardian
+            self.end_recovery(person)
+
+    @rule(person=persons, heir=heirs, nonce=nonces, lead=leads, signer=signers)
+    def recover(self, person, heir, nonce, lead, signer):
+        act = Recover(person.address, heir.address, bytes(32), nonce, self.at(lead))
+        guardian = self.guardians.get(person)
+        allowed = self.alive(person) and guardian is not None and person not in self.recoveries
+        if self.submit_used(act, person, signer, allowed, owner=guardian or STRANGER):
+            self.recoveries[person] = Recovery(act, heir, self.evm.time + RECOVERY_DELAY)
+
+    @rule(person=persons, stale=st.booleans(), lead=leads, signer=signers)
+    def contest(self, person, stale, lead, signer):
+        recovery, pending = self.named_recovery(person, stale)
+        act = Contest(person.address, recovery, self.at(lead))
+        if self.submit(act, self.keys.get(person), signer, pending):
+            self.end_recovery(person)
+
+    @precondition(lambda self: self.recoveries)
+    @rule(person=persons, stale=st.booleans())
+    def complete(self, person, stale):
+        recovery, pending = self.named_recovery(person, stale)
+        expected = pending and self.recoveries[person].ready <= self.evm.time
+        outcome = self.registry.call("complete", person.address, recovery)
+        assert (outcome.reason is None) == expected, outcome.reason
+        if expected:
+            self.keys[person] = self.recoveries[person].heir
+            self.end_recovery(person)
+
+    @rule(person=persons, lead=leads, signer=signers, really=st.sampled_from([True, False, False]))
+    def deactivate(self, person, lead, signer, really):
+        """Not too often, as not much happens to an identity that has ended."""
+        act = Deactivate(person.address, self.at(lead))
+        if self.submit(act, self.keys.get(person), signer if really else STRANGER, self.alive(person)):
+            self.keys[person] = None
+            self.end_recovery(person)
+
+    def named_recovery(self, person, stale):
+        """The id of a recovery, and whether it is the person's that is under way."""
+        if stale or person not in self.recoveries:
+            return self.over[-1], False
+        return self.recoveries[person].act.hash_struct(), True
+
+    def end_recovery(self, person):
+        if ended := self.recoveries.pop(person, None):
+            self.over.append(ended.act.hash_struct())
+
+    # --- What must be so ---
 
     @invariant()
     def consents_are_the_same(self):
         for request, (state, expiry) in self.consents.items():
             assert self.registry.view("consentOf", request.hash_struct()) == (state, expiry)
-            granted = state is ConsentState.GRANTED and self.evm.time < expiry
-            assert self.registry.view("isGranted", registry.request_tuple(request)) is granted
+            assert self.registry.view("isValid", request.hash_struct()) is self.counts(request)
+
+    def counts(self, request):
+        state, expiry = self.consents[request]
+        person = next(person for person in PERSONS if person.address == request.subject)
+        return state is ConsentState.GRANTED and self.evm.time < expiry and self.alive(person)
 
     def teardown(self):
+        for request in self.consents:
+            assert self.registry.view("isGranted", registry.request_tuple(request)) is self.counts(request)
         for person, nonce in self.used:
             assert self.registry.view("isNonceUsed", person.address, nonce)
         for (person, record), commits in self.registered.items():
             assert self.registry.view("commitmentOf", person.address, record) == commits
+        for person in PERSONS:
+            self.identity_is_the_same(person)
+
+    def identity_is_the_same(self, person):
+        key = self.keys.get(person)
+        ended = registry.DEACTIVATED if person in self.keys else bytes(20)
+        assert self.address("keyOf", person) == (key.address if key else ended)
+        guardian = self.guardians.get(person)
+        assert self.address("guardianOf", person) == (guardian.address if guardian else bytes(20))
+        recovery, heir, ready = self.registry.view("recoveryOf", person.address)
+        pending = self.recoveries.get(person)
+        expected = (
+            (pending.act.hash_struct(), pending.heir.address, pending.ready)
+            if pending
+            else (bytes(32), bytes(20), 0)
+        )
+        assert (recovery, to_canonical_address(heir), ready) == expected
+
+    def address(self, view, person):
+        return to_canonical_address(self.registry.view(view, person.address))
 
 
 quick = settings(
-    max_examples=60, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=100, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestModel = Model.TestCase
 TestModel.settings = quick

@@ -4,7 +4,23 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from contracts import registry
-from contracts.acts import Act, ActKind, Deny, Enrol, Grant, RecordKind, Register, Request, Withdraw
+from contracts.acts import (
+    Act,
+    ActKind,
+    Contest,
+    Deactivate,
+    Deny,
+    Enrol,
+    Entrust,
+    Grant,
+    RecordKind,
+    Recover,
+    Register,
+    Renew,
+    Request,
+    Rotate,
+    Withdraw,
+)
 from contracts.envelope import commitment
 from contracts.purpose import Purpose
 from tests.contracts.evm import NOW, Evm, Outcome, Registry
@@ -17,7 +33,6 @@ KIND = RecordKind.IDENTITY_DOCUMENT.identifier
 OBJECT = b"an encrypted record"
 PURPOSE = Purpose("Rent of a flat", bytes(range(16)))
 SEALED_KEY = bytes(range(80))
-SIGNED_BY_REQUESTER = {ActKind.REQUEST}
 
 
 @dataclass
@@ -25,6 +40,8 @@ class World:
     evm: Evm = field(default_factory=Evm)
     person: Person = field(default_factory=lambda: Person(1))
     requester: Person = field(default_factory=lambda: Person(2))
+    guardian: Person = field(default_factory=lambda: Person(5))
+    heir: Person = field(default_factory=lambda: Person(6))  # whose key takes over
     # One word of 256 nonces, as a kiosk would take for itself.
     nonces: count = field(default_factory=lambda: count(7 << 8))
 
@@ -58,13 +75,38 @@ class World:
         return Grant(*answer, until, SEALED_KEY, next(self.nonces), DEADLINE)
 
     def deny(self) -> Deny:
-        return Deny(self.asked.subject, self.asked.hash_struct(), next(self.nonces), DEADLINE)
+        return Deny(self.asked.subject, self.asked.hash_struct(), DEADLINE)
 
     def withdraw(self) -> Withdraw:
-        return Withdraw(self.asked.subject, self.asked.hash_struct(), next(self.nonces), DEADLINE)
+        return Withdraw(self.asked.subject, self.asked.hash_struct(), DEADLINE)
+
+    def renew(self, expiry: int = EXPIRY + 1000) -> Renew:
+        return Renew(self.asked.subject, self.asked.hash_struct(), expiry, next(self.nonces), DEADLINE)
+
+    def rotate(self) -> Rotate:
+        keys = (self.heir.address, self.heir.encryption_public_key)
+        return Rotate(self.person.address, *keys, next(self.nonces), DEADLINE)
+
+    def entrust(self) -> Entrust:
+        return Entrust(self.person.address, self.guardian.address, next(self.nonces), DEADLINE)
+
+    def recover(self) -> Recover:
+        keys = (self.heir.address, self.heir.encryption_public_key)
+        self.recovery = Recover(self.person.address, *keys, next(self.nonces), DEADLINE)
+        return self.recovery
+
+    def contest(self) -> Contest:
+        return Contest(self.person.address, self.recovery.hash_struct(), DEADLINE)
+
+    def complete(self) -> Outcome:
+        return self.registry.call("complete", self.person.address, self.recovery.hash_struct())
+
+    def deactivate(self) -> Deactivate:
+        return Deactivate(self.person.address, DEADLINE)
 
     def signer_of(self, act: Act) -> Person:
-        return self.requester if act.KIND in SIGNED_BY_REQUESTER else self.person
+        signers = {ActKind.REQUEST: self.requester, ActKind.RECOVER: self.guardian}
+        return signers.get(act.KIND, self.person)
 
     def sign(self, act: Act) -> bytes:
         return self.signer_of(act).sign_for_ledger(act, self.domain)
@@ -82,6 +124,8 @@ class World:
         if kind is ActKind.ENROL:
             return self.enrol()
         self.done(self.enrol())
+        if kind >= ActKind.ROTATE:
+            return self._ready_for_identity(kind)
         if kind is ActKind.REGISTER:
             return self.register()
         self.done(self.register())
@@ -93,7 +137,17 @@ class World:
         if kind is ActKind.DENY:
             return self.deny()
         self.done(self.grant())
-        return self.withdraw()
+        return self.withdraw() if kind is ActKind.WITHDRAW else self.renew()
+
+    def _ready_for_identity(self, kind: ActKind) -> Act:
+        if kind in (ActKind.ROTATE, ActKind.ENTRUST, ActKind.DEACTIVATE):
+            act: Act = getattr(self, kind.name.lower())()
+            return act
+        self.done(self.entrust())
+        if kind is ActKind.RECOVER:
+            return self.recover()
+        self.done(self.recover())
+        return self.contest()
 
     def state(self) -> registry.ConsentState:
         return registry.ConsentState(self.registry.view("consentOf", self.asked.hash_struct())[0])

@@ -129,7 +129,7 @@ def test_a_stopped_broker_is_a_state_and_a_killed_agent_loses_nothing(
     tmp_path: Path, state: Path, port: str
 ) -> None:
     kiosk = files.device_key(state)
-    act = Deny(b"\x01" * 20, b"\x02" * 32, 3, 1_900_000_000)
+    act = Deny(b"\x01" * 20, b"\x02" * 32, 1_900_000_000)
     with Database(state / "kiosk.sqlite") as database:
         message = KioskMessage("test", act, bytes(64), 1).sign(kiosk)
         Outbox(database, limit=5).put(act.digest(DOMAIN), ActKind.DENY, act.subject, act.request, message)

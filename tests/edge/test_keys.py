@@ -28,7 +28,7 @@ def hkdf(secret: bytes, info: bytes) -> bytes:
 
 
 def denial(subject: bytes) -> Deny:
-    return Deny(subject, b"\x01" * 32, 7, 1_800_000_000)
+    return Deny(subject, b"\x01" * 32, 1_800_000_000)
 
 
 @given(st.binary(min_size=32, max_size=32))

@@ -73,7 +73,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def signed_denial(number: int) -> tuple[bytes, bytes]:
-    act = Deny(b"\x01" * 20, number.to_bytes(32, "big"), number, 1_900_000_000)
+    act = Deny(b"\x01" * 20, number.to_bytes(32, "big"), 1_900_000_000)
     return act.digest(DOMAIN), KioskMessage("test", act, bytes(64), 1).sign(KIOSK)
 
 

@@ -10,7 +10,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from contracts import topics
-from contracts.acts import Act, Deny, Enrol, Grant, RecordKind, Register, Request, Withdraw, fresh_nonce
+from contracts.acts import (
+    Act,
+    Contest,
+    Deactivate,
+    Deny,
+    Enrol,
+    Entrust,
+    Grant,
+    RecordKind,
+    Recover,
+    Register,
+    Renew,
+    Request,
+    Rotate,
+    Withdraw,
+    fresh_nonce,
+)
 from contracts.cose import kid_of
 from contracts.eip712 import Domain
 from contracts.envelope import Envelope, commitment, encrypt
@@ -74,10 +90,29 @@ class Person:
         return Grant(self.address, identifier, request.purpose, request.expiry, sealed, fresh_nonce(), soon())
 
     def deny(self, request: Request) -> Deny:
-        return Deny(self.address, request.hash_struct(), fresh_nonce(), soon())
+        return Deny(self.address, request.hash_struct(), soon())
 
     def withdraw(self, request: Request) -> Withdraw:
-        return Withdraw(self.address, request.hash_struct(), fresh_nonce(), soon())
+        return Withdraw(self.address, request.hash_struct(), soon())
+
+    def renew(self, request: Request, expiry: int) -> Renew:
+        return Renew(self.address, request.hash_struct(), expiry, fresh_nonce(), soon())
+
+    def rotate(self, heir: "Person") -> Rotate:
+        return Rotate(self.address, heir.address, heir.encryption_public, fresh_nonce(), soon())
+
+    def entrust(self, guardian: "Person") -> Entrust:
+        return Entrust(self.address, guardian.address, fresh_nonce(), soon())
+
+    def recover(self, heir: "Person") -> Recover:
+        """What the guardian signs for this person."""
+        return Recover(self.address, heir.address, heir.encryption_public, fresh_nonce(), soon())
+
+    def contest(self, recovery: Recover) -> Contest:
+        return Contest(self.address, recovery.hash_struct(), soon())
+
+    def deactivate(self) -> Deactivate:
+        return Deactivate(self.address, soon())
 
     def sign(self, act: Act, domain: Domain) -> bytes:
         return sign(self.signing_key, act.digest(domain))

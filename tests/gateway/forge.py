@@ -7,6 +7,7 @@ from eth_abi.abi import encode
 
 from contracts.acts import Act, Request
 from contracts.eip712 import Domain, environment_salt
+from contracts.registry import EVENT_OF, PUBLISHED, RECOVERED, SKIPPED, event_topic
 from gateway.audit.headers import bloom_bits
 from gateway.audit.history import History, HistoryBlock, LoggedEvent
 from gateway.ledger.answers import hash_of_header
@@ -26,8 +27,8 @@ def logged(name_of_topic: bytes, members: dict[str, object]) -> LoggedEvent:
     return LoggedEvent((name_of_topic, *topics), data)
 
 
-def topic_of(act: type[Act] | None) -> bytes:
-    return next(topic for topic, shape in SHAPES.items() if shape.act is act)
+def topic_of(act: type[Act]) -> bytes:
+    return event_topic(EVENT_OF[act])
 
 
 @dataclass
@@ -54,7 +55,13 @@ class Forge:
         self.event(logged(topic_of(type(act)), members))
 
     def publish(self, subject: bytes, record: bytes, data: bytes) -> None:
-        self.event(logged(topic_of(None), {"subject": subject, "record": record, "object": data}))
+        self.event(logged(event_topic(PUBLISHED), {"subject": subject, "record": record, "object": data}))
+
+    def recovered(self, subject: bytes, recovery: bytes) -> None:
+        self.event(logged(event_topic(RECOVERED), {"subject": subject, "recovery": recovery}))
+
+    def skipped(self, position: int, reason: bytes) -> None:
+        self.event(logged(event_topic(SKIPPED), {"position": position, "reason": reason}))
 
     def event(self, *events: LoggedEvent, bloomed: tuple[LoggedEvent, ...] | None = None) -> None:
         """A block with these events, its filter made of `bloomed` if that is given."""

@@ -56,7 +56,7 @@ def test_what_proves_nothing_is_refused(given_header: str, word: str) -> None:
 
 
 def test_a_signature_over_an_act_is_no_proof() -> None:
-    act = Deny(PERSON.address, b"\1" * 32, 0, NOW)
+    act = Deny(PERSON.address, b"\1" * 32, NOW)
     signature = sign(PERSON.signing_key, act.digest(DOMAIN))
     forged = f"Ridgekey key={PERSON.public_key.hex()}, time={NOW}, signature={signature.hex()}"
     with pytest.raises(AccessError):

@@ -1,6 +1,7 @@
 """The audit: of a real ledger it holds, and of each kind of tampering it finds the line that fails."""
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -11,17 +12,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
-from contracts.acts import Grant, Register, Request
+from contracts.acts import Grant, Recover, Register, Request
 from contracts.eip712 import Domain
 from contracts.hexes import checksum_address
 from contracts.purpose import Purpose
-from contracts.registry import ConsentState
+from contracts.registry import RECOVERY_DELAY, ConsentState
 from contracts.signing import ORDER
 from gateway.audit.errors import HistoryFileError, NoSuchHistoryError
 from gateway.audit.fetch import LedgerContradictsItselfError, assemble, fetch, wanted_blocks
 from gateway.audit.history import History, LoggedEvent, export, load
-from gateway.audit.render import as_json, verdict
+from gateway.audit.render import as_json, show, verdict
 from gateway.audit.verify import Report, verify
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.registry import Registry
@@ -302,6 +304,33 @@ def test_a_forged_history_without_a_fault_holds(scene: Scene) -> None:
     assert report.acts == 7
 
 
+def test_a_forged_life_without_a_fault_holds(scene: Scene) -> None:
+    """Rotation, a recovery that is contested and one that is not, a renewal, a refused call, the end."""
+    forge, person = scene.forge, scene.person
+    first, second = Person(), Person()
+    guardian = Person()
+    request = granted(scene)
+    forge.act(person, scene.later(person.renew(request, FAR + 5)))
+    forge.act(person, scene.later(person.rotate(first)))
+    forge.act(first, scene.later(person.entrust(guardian)))
+    contested, completed = (scene.later(person.recover(second)) for _ in range(2))
+    forge.act(guardian, contested)
+    forge.act(first, scene.later(person.contest(contested)))
+    forge.act(guardian, completed)
+    forge.skipped(3, b"past deadline".ljust(32, b"\0"))
+    forge.time += RECOVERY_DELAY
+    forge.recovered(person.address, completed.hash_struct())
+    forge.act(second, scene.later(person.deactivate()))
+    report = verify(forge.history())
+    assert report.findings == ()
+    assert report.states[request.hash_struct()] == (ConsentState.GRANTED, FAR + 5)
+    said = [row["about"] for row in as_json(report)["history"]]
+    assert "call 3 of a batch: the contract refused: the signature's deadline has passed; sign again" in said
+    assert json.dumps(as_json(report))
+    with Console(file=io.StringIO()) as console:
+        show(report, console)
+
+
 def enrolled_twice(scene: Scene) -> None:
     scene.forge.act(scene.person, scene.later(scene.person.enrol()))
 
@@ -424,6 +453,78 @@ def malleable_signature(scene: Scene) -> None:
     scene.forge.blocks[-1] = replace(block, events=(altered,))
 
 
+def renewed_without_grant(scene: Scene) -> None:
+    request = scene.request()
+    scene.forge.act(scene.requester, request)
+    scene.forge.act(scene.person, scene.later(scene.person.renew(request, FAR)))
+
+
+def renewed_past_its_expiry(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.later(scene.person.renew(granted(scene), START)))
+
+
+def old_key_after_a_rotation(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.later(scene.person.rotate(Person())))
+    scene.forge.act(scene.person, scene.register())
+
+
+def rotated_to_nobody(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.later(replace(scene.person.rotate(Person()), new_key=bytes(20))))
+
+
+def recovered_without_a_guardian(scene: Scene) -> None:
+    scene.forge.act(scene.requester, scene.later(scene.person.recover(Person())))
+
+
+def recovery(scene: Scene) -> Recover:
+    guardian = Person()
+    begun = scene.later(scene.person.recover(Person()))
+    scene.forge.act(scene.person, scene.later(scene.person.entrust(guardian)))
+    scene.forge.act(guardian, begun)
+    return begun
+
+
+def recovered_by_another(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.later(scene.person.entrust(Person())))
+    scene.forge.act(scene.requester, scene.later(scene.person.recover(Person())))
+
+
+def recovered_too_early(scene: Scene) -> None:
+    begun = recovery(scene)
+    scene.forge.time += RECOVERY_DELAY - 11  # ten seconds went by since
+    scene.forge.recovered(scene.person.address, begun.hash_struct())
+
+
+def recovered_after_an_objection(scene: Scene) -> None:
+    begun = recovery(scene)
+    scene.forge.act(scene.person, scene.later(scene.person.contest(begun)))
+    scene.forge.time += RECOVERY_DELAY
+    scene.forge.recovered(scene.person.address, begun.hash_struct())
+
+
+def old_key_after_a_recovery(scene: Scene) -> None:
+    begun = recovery(scene)
+    scene.forge.time += RECOVERY_DELAY
+    scene.forge.recovered(scene.person.address, begun.hash_struct())
+    scene.forge.act(scene.person, scene.register())
+
+
+def two_recoveries_at_once(scene: Scene) -> None:
+    guardian = Person()
+    scene.forge.act(scene.person, scene.later(scene.person.entrust(guardian)))
+    for _ in range(2):
+        scene.forge.act(guardian, scene.later(scene.person.recover(Person())))
+
+
+def contested_without_a_recovery(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.later(scene.person.contest(scene.person.recover(Person()))))
+
+
+def signed_after_the_end(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.later(scene.person.deactivate()))
+    scene.forge.act(scene.person, scene.register())
+
+
 def an_event_of_another_contract(scene: Scene) -> None:
     scene.forge.event(LoggedEvent((os.urandom(32),), b""))
 
@@ -473,6 +574,18 @@ def a_forked_header(scene: Scene) -> None:
         (published_another_object, "not the one that the person committed to"),
         (published_without_registration, "was not registered"),
         (malleable_signature, "signature does not hold"),
+        (renewed_without_grant, "was requested, not granted"),
+        (renewed_past_its_expiry, "past its expiry"),
+        (old_key_after_a_rotation, "signature does not hold"),
+        (rotated_to_nobody, "none that could sign"),
+        (recovered_without_a_guardian, "entrusted nobody"),
+        (recovered_by_another, "signature does not hold"),
+        (recovered_too_early, "contested it for 1 seconds more"),
+        (recovered_after_an_objection, "no such recovery was under way"),
+        (old_key_after_a_recovery, "signature does not hold"),
+        (two_recoveries_at_once, "another recovery was under way"),
+        (contested_without_a_recovery, "no such recovery was under way"),
+        (signed_after_the_end, "the identity had ended"),
         (an_event_of_another_contract, "no event of this contract"),
         (an_ill_formed_event, "cannot be read"),
         (a_header_that_is_none, "its header"),

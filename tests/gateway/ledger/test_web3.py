@@ -79,9 +79,7 @@ def test_a_consent_through_web3(web3: Web3, account: LocalAccount) -> None:
     assert found["transactionHash"] == receipt["transactionHash"]
 
     withdraw = person.withdraw(request)
-    call = contract.functions.withdraw(
-        withdraw.request, withdraw.nonce, withdraw.deadline, signed(person, withdraw)
-    )
+    call = contract.functions.withdraw(withdraw.request, withdraw.deadline, signed(person, withdraw))
     send(web3, account, call)
     assert contract.functions.consentOf(request.hash_struct()).call()[0] == ConsentState.WITHDRAWN
     with pytest.raises(ContractLogicError, match="not granted"):
