@@ -32,8 +32,8 @@ COMMANDS = {
 }
 """Words of a sub-command: the module whose `main` runs it, and what `--help` says of it."""
 
-EXTRAS = {"drivers": "edge"}
-"""Room: the extra that brings what it needs, where that is not named as the room is."""
+EXTRAS = {"drivers": "edge", "hw": "edge,gateway,hw"}
+"""Room: the extras that bring what it needs, where they are not named as the room is."""
 
 EXIT_USAGE = 2
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
