@@ -6,20 +6,14 @@ there. Kiosk and gateway carry acts, they cannot change one without breaking its
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum, IntEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from contracts.cbor import UINT64_MAX, Fields
-from contracts.eip712 import Domain, typed_digest, word
+from contracts.cbor import Fields
 from contracts.errors import MalformedError
-from contracts.hexes import ADDRESS_LENGTH, HASH_LENGTH
 from contracts.keccak import keccak256
-
-SEALED_KEY_LENGTH = 80
-"""A data key sealed by HPKE: 32 bytes of encapsulation, 32 of key, 16 of tag."""
-
-UINT256_MAX = 2**256 - 1
+from contracts.struct import ADDRESS, BYTES, BYTES32, UINT64, UINT256, Struct, from_cbor
 
 
 class ActKind(IntEnum):
@@ -69,62 +63,8 @@ def fresh_nonce() -> int:
     return secrets.randbits(256)
 
 
-# How a field is typed in Solidity's words; the codecs below go by these.
-_ADDRESS: Mapping[str, str] = {"type": "address"}
-_BYTES32: Mapping[str, str] = {"type": "bytes32"}
-_BYTES: Mapping[str, str] = {"type": "bytes"}
-_UINT64: Mapping[str, str] = {"type": "uint64"}
-_UINT256: Mapping[str, str] = {"type": "uint256"}
-
-_OCTETS = {"address": ADDRESS_LENGTH, "bytes32": HASH_LENGTH, "bytes": SEALED_KEY_LENGTH}
-_MOST = {"uint64": UINT64_MAX, "uint256": UINT256_MAX}
-
-
 @dataclass(frozen=True, slots=True)
-class _Struct:
-    """What all acts share: bounds, hash, digest and map, each read off the fields' Solidity types."""
-
-    KIND: ClassVar[ActKind]
-
-    def __post_init__(self) -> None:
-        for member in fields(self):
-            _check(member, getattr(self, member.name))
-
-    @property
-    def signer_address(self) -> bytes:
-        """The address in whose name the act is signed: the subject's, for a request the requester's.
-
-        Whose key that is today is the ledger's to say; a `Recover` is signed by the subject's guardian.
-        """
-        address: bytes = getattr(self, fields(self)[0].name)
-        return address
-
-    def hash_struct(self) -> bytes:
-        """EIP-712's hashStruct, 32 bytes; that of a request or a recovery is its id."""
-        return keccak256(
-            type_hash(type(self))
-            + b"".join(
-                _encode_word(member.metadata["type"], getattr(self, member.name)) for member in fields(self)
-            )
-        )
-
-    def digest(self, domain: Domain) -> bytes:
-        """The 32 bytes to sign so that the act counts in `domain`."""
-        return typed_digest(domain, self.hash_struct())
-
-    def to_map(self) -> dict[int, bytes | int]:
-        """The act for CBOR: key 0 the kind, then the fields in order from key 1.
-
-        A uint256 becomes 32 bytes, so that the format needs no bignums.
-        """
-        return {0: int(self.KIND)} | {
-            key: _to_cbor(member.metadata["type"], getattr(self, member.name))
-            for key, member in enumerate(fields(self), start=1)
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Enrol(_Struct):
+class Enrol(Struct):
     """A person joins: the identifier is the address of the key that signs this.
 
     Attributes:
@@ -135,14 +75,14 @@ class Enrol(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.ENROL
-    subject: bytes = field(metadata=_ADDRESS)
-    encryption_key: bytes = field(metadata=_BYTES32)
-    nonce: int = field(metadata=_UINT256)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    encryption_key: bytes = field(metadata=BYTES32)
+    nonce: int = field(metadata=UINT256)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Register(_Struct):
+class Register(Struct):
     """A person's record exists: its salted commitment, never its content.
 
     Attributes:
@@ -155,16 +95,16 @@ class Register(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.REGISTER
-    subject: bytes = field(metadata=_ADDRESS)
-    record: bytes = field(metadata=_BYTES32)
-    kind: bytes = field(metadata=_BYTES32)
-    commitment: bytes = field(metadata=_BYTES32)
-    nonce: int = field(metadata=_UINT256)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    record: bytes = field(metadata=BYTES32)
+    kind: bytes = field(metadata=BYTES32)
+    commitment: bytes = field(metadata=BYTES32)
+    nonce: int = field(metadata=UINT256)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Request(_Struct):
+class Request(Struct):
     """A trusted entity asks for a record; signed by the requester, and `hash_struct()` is the request's id.
 
     Attributes:
@@ -179,18 +119,18 @@ class Request(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.REQUEST
-    requester: bytes = field(metadata=_ADDRESS)
-    subject: bytes = field(metadata=_ADDRESS)
-    record: bytes = field(metadata=_BYTES32)
-    purpose: bytes = field(metadata=_BYTES32)
-    encryption_key: bytes = field(metadata=_BYTES32)
-    expiry: int = field(metadata=_UINT64)
-    nonce: int = field(metadata=_UINT256)
-    deadline: int = field(metadata=_UINT64)
+    requester: bytes = field(metadata=ADDRESS)
+    subject: bytes = field(metadata=ADDRESS)
+    record: bytes = field(metadata=BYTES32)
+    purpose: bytes = field(metadata=BYTES32)
+    encryption_key: bytes = field(metadata=BYTES32)
+    expiry: int = field(metadata=UINT64)
+    nonce: int = field(metadata=UINT256)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Grant(_Struct):
+class Grant(Struct):
     """The person says yes, for this purpose, until then; the sealed key opens the record for the requester.
 
     Attributes:
@@ -204,17 +144,17 @@ class Grant(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.GRANT
-    subject: bytes = field(metadata=_ADDRESS)
-    request: bytes = field(metadata=_BYTES32)
-    purpose: bytes = field(metadata=_BYTES32)
-    expiry: int = field(metadata=_UINT64)
-    sealed_key: bytes = field(metadata=_BYTES)
-    nonce: int = field(metadata=_UINT256)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    request: bytes = field(metadata=BYTES32)
+    purpose: bytes = field(metadata=BYTES32)
+    expiry: int = field(metadata=UINT64)
+    sealed_key: bytes = field(metadata=BYTES)
+    nonce: int = field(metadata=UINT256)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Deny(_Struct):
+class Deny(Struct):
     """The person says no to a request.
 
     Attributes:
@@ -224,13 +164,13 @@ class Deny(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.DENY
-    subject: bytes = field(metadata=_ADDRESS)
-    request: bytes = field(metadata=_BYTES32)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    request: bytes = field(metadata=BYTES32)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Withdraw(_Struct):
+class Withdraw(Struct):
     """The person takes a granted consent back.
 
     Attributes:
@@ -240,13 +180,13 @@ class Withdraw(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.WITHDRAW
-    subject: bytes = field(metadata=_ADDRESS)
-    request: bytes = field(metadata=_BYTES32)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    request: bytes = field(metadata=BYTES32)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Renew(_Struct):
+class Renew(Struct):
     """The person gives a granted consent another end, sooner or later; an expired one counts again.
 
     Attributes:
@@ -258,15 +198,15 @@ class Renew(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.RENEW
-    subject: bytes = field(metadata=_ADDRESS)
-    request: bytes = field(metadata=_BYTES32)
-    expiry: int = field(metadata=_UINT64)
-    nonce: int = field(metadata=_UINT256)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    request: bytes = field(metadata=BYTES32)
+    expiry: int = field(metadata=UINT64)
+    nonce: int = field(metadata=UINT256)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Rotate(_Struct):
+class Rotate(Struct):
     """Another key signs for the person from now on; signed by the present one.
 
     Attributes:
@@ -278,15 +218,15 @@ class Rotate(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.ROTATE
-    subject: bytes = field(metadata=_ADDRESS)
-    new_key: bytes = field(metadata=_ADDRESS)
-    encryption_key: bytes = field(metadata=_BYTES32)
-    nonce: int = field(metadata=_UINT256)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    new_key: bytes = field(metadata=ADDRESS)
+    encryption_key: bytes = field(metadata=BYTES32)
+    nonce: int = field(metadata=UINT256)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Entrust(_Struct):
+class Entrust(Struct):
     """The person says whose key may recover the identity; it also ends a recovery under way.
 
     Attributes:
@@ -297,14 +237,14 @@ class Entrust(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.ENTRUST
-    subject: bytes = field(metadata=_ADDRESS)
-    guardian: bytes = field(metadata=_ADDRESS)
-    nonce: int = field(metadata=_UINT256)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    guardian: bytes = field(metadata=ADDRESS)
+    nonce: int = field(metadata=UINT256)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Recover(_Struct):
+class Recover(Struct):
     """The guardian gives a person another key, after a delay; `hash_struct()` is the recovery's id.
 
     Attributes:
@@ -316,15 +256,15 @@ class Recover(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.RECOVER
-    subject: bytes = field(metadata=_ADDRESS)
-    new_key: bytes = field(metadata=_ADDRESS)
-    encryption_key: bytes = field(metadata=_BYTES32)
-    nonce: int = field(metadata=_UINT256)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    new_key: bytes = field(metadata=ADDRESS)
+    encryption_key: bytes = field(metadata=BYTES32)
+    nonce: int = field(metadata=UINT256)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Contest(_Struct):
+class Contest(Struct):
     """The present key objects to a recovery, which ends.
 
     Attributes:
@@ -334,13 +274,13 @@ class Contest(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.CONTEST
-    subject: bytes = field(metadata=_ADDRESS)
-    recovery: bytes = field(metadata=_BYTES32)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    recovery: bytes = field(metadata=BYTES32)
+    deadline: int = field(metadata=UINT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Deactivate(_Struct):
+class Deactivate(Struct):
     """The identity ends for good, and with it every consent that it gave.
 
     Attributes:
@@ -349,8 +289,8 @@ class Deactivate(_Struct):
     """
 
     KIND: ClassVar[ActKind] = ActKind.DEACTIVATE
-    subject: bytes = field(metadata=_ADDRESS)
-    deadline: int = field(metadata=_UINT64)
+    subject: bytes = field(metadata=ADDRESS)
+    deadline: int = field(metadata=UINT64)
 
 
 IdentityAct = Rotate | Entrust | Recover | Contest | Deactivate
@@ -371,23 +311,6 @@ ACTS: tuple[type[Act], ...] = (
 )
 
 
-def camel_case(name: str) -> str:
-    """A field's name as the EIP-712 struct spells it: `sealed_key` becomes `sealedKey`."""
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
-
-
-def encode_type(act: type[_Struct]) -> str:
-    """EIP-712's encodeType, such as `Deny(address subject,bytes32 request,uint256 nonce,uint64 deadline)`."""
-    members = ",".join(f"{member.metadata['type']} {camel_case(member.name)}" for member in fields(act))
-    return f"{act.__name__}({members})"
-
-
-def type_hash(act: type[_Struct]) -> bytes:
-    """EIP-712's typeHash, 32 bytes."""
-    return keccak256(encode_type(act).encode("ascii"))
-
-
 def act_from_map(value: object) -> Act:
     """The act in a decoded CBOR map.
 
@@ -401,34 +324,4 @@ def act_from_map(value: object) -> Act:
         raise MalformedError("an act is of no known kind")
     members = fields(act)
     reader = Fields(value, f"a {act.__name__.lower()} act", frozenset(range(len(members) + 1)))
-    return act(*(_from_cbor(reader, key, member) for key, member in enumerate(members, start=1)))
-
-
-def _check(member: "Field[Any]", value: object) -> None:
-    solidity = member.metadata["type"]
-    if solidity in _OCTETS:
-        if not isinstance(value, bytes) or len(value) != _OCTETS[solidity]:
-            raise MalformedError(f"{member.name} must be {_OCTETS[solidity]} bytes")
-    elif type(value) is not int or not 0 <= value <= _MOST[solidity]:
-        raise MalformedError(f"{member.name} must be an unsigned integer that fits {solidity}")
-
-
-def _encode_word(solidity: str, value: Any) -> bytes:
-    """EIP-712's encodeData for one member."""
-    if solidity == "bytes":
-        return keccak256(value)
-    return word(value) if solidity in _MOST else value.rjust(32, b"\0")
-
-
-def _to_cbor(solidity: str, value: Any) -> bytes | int:
-    encoded: bytes | int = word(value) if solidity == "uint256" else value
-    return encoded
-
-
-def _from_cbor(reader: Fields, key: int, member: "Field[Any]") -> Any:
-    solidity = member.metadata["type"]
-    if solidity == "uint64":
-        return reader.unsigned(key)
-    if solidity == "uint256":
-        return int.from_bytes(reader.octets(key, 32), "big")
-    return reader.octets(key, _OCTETS[solidity])
+    return act(*(from_cbor(reader, key, member) for key, member in enumerate(members, start=1)))

@@ -14,10 +14,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from contracts import cbor
-from contracts.acts import SEALED_KEY_LENGTH
 from contracts.errors import MalformedError, VerificationError
 from contracts.hexes import HASH_LENGTH
 from contracts.sealing import KEY_LENGTH, seal, wrap_info
+from contracts.struct import SEALED_KEY_LENGTH
 
 MAX_PLAINTEXT = 256 * 1024
 """Bytes of a record; a scanned document fits, a message with it still passes every broker's default."""

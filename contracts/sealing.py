@@ -9,8 +9,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from contracts.acts import SEALED_KEY_LENGTH
 from contracts.errors import MalformedError, VerificationError
+from contracts.struct import SEALED_KEY_LENGTH
 
 KEY_LENGTH = 32
 """An AES-256 key, and an X25519 key."""

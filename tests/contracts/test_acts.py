@@ -16,12 +16,12 @@ from contracts.acts import (
     RecordKind,
     Withdraw,
     act_from_map,
-    encode_type,
     fresh_nonce,
 )
 from contracts.eip712 import Domain, environment_salt
 from contracts.errors import MalformedError
 from contracts.keccak import keccak256
+from contracts.struct import encode_type
 from tests.contracts.strategies import acts, domains
 
 DENY = Deny(b"\x01" * 20, b"\x02" * 32, 4)

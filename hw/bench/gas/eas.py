@@ -10,8 +10,8 @@ from typing import Any
 
 from eth_abi.abi import encode
 
-from contracts.acts import SEALED_KEY_LENGTH
 from contracts.keccak import keccak256
+from contracts.struct import SEALED_KEY_LENGTH
 from hw.bench.gas.artifacts import Package, contract, fetch
 from hw.bench.gas.evm import DEADLINE, EXPIRY, Account, Evm, encode_call
 

@@ -5,7 +5,6 @@ from itertools import count
 
 from contracts import registry
 from contracts.acts import (
-    SEALED_KEY_LENGTH,
     Act,
     Contest,
     Deactivate,
@@ -22,6 +21,7 @@ from contracts.acts import (
     Withdraw,
 )
 from contracts.eip712 import Domain
+from contracts.struct import SEALED_KEY_LENGTH
 from hw.bench.gas.evm import CHAIN_ID, DEADLINE, EXPIRY, Account, Evm, RevertedCallError, encode_call
 
 BATCH = 20
