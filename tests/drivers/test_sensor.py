@@ -236,7 +236,8 @@ def test_the_image_comes_as_it_was_sent(make: Callable[..., FakeModule], packet_
 
 
 def test_white_pixels_that_look_like_headers_are_pixels() -> None:
-    with FakeModule(image=(MARK + b"\x07\x00\x03\x00\x00\x0a" + bytes(116)) * 144) as fake:
+    frame = MARK + b"\x07\x00\x03\x00\x00\x0a" + bytes(115)
+    with FakeModule(image=b"".join(frame + bytes([number]) for number in range(144))) as fake:
         assert capture(fake) == (unpacked(fake.image), 1)
 
 
