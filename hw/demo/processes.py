@@ -54,12 +54,6 @@ class Part:
             start_new_session=True,  # Ctrl-C reaches the demo alone, which then ends its parts in order
         )
         os.close(theirs)
-        self.ready: dict[str, Any] = {}
-
-    @property
-    def pid(self) -> int:
-        """Process id, for a test that wants to kill it."""
-        return self._process.pid
 
     def wait_ready(self) -> dict[str, Any]:
         """The part's readiness line, a JSON object; raises `PartError` with the part's own last words."""
@@ -73,12 +67,12 @@ class Part:
                 raise PartError(f"the {self.name} ended before it was ready: {self.last_words()}")
             line += chunk
         try:
-            self.ready = json.loads(line)
+            ready: dict[str, Any] = json.loads(line)
         except ValueError:
             raise PartError(
                 f"the {self.name} said something else than its readiness: see {self.log}"
             ) from None
-        return self.ready
+        return ready
 
     def check(self) -> None:
         """Raise `PartError` if the process has ended."""

@@ -44,7 +44,6 @@ class Stage:
     source: FingerSource
     remote: SensorRemote
     broker: str
-    sensor_log: Path
     kiosk_config: Path
     kiosk_key: str
     requester_state: Path
@@ -93,8 +92,8 @@ def raised(directory: Path, cast: Cast) -> Iterator[Stage]:
             return stack.enter_context(Part(name, [*argv, "--json"], logs / f"{name}.log"))
 
         wire = stack.enter_context(broker.start(directory / "broker"))
-        sensor_log, control = logs / "opcodes.jsonl", directory / "finger.sock"
-        sensor = start("sensor", sensor_arguments(cast, control, sensor_log))
+        control = directory / "finger.sock"
+        sensor = start("sensor", sensor_arguments(cast, control, logs / "opcodes.jsonl"))
         gateway_config = directory / "gateway.toml"
         gateway_config.write_text(
             gateway_toml(gateway_state, wire.url, kiosk["kiosk_id"], kiosk["public_key"])
@@ -123,7 +122,6 @@ def raised(directory: Path, cast: Cast) -> Iterator[Stage]:
             source=source,
             remote=SensorRemote(control),
             broker=wire.name,
-            sensor_log=sensor_log,
             kiosk_config=kiosk_config,
             kiosk_key=kiosk["public_key"],
             requester_state=requester_state,
