@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# Most tests wait, for a line at its rate or a deadline: more of them at once than there are cores.
+WORKERS ?= 4
 
 .PHONY: demo test test-long lint format contract clean help
 
@@ -27,7 +29,7 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-long: .venv/ready
 	$(BIN)/pytest -m long -s $(ARGS)

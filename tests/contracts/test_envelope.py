@@ -54,7 +54,7 @@ def test_every_byte_of_a_sealed_key_counts():
             open_sealed(PERSON.encryption_key, bytes(altered), seal_info(RECORD))
 
 
-@pytest.mark.parametrize("sealed", [b"", SEALED[:-1], SEALED + b"\x00"])
+@pytest.mark.parametrize("sealed", [b"", SEALED[:-1], SEALED + b"\x00"], ids=["empty", "short", "long"])
 def test_a_sealed_key_of_another_length_is_refused(sealed):
     with pytest.raises(MalformedError):
         open_sealed(PERSON.encryption_key, sealed, seal_info(RECORD))

@@ -64,6 +64,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
         ({"kiosks": {KIOSK.id: "12"}}, f"kiosks.{KIOSK.id}"),
         ({"kiosks": {KIOSK.id: public(OTHER)}}, f"belongs to kiosk {OTHER.id}"),
     ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",  # no key drawn at import in a name
 )
 def test_a_setting_that_cannot_be_followed_is_named(change: dict[str, Any], words: str) -> None:
     settings = {name: value for name, value in {**LEAST, **change}.items() if value is not None}
