@@ -34,6 +34,7 @@ from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.node.server import listen
 from gateway.ledger.registry import Registry
+from gateway.links.link import Link, Receive
 from gateway.links.mqtt import MqttLink
 from gateway.node_process import NodeProcess
 from gateway.notices import Notices
@@ -66,6 +67,7 @@ class Gateway:
         self._error: Exception | None = None
         self._counts: Counter[str] = Counter()
         self._node: NodeProcess | None = None
+        self._links: list[Link] = []
         self._exit = ExitStack()
 
     def __enter__(self) -> "Gateway":
@@ -163,15 +165,16 @@ class Gateway:
             config.confirmations, Calls(self._registry, self._journal, config.kiosks, self.domain),
             self._settled, self._counts,
         )  # fmt: skip
+        self._open_links(lambda kiosk_id, payload: self._receive(intake, kiosk_id, payload))
+
+    def _open_links(self, receive: Receive) -> None:
+        """The ways to the kiosks; from here on they are heard."""
         client_id = f"ridgekey-gateway-{self.public_key[:16]}"
-        self._link: MqttLink | None = None
-        self._link = MqttLink(
-            config.broker,
-            client_id,
-            lambda kiosk_id, payload: self._receive(intake, kiosk_id, payload),
-            self._appeared,
-        )
-        self._exit.callback(self._link.close)
+        self._add_link(MqttLink(self._config.broker, client_id, receive, self._appeared))
+
+    def _add_link(self, link: Link) -> None:
+        self._links.append(link)
+        self._exit.callback(link.close)
 
     def _serve(self, store: ObjectStore, socket: Any) -> None:
         api = Api(self._desk, self._registry, store, self.domain, self.health, self._fail)
@@ -215,11 +218,11 @@ class Gateway:
             ledger = self._client.chain_id() == self.domain.chain_id
         except LedgerError:
             ledger = False
-        broker = self._link is not None and self._link.connected
+        links = {link.name: link.connected for link in self._links}
         return {
-            "ok": ledger and broker,
+            "ok": ledger and all(links.values()),
             "ledger_answers": ledger,
-            "broker_answers": broker,
+            "links": links,
             "under_way": self._journal.count_under_way(),
             "counts": dict(self._counts),
             **self.description(),
@@ -252,8 +255,9 @@ class Gateway:
             self._notices.announce(entry)
 
     def _send(self, kiosk_id: str, message: bytes) -> None:
-        if self._link is not None:
-            self._link.send(kiosk_id, message)
+        """Over every link that takes it: none knows whether another delivers, and twice does no harm."""
+        for link in self._links:
+            link.send(kiosk_id, message)
 
     def _appeared(self, kiosk_id: str) -> None:
         kiosk = bytes.fromhex(kiosk_id)

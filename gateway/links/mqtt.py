@@ -8,7 +8,6 @@ MQTT 3.1.1 with a broker that knows no other, as amqtt.
 import logging
 import queue
 import threading
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
@@ -21,6 +20,7 @@ from contracts import topics
 from contracts.errors import ContractError
 from contracts.labels import clean
 from gateway.errors import GatewayError
+from gateway.links.link import Appeared, Receive
 
 LOG = logging.getLogger(__name__)
 
@@ -35,12 +35,6 @@ repeating."""
 ONLINE = b"online"
 RECONNECT_MIN, RECONNECT_MAX = 1, 60  # seconds
 
-OnMessage = Callable[[str, bytes], None]
-"""Kiosk id of the topic and payload; what it raises keeps the message unacknowledged, so that it comes
-again."""
-OnOnline = Callable[[str], None]
-"""Kiosk id of a kiosk that has just said that it is there."""
-
 
 class BrokerError(GatewayError):
     """The broker can't be reached or refuses this gateway."""
@@ -49,16 +43,18 @@ class BrokerError(GatewayError):
 
 
 class MqttLink:
-    """One persistent session with a broker."""
+    """One persistent session with a broker; implements `gateway.links.link.Link`."""
 
-    def __init__(self, url: str, client_id: str, on_message: OnMessage, on_online: OnOnline) -> None:
+    name = "mqtt"
+
+    def __init__(self, url: str, client_id: str, receive: Receive, appeared: Appeared) -> None:
         """Connect and subscribe.
 
         Args:
             url: `mqtt://host[:port]`.
             client_id: Names the session; the same at each start of the same gateway.
-            on_message: Called with each kiosk message, in paho's thread.
-            on_online: Called when a kiosk appears.
+            receive: Takes each kiosk message, on paho's thread.
+            appeared: Told of each kiosk that says that it is there.
 
         Raises:
             BrokerError: No broker there, or it refuses.
@@ -66,7 +62,7 @@ class MqttLink:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or DEFAULT_PORT
         self._client_id = client_id
-        self._on_message, self._on_online = on_message, on_online
+        self._receive, self._appeared = receive, appeared
         self._ready = threading.Event()
         self._refusal = ""
         self._client = self._connect()
@@ -76,11 +72,13 @@ class MqttLink:
         """Whether the session stands at this moment."""
         return self._client.is_connected()
 
-    def send(self, kiosk_id: str, message: bytes) -> None:
+    def send(self, kiosk_id: str, message: bytes) -> bool:
         """Hand a message for a kiosk to the broker, or to paho's queue while the broker is away."""
         info = self._client.publish(topics.down(kiosk_id), message, qos=1)
-        if info.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN):
+        taken = info.rc in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN)
+        if not taken:
             LOG.warning("a message to kiosk %s was dropped: %s", kiosk_id, paho.error_string(info.rc))
+        return taken
 
     def close(self) -> None:
         """Disconnect; the broker keeps the session."""
@@ -188,9 +186,9 @@ class MqttLink:
             LOG.warning("a message on the topic %s was dropped", clean(message.topic, 80))
             return
         if message.topic == topics.up(kiosk_id):
-            self._on_message(kiosk_id, bytes(message.payload))
+            self._receive(kiosk_id, bytes(message.payload))
         elif message.topic == topics.status(kiosk_id) and message.payload == ONLINE:
-            self._on_online(kiosk_id)
+            self._appeared(kiosk_id)
 
 
 def _session() -> Properties:

@@ -1,0 +1,40 @@
+"""What every way between the gateway and its kiosks has in common; each transport is a module of its own.
+
+A link is open from its making until `close`. What it brings in is signed by a kiosk, what it takes out is
+signed by the gateway: a link is a carrier, and may lose, delay, repeat or be a stranger's.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+Receive = Callable[[str, bytes], None]
+"""Takes the id of the kiosk from which a message claims to come, and the message, on a thread of the link's.
+
+The link acknowledges the message when this returns. What this raises keeps it unacknowledged, so that it
+comes again."""
+
+Appeared = Callable[[str], None]
+"""Takes the id of a kiosk that has just come within reach, and may have missed notices."""
+
+
+class Link(Protocol):
+    """A way to the kiosks."""
+
+    @property
+    def name(self) -> str:
+        """Which transport it is, for `/health`: `mqtt`, `ble`."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether kiosks can be heard over it at this moment."""
+
+    def send(self, kiosk_id: str, message: bytes) -> bool:
+        """Hand over a message for a kiosk; does not wait for the kiosk.
+
+        Returns:
+            Whether the link took the message: False where it knows no such kiosk, or has no room. True is no
+            proof of delivery, which only the kiosk's silence gives: it repeats what it has no receipt for.
+        """
+
+    def close(self) -> None:
+        """End the link in good order; nothing is received after this."""
