@@ -47,7 +47,7 @@ def decode(data: bytes, limit: int, what: str) -> object:
             max_depth=MAX_DEPTH,
             allow_indefinite=False,
             allow_duplicate_keys=False,
-            semantic_decoders=_NO_TAGS,
+            semantic_decoders=NO_TAGS,
         )
         again = encode(value)
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, MemoryError) as error:
@@ -69,7 +69,8 @@ def _refuse_tag(*_: object) -> NoReturn:
     raise ValueError("tags are not part of the formats")
 
 
-_NO_TAGS = _RefuseTags()
+NO_TAGS = _RefuseTags()
+"""For cbor2's `semantic_decoders`."""
 
 
 class Fields:
