@@ -1,11 +1,14 @@
-"""HTTP for requesters: hand in a request, ask how it stands, fetch the encrypted record once it is granted.
+"""HTTP for requesters, and for whoever carries a kiosk's message and its receipt.
 
+    POST /messages/{kiosk_id}                   body: KioskMessage, COSE      202 {"digest", "receipt"}
+    GET  /receipts/{digest}                     200 the signed receipt, 404 until there is one
     POST /requests                              body: SignedRequest, CBOR     202 {"request": ID}
     GET  /requests/{id}                         200 {"request", "state", "expiry", "reason"}
     GET  /objects/{commitment}?request={id}     200 the object; signed by the requester, see `gateway.access`
     GET  /health                                200 or 503, what works and the gateway's own identity
 
-Every error is JSON: {"error": TEXT}.
+Every error is JSON: {"error": TEXT}. A carrier, such as a phone, is not trusted and not asked who it is: what
+it brings is signed by the kiosk, what it takes away by the gateway.
 """
 
 import time
@@ -22,10 +25,12 @@ from starlette.routing import Route
 from contracts.eip712 import Domain
 from contracts.errors import ContractError
 from contracts.hexes import from_hex, to_hex
-from contracts.messages import MAX_SIGNED_REQUEST
+from contracts.messages import MAX_KIOSK_MESSAGE, MAX_SIGNED_REQUEST
 from gateway.access import AccessError, reader_of
 from gateway.desk import RefusedRequestError, RequestDesk, TooManyRequestsError
 from gateway.errors import GatewayError
+from gateway.intake import Dropped, Intake
+from gateway.journal import Journal
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.registry import Registry
 from gateway.store import ObjectStore, StoreError
@@ -33,12 +38,20 @@ from gateway.store import ObjectStore, StoreError
 MAX_PATH = 400
 """Characters of path and query; the longest of ours has under 200."""
 
+MAX_MESSAGE = MAX_KIOSK_MESSAGE + 512
+"""Bytes of a kiosk's message with its COSE envelope, which takes under 200."""
+
+STATUS_OF_CAUSE = {"forged": 400, "misplaced": 409, "other environment": 409, "no room": 503}
+"""HTTP status for each cause for which `Intake` drops a message."""
+
 
 @dataclass(frozen=True)
 class Api:
     """The parts that answers are made of.
 
     Attributes:
+        intake: Takes kiosks' messages.
+        journal: Has the receipts.
         desk: Requests.
         registry: The contract, which says what is granted.
         store: The encrypted records.
@@ -47,6 +60,8 @@ class Api:
         failed: Called with an error after which the gateway can't go on.
     """
 
+    intake: Intake
+    journal: Journal
     desk: RequestDesk
     registry: Registry
     store: ObjectStore
@@ -58,6 +73,8 @@ class Api:
         """The ASGI application."""
         return Starlette(
             routes=[
+                Route("/messages/{kiosk}", self.post_message, methods=["POST"]),
+                Route("/receipts/{digest}", self.get_receipt),
                 Route("/requests", self.post_request, methods=["POST"]),
                 Route("/requests/{request}", self.get_request),
                 Route("/objects/{commitment}", self.get_object),
@@ -74,14 +91,31 @@ class Api:
             },
         )
 
+    async def post_message(self, http: Request) -> Response:
+        """Take a kiosk's message from whoever carries it; a repeat says whether there is a receipt."""
+        body = await _body(http, MAX_MESSAGE)
+        if body is None:
+            return JSONResponse({"error": f"a message has at most {MAX_MESSAGE} bytes"}, 413)
+        outcome = await run_in_threadpool(self.intake.receive, http.path_params["kiosk"], body)
+        if isinstance(outcome, Dropped):
+            return JSONResponse({"error": outcome.why}, STATUS_OF_CAUSE[outcome.cause])
+        return JSONResponse({"digest": to_hex(outcome.digest), "receipt": outcome.receipt is not None}, 202)
+
+    def get_receipt(self, http: Request) -> Response:
+        """Hand out the signed receipt of an act; it says nothing that the ledger does not."""
+        entry = self.journal.find(from_hex(http.path_params["digest"], 32))
+        if entry is None:
+            return JSONResponse({"error": "no such act is known here"}, 404)
+        if entry.receipt is None:
+            return JSONResponse({"error": "there is no receipt yet", "state": entry.state}, 404)
+        return Response(entry.receipt, media_type="application/cose", headers={"cache-control": "no-store"})
+
     async def post_request(self, http: Request) -> Response:
         """Take a signed request."""
-        body = bytearray()
-        async for part in http.stream():
-            body += part
-            if len(body) > MAX_SIGNED_REQUEST:
-                return JSONResponse({"error": f"a request has at most {MAX_SIGNED_REQUEST} bytes"}, 413)
-        identifier = await run_in_threadpool(self.desk.submit, bytes(body))
+        body = await _body(http, MAX_SIGNED_REQUEST)
+        if body is None:
+            return JSONResponse({"error": f"a request has at most {MAX_SIGNED_REQUEST} bytes"}, 413)
+        identifier = await run_in_threadpool(self.desk.submit, body)
         return JSONResponse({"request": to_hex(identifier)}, 202)
 
     def get_request(self, http: Request) -> Response:
@@ -127,6 +161,16 @@ class Api:
         if isinstance(error, GatewayError):
             self.failed(error)
         return JSONResponse({"error": "the gateway cannot go on; its operator has to look"}, 503)
+
+
+async def _body(http: Request, limit: int) -> bytes | None:
+    """The body of a request; None, and no more of it is read, if it is longer than `limit` bytes."""
+    body = bytearray()
+    async for part in http.stream():
+        body += part
+        if len(body) > limit:
+            return None
+    return bytes(body)
 
 
 def _refusal(status: int, error: Exception) -> Response:

@@ -8,14 +8,16 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts.acts import Act, Request
 from contracts.eip712 import Domain
 from contracts.errors import ContractError
+from contracts.labels import clean
 from contracts.messages import KioskMessage
-from gateway.entries import Arrival
+from gateway.entries import Arrival, Entry
 from gateway.journal import Journal
 
 LOG = logging.getLogger(__name__)
@@ -25,6 +27,19 @@ MAX_UNDER_WAY = 10_000
 
 Send = Callable[[str, bytes], None]
 """Takes a message to a kiosk, by its id; it may get lost, the kiosk repeats its own."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A message of which nothing was kept.
+
+    Attributes:
+        cause: What it is counted as: "forged", "misplaced", "other environment" or "no room".
+        why: One line.
+    """
+
+    cause: str
+    why: str
 
 
 class Intake:
@@ -52,39 +67,41 @@ class Intake:
         self._journal, self._kiosks, self._domain = journal, kiosks, domain
         self._send, self._wake, self._counts = send, wake, counts
 
-    def receive(self, kiosk_id: str, payload: bytes) -> None:
-        """Take one message from a kiosk's topic; on the disk, or dropped for good, when this returns.
+    def receive(self, kiosk_id: str, payload: bytes) -> Entry | Dropped:
+        """Take one message that came as this kiosk's; on the disk, or dropped for good, when this returns.
 
         Raises:
             JournalError: It could not be kept and must come again.
         """
+        outcome = self._receive(kiosk_id, payload)
+        if isinstance(outcome, Dropped):
+            self._counts[f"dropped: {outcome.cause}"] += 1
+            LOG.warning("a message from kiosk %s was dropped: %s", clean(kiosk_id, 32), outcome.why)
+        return outcome
+
+    def _receive(self, kiosk_id: str, payload: bytes) -> Entry | Dropped:
         try:
             kid, message = KioskMessage.verify(payload, self._kiosks.get)
         except ContractError as error:
-            self._drop("forged", kiosk_id, str(error))
-            return
+            return Dropped("forged", str(error))
         if kid.hex() != kiosk_id:
-            self._drop("misplaced", kiosk_id, f"it is signed by kiosk {kid.hex()}")
-        elif message.environment != self._domain.environment:
-            self._drop("other environment", kiosk_id, "it is for another environment")
-        elif isinstance(message.act, Request):
-            self._drop("misplaced", kiosk_id, "requests come from requesters, not from kiosks")
-        elif self._journal.count_under_way() >= MAX_UNDER_WAY:
-            self._drop("no room", kiosk_id, "too many acts wait for the ledger; the kiosk will repeat it")
-        else:
-            self._keep(kiosk_id, arrival_of(kid, message, payload, self._domain))
+            return Dropped("misplaced", f"it is signed by kiosk {kid.hex()}")
+        if message.environment != self._domain.environment:
+            return Dropped("other environment", "it is for another environment")
+        if isinstance(message.act, Request):
+            return Dropped("misplaced", "requests come from requesters, not from kiosks")
+        if self._journal.count_under_way() >= MAX_UNDER_WAY:
+            return Dropped("no room", "too many acts wait for the ledger; the kiosk will repeat it")
+        return self._keep(kiosk_id, arrival_of(kid, message, payload, self._domain))
 
-    def _keep(self, kiosk_id: str, arrival: Arrival) -> None:
+    def _keep(self, kiosk_id: str, arrival: Arrival) -> Entry:
         entry, is_new = self._journal.admit(arrival)
         self._counts["received" if is_new else "repeated"] += 1
         if is_new:
             self._wake()
         elif entry.receipt is not None:
             self._send(kiosk_id, entry.receipt)
-
-    def _drop(self, cause: str, kiosk_id: str, why: str) -> None:
-        self._counts[f"dropped: {cause}"] += 1
-        LOG.warning("a message from kiosk %s was dropped: %s", kiosk_id, why)
+        return entry
 
 
 def arrival_of(kid: bytes, message: KioskMessage, payload: bytes, domain: Domain) -> Arrival:

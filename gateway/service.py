@@ -158,14 +158,16 @@ class Gateway:
         """The parts between kiosks and ledger."""
         config, environment = self._config, self._config.environment
         self._desk = RequestDesk(self._journal, self._registry, self.domain, self._wake.set)
-        intake = Intake(self._journal, config.kiosks, self.domain, self._send, self._wake.set, self._counts)
+        self._intake = Intake(
+            self._journal, config.kiosks, self.domain, self._send, self._wake.set, self._counts
+        )
         self._notices = Notices(self._journal, self._desk.is_open, environment, self._gateway_key, self._send)
         self._relay = Relay(
             self._journal, store, self._registry, relayer, self.domain, self._gateway_key,
             config.confirmations, Calls(self._registry, self._journal, config.kiosks, self.domain),
             self._settled, self._counts,
         )  # fmt: skip
-        self._open_links(lambda kiosk_id, payload: self._receive(intake, kiosk_id, payload))
+        self._open_links(self._receive)
 
     def _open_links(self, receive: Receive) -> None:
         """The ways to the kiosks; from here on they are heard."""
@@ -177,7 +179,10 @@ class Gateway:
         self._exit.callback(link.close)
 
     def _serve(self, store: ObjectStore, socket: Any) -> None:
-        api = Api(self._desk, self._registry, store, self.domain, self.health, self._fail)
+        api = Api(
+            self._intake, self._journal, self._desk, self._registry, store, self.domain, self.health,
+            self._fail,
+        )  # fmt: skip
         server = uvicorn.Server(
             uvicorn.Config(
                 api.application(),
@@ -236,9 +241,9 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - raised again by `wait`, in the main thread
             self._fail(error)
 
-    def _receive(self, intake: Intake, kiosk_id: str, payload: bytes) -> None:
+    def _receive(self, kiosk_id: str, payload: bytes) -> None:
         try:
-            intake.receive(kiosk_id, payload)
+            self._intake.receive(kiosk_id, payload)
         except Exception as error:
             self._fail(error)
             raise
