@@ -12,7 +12,7 @@ ARROWS = {
     "drivers": set(),
     "edge": {"drivers", "contracts"},
     "gateway": {"contracts"},
-    "hw": {"drivers", "contracts", "edge"},
+    "hw": {"drivers", "contracts", "edge", "gateway"},
 }
 """Room: the rooms that it may import. edge and gateway meet only in contracts; the bench measures the kiosk's
 biometrics from outside."""
