@@ -30,7 +30,8 @@ def split(data: bytes, limit: int = MAX_SEQUENCE) -> list[bytes]:
     if not 0 < len(data) <= limit:
         raise MalformedError(f"a file of messages has 1 to {limit} bytes, this one {len(data)}")
     stream = io.BytesIO(data)
-    messages, start = [], 0
+    messages: list[bytes] = []
+    start = 0
     while start < len(data):
         _skip(stream, len(messages) + 1)
         end = stream.tell()

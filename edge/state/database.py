@@ -20,9 +20,6 @@ Row = sqlite3.Row
 FILE_NAME = "kiosk.sqlite"
 """Its name in the kiosk's state directory."""
 
-VERSION = 2
-"""Of the tables below; kept in the file's `user_version`."""
-
 BUSY_SECONDS = 5.0
 """How long to wait for another process's lock, such as a backup's."""
 
@@ -73,8 +70,16 @@ CREATE TABLE nonces (
     taken       INTEGER NOT NULL      -- how many of the word's 256 are used up
 ) WITHOUT ROWID;
 """,
+    """
+ALTER TABLE outbox ADD COLUMN deadline INTEGER;  -- Unix time; NULL in a message of an earlier version
+ALTER TABLE outbox ADD COLUMN link TEXT NOT NULL DEFAULT '';  -- by which it was last sent
+ALTER TABLE outbox ADD COLUMN told TEXT;  -- the bad end, if any, that the person has heard of
+""",
 )
 """What each version of the tables adds to the one before."""
+
+VERSION = len(SCHEMAS)
+"""Of the tables; kept in the file's `user_version`."""
 
 
 class Database:
