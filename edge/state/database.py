@@ -71,9 +71,11 @@ CREATE TABLE nonces (
 ) WITHOUT ROWID;
 """,
     """
-ALTER TABLE outbox ADD COLUMN deadline INTEGER;  -- Unix time; NULL in a message of an earlier version
-ALTER TABLE outbox ADD COLUMN link TEXT NOT NULL DEFAULT '';  -- by which it was last sent
-ALTER TABLE outbox ADD COLUMN told TEXT;  -- the bad end, if any, that the person has heard of
+-- deadline: Unix time, NULL in a message of an earlier version; link: by which it was last sent;
+-- told: the bad end, if any, that the person has heard of
+ALTER TABLE outbox ADD COLUMN deadline INTEGER;
+ALTER TABLE outbox ADD COLUMN link TEXT NOT NULL DEFAULT '';
+ALTER TABLE outbox ADD COLUMN told TEXT;
 """,
 )
 """What each version of the tables adds to the one before."""
