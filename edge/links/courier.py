@@ -4,7 +4,7 @@ import logging
 import threading
 
 from edge.errors import StateError
-from edge.links.link import Link, LinkDownError, LinkRefusedError, LinkState
+from edge.links.link import Link, LinkDownError, LinkLostError, LinkRefusedError, LinkState
 from edge.links.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ class Courier:
             if self._stopping.is_set() or entry.message is None:
                 break
             try:
-                self._link.send(entry.message)
-            except LinkDownError:
+                self._link.send(entry.message, again=entry.attempts > 0)
+            except (LinkDownError, LinkLostError):
                 break
             except LinkRefusedError as error:
                 self._outbox.attempted(entry.digest, str(error))

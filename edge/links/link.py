@@ -35,6 +35,10 @@ class LinkDownError(UnavailableError):
     """The message did not leave, because the link is down; no attempt is counted."""
 
 
+class LinkLostError(UnavailableError):
+    """The link was lost while the message was under way: nobody knows whether it arrived."""
+
+
 class LinkRefusedError(UnavailableError):
     """The message left, but the other side did not take it over; the text says why."""
 
@@ -58,10 +62,16 @@ class Link(Protocol):
     def stop(self) -> None:
         """Disconnect in good order."""
 
-    def send(self, message: bytes) -> None:
+    def send(self, message: bytes, *, again: bool) -> None:
         """Hand one message over; returns when the other side has it, which is not yet a receipt.
 
+        Args:
+            message: as it was signed.
+            again: it may have been sent before; said beside the message where the transport has a place for
+                it, so that who counts there can tell a resend from news. Nothing depends on it.
+
         Raises:
-            LinkDownError: there is no connection.
+            LinkDownError: there is no connection, and nothing left.
+            LinkLostError: the connection was lost before the other side said that it has it.
             LinkRefusedError: it was not taken over in time, or was refused.
         """

@@ -104,17 +104,18 @@ class MqttLink:
             connection.abandon()
         self._thread.join()
 
-    def send(self, message: bytes) -> None:
+    def send(self, message: bytes, *, again: bool) -> None:
         """Publish to the gateway; returns at the broker's acknowledgement.
 
         Raises:
-            LinkDownError: there is no connection, or it was lost.
+            LinkDownError: there is no connection.
+            LinkLostError: it was lost before the acknowledgement.
             LinkRefusedError: the broker refused, or did not acknowledge in time.
         """
         connection = self._connection
         if connection is None or self._status.state is not LinkState.UP:
             raise LinkDownError(f"no connection to the broker at {self._broker}")
-        connection.publish(message)
+        connection.publish(message, again=again)
 
     def _run(self) -> None:
         pause = FIRST_PAUSE

@@ -17,7 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contracts import topics
 from edge.errors import StateError
-from edge.links.link import Hear, LinkDownError, LinkRefusedError
+from edge.links.link import Hear, LinkDownError, LinkLostError, LinkRefusedError
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,9 @@ FORBIDDEN = frozenset({0x86, 0x87, 0x8A, 0x8C})
 authorized, banned, bad authentication method. paho gives 3.1.1's codes 4 and 5 as the first two."""
 
 UNSUPPORTED_VERSION = 0x84
+
+RESEND = ("again", "1")
+"""User property (MQTT 5, section 3.3.2.3.7) of a message that may have been sent before."""
 
 
 @dataclass(frozen=True)
@@ -126,15 +129,25 @@ class Connection:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, message: bytes) -> None:
+    def publish(self, message: bytes, *, again: bool) -> None:
         """Publish to the gateway, and wait for the acknowledgement.
 
+        Args:
+            message: as it was signed.
+            again: whether it may have been sent before; MQTT 5 carries that as a user property.
+
         Raises:
-            LinkDownError: the connection was lost.
+            LinkDownError: there was no connection.
+            LinkLostError: it was lost before the acknowledgement.
             LinkRefusedError: the broker refused, or did not acknowledge in time.
         """
         try:
-            info = self._client.publish(topics.up(self._kiosk_id), message, qos=1)
+            info = self._client.publish(
+                topics.up(self._kiosk_id),
+                message,
+                qos=1,
+                properties=_resend() if again and self._is_5 else None,
+            )
             acknowledged = self._wait_acknowledged(info)
         except (RuntimeError, ValueError) as error:  # paho's words for "not connected" and "queue full"
             raise LinkDownError(f"the message could not be sent: {error}") from None
@@ -191,7 +204,7 @@ class Connection:
         end = time.monotonic() + ANSWER_SECONDS
         while not info.is_published():
             if self.ended.is_set():
-                raise LinkDownError("the connection to the broker was lost")
+                raise LinkLostError("the connection to the broker was lost")
             if time.monotonic() > end:
                 return False
             info.wait_for_publish(LOSS_LOOK)
@@ -235,3 +248,9 @@ class Connection:
         except Exception:  # a message that we cannot cope with must not come again and again
             log.exception("fault in hearing a message of %d bytes", len(message.payload))
         client.ack(message.mid, message.qos)
+
+
+def _resend() -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's is untyped
+    properties.UserProperty = [RESEND]
+    return properties

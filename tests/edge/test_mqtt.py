@@ -83,7 +83,7 @@ def test_there_and_back(running: broker.Broker, gateway: Gateway) -> None:
     link.start()
     until(lambda: is_up(link))
     digest, message = signed_denial(1)
-    link.send(message)
+    link.send(message, again=False)
     until(lambda: ears.heard)
     assert Receipt.verify(ears.heard[0], gateway.key.public_key()).digest == digest
     until(lambda: gateway.statuses[-1:] == [b"online"])
@@ -91,7 +91,7 @@ def test_there_and_back(running: broker.Broker, gateway: Gateway) -> None:
     assert link.status.state is LinkState.STOPPED
     until(lambda: gateway.statuses[-1:] == [b"offline"])
     with pytest.raises(LinkDownError):
-        link.send(message)
+        link.send(message, again=False)
 
 
 def keeps_sessions(running: broker.Broker) -> None:

@@ -44,7 +44,7 @@ class FakeLink:
 
     def stop(self) -> None: ...
 
-    def send(self, message: bytes) -> None:
+    def send(self, message: bytes, *, again: bool) -> None:
         if self.mood == "down":
             raise LinkDownError("down")
         self.sent.append(message)
