@@ -2,8 +2,11 @@
 
 import logging
 
-from drivers import FingerImage, Sensor, SensorError, SensorInfo, open_sensor
-from drivers.errors import CaptureCancelledError, NoFingerError
+from drivers.errors import CaptureCancelledError, NoFingerError, SensorError
+from drivers.image import FingerImage
+from drivers.opening import open_sensor
+from drivers.probing import SensorInfo
+from drivers.sensor import Sensor
 from drivers.upload import Cancelled, Progress
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from drivers import open_sensor, pins, urls
+from drivers import pins, urls
 from drivers.errors import PinError, SensorUrlError, SilentSensorError
+from drivers.opening import open_sensor
 from drivers.pins import REST, Pin, PowerPin, TouchLine
 from drivers.timing import Clock, Deadlines
 from tests.drivers.fake import FakeModule, Handler

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers import binding, open_sensor
+from drivers import binding
 from drivers.errors import (
     CommandRefusedError,
     PasswordFileError,
@@ -17,6 +17,7 @@ from drivers.errors import (
     SilentSensorError,
     WrongModuleError,
 )
+from drivers.opening import open_sensor
 from drivers.passwords import read_password
 from drivers.provisioning import Plan, Provisioned
 from drivers.timing import Deadlines

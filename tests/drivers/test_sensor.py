@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from drivers import SensorError, open_sensor
 from drivers.errors import (
     CaptureCancelledError,
     CommandRefusedError,
@@ -17,12 +16,14 @@ from drivers.errors import (
     NoSuchPortError,
     NotASensorError,
     PortUnavailableError,
+    SensorError,
     SensorFaultError,
     SensorLockedError,
     SilentSensorError,
     TemplatesStoredError,
     UploadError,
 )
+from drivers.opening import open_sensor
 from drivers.timing import Deadlines
 from tests.drivers.fake import (
     ACK,

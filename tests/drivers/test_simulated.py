@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drivers import open_sensor
 from drivers.errors import NoFingerError, TemplatesStoredError
 from drivers.image import Proof
 from drivers.opcodes import Opcode
+from drivers.opening import open_sensor
 from drivers.timing import Deadlines
 from hw.simulator.pixels import pack
 from hw.simulator.remote import SensorRemote

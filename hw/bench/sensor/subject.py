@@ -42,7 +42,7 @@ class Ridgekey:
     """Our driver."""
 
     def __init__(self, port: str, baud: int) -> None:
-        from drivers import open_sensor
+        from drivers.opening import open_sensor
 
         self._sensor = open_sensor(f"serial:{port}{'&' if '?' in port else '?'}baud={baud}")
         self.upload_seconds: float | None = None

@@ -16,9 +16,9 @@ from random import Random
 
 import numpy as np
 
-from drivers import Sensor, SensorError
-from drivers.errors import LinkLostError
+from drivers.errors import LinkLostError, SensorError
 from drivers.opening import open_on
+from drivers.sensor import Sensor
 from hw.bench.sensor.virtual_line import HungError, VirtualLine
 from hw.simulator.packets import HEADER
 from hw.simulator.pixels import Pixels, pack, unpack

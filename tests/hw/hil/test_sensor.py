@@ -4,8 +4,8 @@ from hashlib import sha256
 
 import pytest
 
-from drivers import open_sensor
 from drivers.errors import NoFingerError
+from drivers.opening import open_sensor
 from hw.pytest_plugin import Fingers
 from hw.simulator.remote import SensorRemote
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers import open_sensor
+from drivers.opening import open_sensor
 from hw.pytest_plugin import Fingers
 from tests.hw.sensor_bench import Host
 
