@@ -14,8 +14,8 @@ ARROWS = {
     "gateway": {"drivers", "contracts"},
     "hw": {"drivers", "contracts", "edge", "gateway"},
 }
-"""Room: the rooms that it may import. edge and gateway meet only in contracts; the bench measures both of them
-from outside."""
+"""Room: the rooms that it may import. edge and gateway meet only in contracts; the bench measures both from
+outside."""
 
 SHARED_DRIVERS = {"drivers.bluetooth", "drivers.mqtt"}
 """What a gateway uses of `drivers`: not the sensor, which it does not have."""
