@@ -22,7 +22,7 @@ NPM_TOOLS = {"anvil": "@foundry-rs/anvil@1.7.1", "forge": "@foundry-rs/forge@1.7
 
 GETH = "v1.13.15"
 """The last release line that seals blocks by proof of authority (clique): from 1.14 on geth only follows a
-beacon chain. It knows the rules up to Cancun, which are those that the contract was compiled for."""
+beacon chain. Under clique it has the rules up to London, for which the contract is compiled."""
 
 GETH_PACKAGE = "github.com/ethereum/go-ethereum/cmd/geth"
 
