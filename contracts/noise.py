@@ -167,7 +167,6 @@ class Handshake:
         static: this end's long-term key.
         remote_static: the other end's, 32 bytes; the initiator must give it, the responder learns it.
         psk: 32 bytes, where the pattern has one.
-        ephemeral: for test vectors alone; a fresh one otherwise.
     """
 
     def __init__(
@@ -179,12 +178,11 @@ class Handshake:
         *,
         remote_static: bytes | None = None,
         psk: bytes | None = None,
-        ephemeral: X25519PrivateKey | None = None,
     ) -> None:
         if (role is Role.INITIATOR) != (remote_static is not None) or pattern.with_psk != (psk is not None):
             raise ValueError("these are not the keys that the pattern begins with")
         self._pattern, self._role, self._static, self._psk = pattern, role, static, psk
-        self._ephemeral = ephemeral or X25519PrivateKey.generate()
+        self._ephemeral = X25519PrivateKey.generate()
         self._remote_static, self._remote_ephemeral = remote_static, b""
         self._step = 0
         self._state = SymmetricState(pattern.protocol)
