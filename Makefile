@@ -6,14 +6,15 @@ ARGS ?=
 # Most tests wait, for a line at its rate or a deadline: more of them at once than there are cores.
 WORKERS ?= 4
 
-.PHONY: demo test test-long lint format contract clean help
+.PHONY: demo test test-long test-network lint format contract clean help
 
 help:
-	@echo "make demo       a finger goes through all twelve steps   (options: make demo ARGS='--sensor r503')"
-	@echo "make test       ruff, mypy and every test that takes seconds"
-	@echo "make test-long  the measurements that take minutes; they print what they measured"
-	@echo "make contract   compile contracts/ConsentRegistry.vy again"
-	@echo "make format     let ruff tidy the code"
+	@echo "make demo          a finger goes through all twelve steps   (options: make demo ARGS='--sensor r503')"
+	@echo "make test          ruff, mypy and every test that takes seconds"
+	@echo "make test-long     the measurements that take minutes; they print what they measured"
+	@echo "make test-network  the gateway on three geth nodes, of which some fail (needs Go)"
+	@echo "make contract      compile contracts/ConsentRegistry.vy again"
+	@echo "make format        let ruff tidy the code"
 
 # The C decoder is rebuilt, and the packages brought up to date, when one of these changes.
 .venv/ready: pyproject.toml $(wildcard edge/biometrics/*.c) hw/set-up.sh hw/debian-packages.sh
@@ -33,6 +34,9 @@ test: lint
 
 test-long: .venv/ready
 	$(BIN)/pytest -m long -s $(ARGS)
+
+test-network: .venv/ready
+	$(BIN)/pytest -m network -s tests/gateway/engines $(ARGS)
 
 contract: .venv/ready
 	$(BIN)/python contracts/compile.py
