@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from contracts.cose import kid_of
+from drivers.mqtt.broker import Broker
 from edge.biometrics.minutiae import MinutiaExtractor
 from edge.config import EdgeConfig
 from edge.errands import Errands
@@ -26,7 +27,7 @@ from edge.journeys.visit import Desk
 from edge.links.courier import Courier
 from edge.links.inbox import Inbox
 from edge.links.link import Link, LinkState
-from edge.links.mqtt import Broker, MqttLink
+from edge.links.mqtt import MqttLink
 from edge.links.outbox import Outbox
 from edge.panel import Panel
 from edge.sensor import KioskSensor

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contracts.acts import ActKind
 from contracts.eip712 import Domain
 from contracts.hexes import checksum_address
+from drivers.mqtt.broker import Broker
 from gateway import keyfiles
 from gateway.api import Api
 from gateway.calls import Calls
@@ -172,7 +173,7 @@ class Gateway:
     def _open_links(self, receive: Receive) -> None:
         """The ways to the kiosks; from here on they are heard."""
         client_id = f"ridgekey-gateway-{self.public_key[:16]}"
-        self._add_link(MqttLink(self._config.broker, client_id, receive, self._appeared))
+        self._add_link(MqttLink(Broker.of(self._config.broker), client_id, receive, self._appeared))
 
     def _add_link(self, link: Link) -> None:
         self._links.append(link)

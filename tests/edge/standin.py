@@ -19,7 +19,7 @@ from contracts.cose import kid_of
 from contracts.eip712 import Domain
 from contracts.messages import KioskMessage, Receipt, ReceiptStatus, RequestNotice, SignedRequest
 from contracts.purpose import Purpose
-from edge.links.mqtt import Broker
+from drivers.mqtt.broker import Broker
 from hw.simulator.remote import SensorRemote
 
 DOMAIN = Domain(1337, bytes(range(20)), "test")

@@ -1,7 +1,7 @@
 """The link over MQTT, to a real broker that comes and goes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contracts.acts import ActKind, Deny
 from contracts.cose import kid_of
 from contracts.messages import KioskMessage, Receipt, ReceiptStatus
-from edge.errors import ConfigError, StateError
-from edge.links import mqtt, mqtt_connection
+from drivers.mqtt.broker import Broker
+from drivers.mqtt.errors import BrokerUrlError
+from drivers.mqtt.machine import Timing
+from edge.errors import StateError
 from edge.links.courier import Courier
 from edge.links.inbox import Inbox
-from edge.links.link import LinkDownError, LinkState
-from edge.links.mqtt import Broker, MqttLink
+from edge.links.link import Hear, LinkDownError, LinkState
+from edge.links.mqtt import MqttLink
 from edge.links.outbox import Outbox
 from edge.state.database import Database
 from hw import broker
@@ -54,6 +56,13 @@ class Ears:
         self.heard.append(message)
 
 
+IMPATIENT = Timing(first=0.1, longest=0.4, version=0.5)
+
+
+def link_to(url: str, hear: Hear = lambda _: None, changed: Callable[[], None] = lambda: None) -> MqttLink:
+    return MqttLink(Broker.of(url), KIOSK_ID, hear, changed, timing=IMPATIENT)
+
+
 def is_up(link: MqttLink) -> bool:
     return link.status.state is LinkState.UP
 
@@ -65,13 +74,6 @@ def gateway(running: broker.Broker) -> Iterator[Gateway]:
     gateway.stop()
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mqtt, "FIRST_PAUSE", 0.1)
-    monkeypatch.setattr(mqtt, "LONGEST_PAUSE", 0.4)
-    monkeypatch.setattr(mqtt_connection, "VERSION_SECONDS", 0.5)
-
-
 def signed_denial(number: int) -> tuple[bytes, bytes]:
     act = Deny(b"\x01" * 20, number.to_bytes(32, "big"), 1_900_000_000)
     return act.digest(DOMAIN), KioskMessage("test", act, bytes(64), 1).sign(KIOSK)
@@ -79,7 +81,7 @@ def signed_denial(number: int) -> tuple[bytes, bytes]:
 
 def test_there_and_back(running: broker.Broker, gateway: Gateway) -> None:
     ears = Ears()
-    link = MqttLink(Broker.of(running.url), KIOSK_ID, ears, lambda: None)
+    link = link_to(running.url, ears)
     link.start()
     until(lambda: is_up(link))
     digest, message = signed_denial(1)
@@ -102,12 +104,12 @@ def keeps_sessions(running: broker.Broker) -> None:
 def test_what_came_while_away_is_delivered(running: broker.Broker, gateway: Gateway) -> None:
     keeps_sessions(running)
     first, second = Ears(), Ears()
-    link = MqttLink(Broker.of(running.url), KIOSK_ID, first, lambda: None)
+    link = link_to(running.url, first)
     link.start()
     until(lambda: is_up(link))
     link.stop()
     gateway.tell(b"while you were away")
-    link = MqttLink(Broker.of(running.url), KIOSK_ID, second, lambda: None)
+    link = link_to(running.url, second)
     link.start()
     until(lambda: second.heard == [b"while you were away"])
     link.stop()
@@ -116,7 +118,7 @@ def test_what_came_while_away_is_delivered(running: broker.Broker, gateway: Gate
 def test_what_could_not_be_stored_comes_again(running: broker.Broker, gateway: Gateway) -> None:
     keeps_sessions(running)
     ears = Ears()
-    link = MqttLink(Broker.of(running.url), KIOSK_ID, ears, lambda: None)
+    link = link_to(running.url, ears)
     link.start()
     until(lambda: is_up(link))
     ears.deaf = True
@@ -129,7 +131,7 @@ def test_what_could_not_be_stored_comes_again(running: broker.Broker, gateway: G
 
 def test_a_fault_in_hearing_does_not_stop_the_link(running: broker.Broker, gateway: Gateway) -> None:
     ears = Ears()
-    link = MqttLink(Broker.of(running.url), KIOSK_ID, ears, lambda: None)
+    link = link_to(running.url, ears)
     link.start()
     until(lambda: is_up(link))
     gateway.tell(b"poison")
@@ -143,7 +145,7 @@ def test_a_second_kiosk_with_the_same_key_is_named(running: broker.Broker) -> No
     """The broker serves one of them at a time; the other sees why, and does not try without pause."""
     if running.name == "amqtt":
         pytest.skip("amqtt lets two clients have one name")
-    links = [MqttLink(Broker.of(running.url), KIOSK_ID, lambda _: None, lambda: None) for _ in range(2)]
+    links = [link_to(running.url) for _ in range(2)]
     links[0].start()
     until(lambda: is_up(links[0]))
     links[1].start()
@@ -165,7 +167,7 @@ def test_a_broker_that_dies_loses_nothing(
         wire = broker.start(tmp_path / "broker", port)
         gateway = Gateway(wire.url, KIOSK.public_key())
         inbox = Inbox(database, outbox, gateway_key=gateway.key.public_key(), domain=DOMAIN)
-        link = MqttLink(Broker.of(wire.url), KIOSK_ID, inbox.hear, outbox.wake)
+        link = link_to(wire.url, inbox.hear, outbox.wake)
         courier = Courier(outbox, link)
         link.start()
         until(lambda: is_up(link))
@@ -196,7 +198,7 @@ def test_a_broker_that_dies_loses_nothing(
 
 def test_nobody_there_is_a_state_not_an_error() -> None:
     changes = threading.Event()
-    link = MqttLink(Broker("127.0.0.1", broker.free_port()), KIOSK_ID, lambda _: None, changes.set)
+    link = link_to(f"mqtt://127.0.0.1:{broker.free_port()}", changed=changes.set)
     link.start()
     until(lambda: link.status.state is LinkState.DOWN)
     assert "refused" in str(link.status)
@@ -215,14 +217,15 @@ def test_nobody_there_is_a_state_not_an_error() -> None:
         "mqtt://h/path",
         "mqtt://[",
         "mqtt://user@h",
-        "mqtts://h",
+        "mqtt://h?x",
     ],
 )
 def test_a_url_of_another_form_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="mqtt://HOST"):
+    with pytest.raises(BrokerUrlError, match="mqtt://HOST"):
         Broker.of(url)
 
 
 def test_urls() -> None:
     assert Broker.of("mqtt://broker.local") == Broker("broker.local", 1883)
     assert Broker.of("mqtt://[::1]:1884/") == Broker("::1", 1884)
+    assert Broker.of("mqtts://broker.local") == Broker("broker.local", 8883, tls=True)

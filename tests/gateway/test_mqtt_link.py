@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 
 from contracts import topics
+from drivers.mqtt.broker import Broker
+from drivers.mqtt.machine import Timing
 from gateway.errors import GatewayError
 from gateway.links.mqtt import BrokerError, MqttLink
 from hw import broker
-from hw.broker import Broker
+from hw.broker import Broker as RunningBroker
 from tests.gateway.actors import KioskKey, WireKiosk
 
 KIOSK = KioskKey()
 MOSQUITTO = shutil.which("mosquitto")
 PATIENCE = 20
+IMPATIENT = Timing(first=0.1, longest=0.4, version=0.5)
 
 
 @pytest.fixture(
@@ -28,7 +31,7 @@ PATIENCE = 20
 )
 def running(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Broker]:
+) -> Iterator[RunningBroker]:
     if request.param == "amqtt":
         monkeypatch.setenv("PATH", str(tmp_path))  # where no mosquitto is
     with broker.start(tmp_path / "broker") as started:
@@ -50,8 +53,8 @@ class Ear:
             raise GatewayError("the disk is full")
         self.messages.put((kiosk_id, payload))
 
-    def link(self, running: Broker) -> MqttLink:
-        return MqttLink(running.url, "gateway-test", self.take, self.online.put)
+    def link(self, running: RunningBroker) -> MqttLink:
+        return MqttLink(Broker.of(running.url), "gateway-test", self.take, self.online.put, timing=IMPATIENT)
 
 
 @pytest.fixture
@@ -60,14 +63,14 @@ def ear() -> Ear:
 
 
 @pytest.fixture
-def kiosk(running: Broker) -> Iterator[WireKiosk]:
+def kiosk(running: RunningBroker) -> Iterator[WireKiosk]:
     kiosk = WireKiosk(running.port, KIOSK, KioskKey().public)
     yield kiosk
     kiosk.close()
 
 
 def test_messages_and_appearances_come_in_by_their_topics(
-    running: Broker, ear: Ear, kiosk: WireKiosk
+    running: RunningBroker, ear: Ear, kiosk: WireKiosk
 ) -> None:
     link = ear.link(running)
     kiosk.publish(b"hello")
@@ -80,7 +83,7 @@ def test_messages_and_appearances_come_in_by_their_topics(
     link.close()
 
 
-def test_what_was_not_kept_comes_again(running: Broker, ear: Ear, kiosk: WireKiosk) -> None:
+def test_what_was_not_kept_comes_again(running: RunningBroker, ear: Ear, kiosk: WireKiosk) -> None:
     if running.name == "amqtt":
         pytest.skip("amqtt forgets what it has delivered unacknowledged; there the kiosk's outbox repeats it")
     link = ear.link(running)
@@ -95,7 +98,7 @@ def test_what_was_not_kept_comes_again(running: Broker, ear: Ear, kiosk: WireKio
 
 
 def test_what_comes_while_the_gateway_is_away_waits_at_the_broker(
-    running: Broker, ear: Ear, kiosk: WireKiosk
+    running: RunningBroker, ear: Ear, kiosk: WireKiosk
 ) -> None:
     ear.link(running).close()
     kiosk.publish(b"in the meantime")
@@ -105,7 +108,7 @@ def test_what_comes_while_the_gateway_is_away_waits_at_the_broker(
 
 
 def test_a_broker_that_comes_back_without_its_memory_is_subscribed_to_again(
-    running: Broker, ear: Ear, tmp_path: Path
+    running: RunningBroker, ear: Ear, tmp_path: Path
 ) -> None:
     link = ear.link(running)
     running.stop()
@@ -124,6 +127,6 @@ def test_a_broker_that_comes_back_without_its_memory_is_subscribed_to_again(
 
 def test_no_broker_is_one_line(ear: Ear) -> None:
     with pytest.raises(BrokerError, match=r"no MQTT broker answers at 127\.0\.0\.1:9") as caught:
-        MqttLink("mqtt://127.0.0.1:9", "gateway-test", ear.take, ear.online.put)
+        MqttLink(Broker("127.0.0.1", 9), "gateway-test", ear.take, ear.online.put)
     assert caught.value.exit_code == 69
     assert "\n" not in str(caught.value)

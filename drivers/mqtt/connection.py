@@ -1,0 +1,316 @@
+"""One connection to a broker, from CONNECT to its end: paho moves the bytes, and says here what comes.
+
+paho's own reconnecting does not tell a broker that is away from one that refuses us, and its own queue is in
+memory and out of sight. So neither is used: each connection is a fresh client, told to give up at once. A
+publish that the broker's access list forbids is still "published" to paho: under MQTT 5 the reason code
+tells, and is handed on; under 3.1.1 nothing tells.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from drivers.mqtt import tls
+from drivers.mqtt.broker import Broker
+from drivers.mqtt.errors import ComeAgainError, CredentialsError
+from drivers.mqtt.machine import Accepted, Event, Failed, Failure, Fault, Subscribed, Version
+from drivers.mqtt.tls import Credentials
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE = 20
+"""Seconds; a dead broker is noticed after one and a half of them."""
+
+CONNECT_SECONDS = 5.0
+"""Longest wait for TCP and TLS; whoever is told to stop waits as long."""
+
+GOODBYE_SECONDS = 1.0
+
+RECEIVE_MAXIMUM = 100
+"""Messages that the broker may send before we acknowledge (MQTT 5): we write each to the disk first."""
+
+IN_FLIGHT = 20
+"""Messages sent and not yet acknowledged, at most; fewer where the broker says so (MQTT 5)."""
+
+DEFAULT_RECEIVE_MAXIMUM = 65_535
+LARGEST_POSSIBLE = 268_435_455
+"""What holds where a CONNACK names neither limit (MQTT 5, sections 3.2.2.3.3 and 3.2.2.3.6; 1.5.5)."""
+
+RESEND = ("again", "1")
+"""User property (MQTT 5, section 3.3.2.3.7) of a message that may have been sent before."""
+
+BAD_IDENTITY = frozenset({0x85, 0x86, 0x8C})
+"""Reason codes of a CONNACK (MQTT 5, section 3.2.2.2) about who we are: client identifier, user name or
+password, authentication method. paho gives 3.1.1's code 4 as the second."""
+
+NO_PERMISSION = frozenset({0x87, 0x8A})
+"""Not authorized, banned; 3.1.1's code 5 is the first."""
+
+ADMINISTRATIVE_ACTION = 0x98
+"""Reason code of a DISCONNECT (MQTT 5, section 3.14.2.1): the operator has put us out."""
+
+UNSUPPORTED_VERSION = 0x84
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A message to be published, QoS 1.
+
+    Attributes:
+        topic: where.
+        payload: what.
+        retain: whether the broker keeps it for those who subscribe later.
+        again: whether it may have been sent before; said beside it under MQTT 5.
+    """
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    again: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that the packet takes at most, its header with the few properties that we use included."""
+        return len(self.topic.encode()) + len(self.payload) + 32
+
+
+@dataclass(frozen=True)
+class Dial:
+    """How to connect.
+
+    Attributes:
+        broker: where it is.
+        client_id: names the session; the same at each start.
+        subscriptions: topic filters, QoS 1.
+        session_seconds: how long the broker keeps the session of an absent client (MQTT 5); 0 for not at all.
+            Under 3.1.1 any other number leaves that to the broker.
+        largest_packet: bytes that we let a broker send at once (MQTT 5).
+        credentials: for TLS; None for a plain connection.
+    """
+
+    broker: Broker
+    client_id: str
+    subscriptions: Sequence[str]
+    session_seconds: int
+    largest_packet: int
+    credentials: Credentials | None = None
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """The broker has a message, or refuses it.
+
+    Attributes:
+        number: packet identifier, as `Connection.publish` returned it.
+        refusal: why, or empty.
+    """
+
+    number: int
+    refusal: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a broker takes, by its CONNACK."""
+
+    in_flight: int = IN_FLIGHT
+    largest_packet: int = LARGEST_POSSIBLE
+
+
+OnEvent = Callable[["Connection", Event | Acknowledged], None]
+OnMessage = Callable[[str, bytes], None]
+"""Takes topic and payload, on paho's thread; the message is acknowledged when this returns. If it raises
+`ComeAgainError` the connection is given up, so that the message comes again with the next one."""
+
+
+class Connection:
+    """One connection. What happens is told to `on_event`, on paho's thread."""
+
+    def __init__(
+        self, dial: Dial, version: Version, will: Publication | None, on_event: OnEvent, on_message: OnMessage
+    ) -> None:
+        self.limits = Limits()
+        self._dial = dial
+        self._is_5 = version is Version.V5
+        self._tell = on_event
+        self._hear = on_message
+        self._complaint = ""
+        self._accepted = False
+        self._client = self._make_client(version)
+        if will is not None:
+            self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+
+    def open(self) -> Failure | None:
+        """Connect and send CONNECT; what went wrong, or None."""
+        broker, credentials = self._dial.broker, self._dial.credentials
+        try:
+            if credentials is not None:
+                self._client.tls_set_context(credentials.context())
+            if self._is_5:
+                self._client.connect(
+                    broker.host,
+                    broker.port,
+                    KEEP_ALIVE,
+                    clean_start=self._dial.session_seconds == 0,
+                    properties=self._wishes(),
+                )
+            else:
+                self._client.connect(broker.host, broker.port, KEEP_ALIVE)
+        except CredentialsError as error:
+            return Failure(Fault.IDENTITY, str(error))
+        except (OSError, ValueError) as error:
+            return tls.failure_of(error, broker)
+        self._client.loop_start()
+        return None
+
+    def subscribe(self) -> None:
+        """Ask for the subscriptions."""
+        self._client.subscribe([(topic, 1) for topic in self._dial.subscriptions])
+
+    def publish(self, publication: Publication) -> int:
+        """Send a message; returns its packet identifier, by which it will be acknowledged."""
+        info = self._client.publish(
+            publication.topic,
+            publication.payload,
+            qos=1,
+            retain=publication.retain,
+            properties=_resend() if publication.again and self._is_5 else None,
+        )
+        return info.mid
+
+    def farewell(self, publications: Sequence[Publication]) -> None:
+        """Send last words, and wait a moment until the broker has them."""
+        for publication in publications:
+            info = self._client.publish(publication.topic, publication.payload, 1, publication.retain)
+            try:
+                info.wait_for_publish(GOODBYE_SECONDS)
+            except (RuntimeError, ValueError):
+                log.debug("the broker was gone before the goodbye")
+
+    def close(self) -> None:
+        """Disconnect and end paho's thread; does nothing to what was never opened."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _make_client(self, version: Version) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._dial.client_id,
+            protocol=MQTTProtocolVersion(version),
+            clean_session=None if self._is_5 else self._dial.session_seconds == 0,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = CONNECT_SECONDS
+        client.max_inflight_messages_set(0)  # the session counts, by the broker's own limit
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_log = self._on_log
+        return client
+
+    def _wishes(self) -> Properties:
+        """The properties of our CONNECT (MQTT 5, section 3.1.2.11)."""
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's is untyped
+        properties.SessionExpiryInterval = self._dial.session_seconds
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        properties.MaximumPacketSize = self._dial.largest_packet
+        return properties
+
+    # What paho calls, on its own thread
+
+    def _on_connect(
+        self, _client: object, _data: object, _flags: object, reason: ReasonCode, more: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._tell(self, Failed(_refusal(reason)))
+            return
+        if more is not None:
+            self.limits = limits_of(more.json())  # type: ignore[no-untyped-call]  # paho's is untyped
+        self._accepted = True
+        self._tell(self, Accepted())
+
+    def _on_subscribe(
+        self, _client: object, _data: object, _mid: int, reasons: list[ReasonCode], _more: object
+    ) -> None:
+        refused = [
+            f"{topic}: {reason}"
+            for topic, reason in zip(self._dial.subscriptions, reasons, strict=False)
+            if reason.is_failure
+        ]
+        if refused or len(reasons) != len(self._dial.subscriptions):
+            text = f"it refuses a subscription: {'; '.join(refused) or 'too few answers'}"
+            self._tell(self, Failed(Failure(Fault.PERMISSION, text)))
+        else:
+            self._tell(self, Subscribed())
+
+    def _on_publish(
+        self, _client: object, _data: object, number: int, reason: ReasonCode, _more: object
+    ) -> None:
+        self._tell(self, Acknowledged(number, str(reason) if reason.is_failure else ""))
+
+    def _on_disconnect(
+        self, _client: object, _data: object, flags: paho.DisconnectFlags, reason: ReasonCode, _more: object
+    ) -> None:
+        self._tell(self, Failed(self._loss(reason, by_broker=flags.is_disconnect_packet_from_server)))
+
+    def _loss(self, reason: ReasonCode, *, by_broker: bool) -> Failure:
+        """Why the connection ended: the broker says so (MQTT 5), a TLS alert does, or nobody does."""
+        if by_broker:
+            forbidden = reason.value in NO_PERMISSION or reason.value == ADMINISTRATIVE_ACTION
+            fault = Fault.PERMISSION if forbidden else Fault.LOST
+            return Failure(fault, f"it ended the connection: {reason}")
+        remedy = self._dial.credentials.remedy if self._dial.credentials else ""
+        refused = tls.alert_of(self._complaint, remedy)
+        if refused is not None:
+            return refused
+        fault = Fault.LOST if self._accepted else Fault.SILENT
+        return Failure(fault, f"the connection was lost: {self._complaint or reason}")
+
+    def _on_message(self, client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        try:
+            self._hear(message.topic, bytes(message.payload))
+        except ComeAgainError as error:
+            self._tell(self, Failed(Failure(Fault.LOST, str(error))))
+            return
+        except Exception:  # a message that we cannot cope with must not come again and again
+            log.exception("fault in hearing a message of %d bytes", len(message.payload))
+        client.ack(message.mid, message.qos)
+
+    def _on_log(self, _client: object, _data: object, level: int, text: str) -> None:
+        if level == paho.MQTT_LOG_ERR:
+            self._complaint = text.rpartition("socket: ")[2]
+
+
+def limits_of(properties: dict[str, object]) -> Limits:
+    """What the properties of a CONNACK say of the broker's limits (MQTT 5, section 3.2.2.3)."""
+    receive = properties.get("ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM)
+    largest = properties.get("MaximumPacketSize", LARGEST_POSSIBLE)
+    return Limits(
+        in_flight=max(1, min(IN_FLIGHT, receive)) if isinstance(receive, int) else IN_FLIGHT,
+        largest_packet=largest if isinstance(largest, int) else LARGEST_POSSIBLE,
+    )
+
+
+def _resend() -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's is untyped
+    properties.UserProperty = [RESEND]
+    return properties
+
+
+def _refusal(reason: ReasonCode) -> Failure:
+    """What a CONNACK's reason code means."""
+    text = f"it refuses us: {reason}"
+    if reason.value in BAD_IDENTITY:
+        return Failure(Fault.IDENTITY, text)
+    if reason.value in NO_PERMISSION:
+        return Failure(Fault.PERMISSION, text)
+    return Failure(Fault.VERSION if reason.value == UNSUPPORTED_VERSION else Fault.LOST, text)
