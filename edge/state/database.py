@@ -77,6 +77,18 @@ ALTER TABLE outbox ADD COLUMN deadline INTEGER;
 ALTER TABLE outbox ADD COLUMN link TEXT NOT NULL DEFAULT '';
 ALTER TABLE outbox ADD COLUMN told TEXT;
 """,
+    """
+CREATE TABLE phones (
+    key         BLOB PRIMARY KEY,     -- its long-term X25519 key for this kiosk
+    subject     BLOB NOT NULL,
+    label       TEXT NOT NULL,
+    paired_at   INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE carried (
+    subject     BLOB PRIMARY KEY,     -- whose sealed record is on a phone, and empty in `subjects`
+    digest      BLOB NOT NULL         -- SHA-256 of it
+) WITHOUT ROWID;
+""",
 )
 """What each version of the tables adds to the one before."""
 
@@ -139,6 +151,11 @@ class Database:
         """The first row of a query, if there is one."""
         found = self.rows(query, values)
         return found[0] if found else None
+
+    def scrub(self) -> None:
+        """Leave nothing on the disk of what was deleted or overwritten: the log of changes may still have it."""
+        with self._lock, self._failures():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file."""
