@@ -77,8 +77,23 @@ def lock(
         salt: 32 bytes, the record's.
         number: which vault of the record this is.
     """
-    f = np.frombuffer(bytearray(secrets.token_bytes(2 * coefficients)), dtype=np.uint16)
     elements = field_elements(lattice.universe, salt, number)[features]
+    try:
+        return lock_elements(secret, lattice, elements, coefficients, salt, number)
+    finally:
+        wipe(elements)
+
+
+def lock_elements(
+    secret: bytearray,
+    lattice: Lattice,
+    elements: galois.Elements,
+    coefficients: int,
+    salt: bytes,
+    number: int,
+) -> Vault:
+    """As `lock`, of features that are field elements already: (t,) distinct ones, none zero."""
+    f = np.frombuffer(bytearray(secrets.token_bytes(2 * coefficients)), dtype=np.uint16)
     locked = galois.product_of_roots(elements)
     locked[:coefficients] ^= f
     tag = int(siphash(f[np.newaxis], filter_key(salt))[0])
@@ -86,7 +101,7 @@ def lock(
     try:
         return Vault(lattice, locked[:-1], tag, AESGCM(key).encrypt(FIRST_USE, secret, None))
     finally:
-        for buffer in (f, elements, key):
+        for buffer in (f, key):
             wipe(buffer)
 
 
