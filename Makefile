@@ -30,7 +30,7 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: .venv/ready
 	$(BIN)/pytest -m long -s $(ARGS)

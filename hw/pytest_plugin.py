@@ -10,6 +10,7 @@ Nothing but pytest is loaded until a test asks for a sensor.
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,22 +90,21 @@ class Fingers:
 
 
 @pytest.fixture(scope="session")
-def _sensor(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, str]]:
+def _sensor(pytestconfig: pytest.Config) -> Iterator[tuple[str, str]]:
     """The sensor's URL and, if it is simulated, its control socket (else nothing)."""
     url = pytestconfig.getoption("sensor")
     if not url.startswith(SIMULATED):
         yield url, ""
         return
-    control = tmp_path_factory.mktemp("sensor") / "control"
-    link = control.with_name("port")
-    process = _start(url.removeprefix(SIMULATED), control, link)
-    try:
-        yield f"serial:{link}", str(control)
-    finally:
-        process.terminate()
-        status = process.wait()
+    # Not in pytest's own directory: its names grow with the test's, and a socket's path is 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="ridgekey-sensor-") as directory:
+        control, link = Path(directory, "control"), Path(directory, "port")
+        process = _start(url.removeprefix(SIMULATED), control, link)
+        try:
+            yield f"serial:{link}", str(control)
+        finally:
+            process.terminate()
+            status = process.wait()
     if status:
         pytest.fail(f"the simulated sensor ended with exit code {status}: was a forbidden instruction sent?")
 
