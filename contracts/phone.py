@@ -30,8 +30,8 @@ MAX_TEXT = 200
 
 MAX_URL = 200
 
-MAX_SEALED_RECORD = 16 * 1024
-"""Bytes of a sealed protected record; one finger takes under 1 KB."""
+MAX_SEALED_RECORD = 48 * 1024
+"""Bytes of what a kiosk keeps of a person's fingers, sealed; one finger takes under 1 KB, ten under 48."""
 
 
 def _octets(least: int, most: int | None = None) -> Any:

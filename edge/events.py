@@ -48,6 +48,32 @@ class Asked(Event):
 
 
 @dataclass(frozen=True)
+class PairingCode(Event):
+    """The code that a phone is to scan: `text` as a QR code, good until `expires` (Unix seconds), once."""
+
+    name, step = "pairing_code", "ask"
+    text: str
+    expires: int
+
+
+@dataclass(frozen=True)
+class PhoneMet(Event):
+    """A phone has come by the code: its name for itself, and the six digits that it must show too."""
+
+    name, step = "phone_met", "ask"
+    label: str
+    number: str
+
+
+@dataclass(frozen=True)
+class PhoneWanted(Event):
+    """The record of `subject` is on their phone, which should be beside the kiosk now."""
+
+    name, step = "phone_wanted", "ask"
+    subject: bytes
+
+
+@dataclass(frozen=True)
 class PlaceFinger(Event):
     """The person should put the finger down: press number `press` of at most `of`."""
 

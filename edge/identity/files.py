@@ -9,12 +9,14 @@ import stat
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from edge.errors import ConfigError, StateError
 from edge.identity.keys import wipe
 
 DEVICE_KEY = "device.key"
 PEPPER = "pepper"
+PHONE_KEY = "phone.key"
 SECRET_BYTES = 32  # an Ed25519 seed (RFC 8032); a pepper of 256 bits
 
 
@@ -98,6 +100,22 @@ def device_key(state: Path) -> Ed25519PrivateKey:
     seed = read_secret(state / DEVICE_KEY)
     try:
         return Ed25519PrivateKey.from_private_bytes(seed)
+    finally:
+        wipe(seed)
+
+
+def phone_key(state: Path) -> X25519PrivateKey:
+    """The key by which phones know this kiosk; made when it is first needed.
+
+    Raises:
+        StateError, ConfigError: it cannot be written, or is not fit for use.
+    """
+    path = state / PHONE_KEY
+    if not path.exists():
+        create_secret(path, bytearray(secrets.token_bytes(SECRET_BYTES)))
+    seed = read_secret(path)
+    try:
+        return X25519PrivateKey.from_private_bytes(seed)
     finally:
         wipe(seed)
 

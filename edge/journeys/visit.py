@@ -13,6 +13,7 @@ from edge.biometrics.minutiae import MinutiaExtractor
 from edge.errors import CancelledError
 from edge.events import Report
 from edge.links.outbox import Outbox
+from edge.phones.room import Room
 from edge.sensor import KioskSensor
 from edge.state.database import Database
 
@@ -35,6 +36,7 @@ class Desk:
         domain: where the person's signatures count.
         on_ledger: whether ciphertexts go on the ledger too.
         requesters: display names by address.
+        room: phones that are here.
         clock: Unix time.
     """
 
@@ -47,6 +49,7 @@ class Desk:
     domain: Domain
     on_ledger: bool
     requesters: Mapping[bytes, str]
+    room: Room = field(default_factory=Room)
     clock: Callable[[], float] = time.time
 
     def now(self) -> int:

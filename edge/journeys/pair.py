@@ -1,0 +1,124 @@
+"""A person pairs a phone: the code scanned, the digits compared, and the finger says whose phone it is."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from contracts.cose import kid_of
+from contracts.pairing import Offer
+from contracts.phone import Paired
+from edge.errors import RefusedError
+from edge.events import PairingCode, PhoneMet
+from edge.identity import files
+from edge.journeys.unlocking import SEARCH_LIMIT, unlocked
+from edge.journeys.visit import Desk, Visit
+from edge.phones.guest import Guest
+from edge.state import phones, subjects
+from edge.state.phones import PHONES_LIMIT, Phone
+from edge.state.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a phone must know of the kiosk's gateway.
+
+    Attributes:
+        gateway_key: 32 bytes, Ed25519.
+        gateway_url: of its HTTP; empty if phones are not to carry messages.
+    """
+
+    gateway_key: bytes
+    gateway_url: str
+
+    @property
+    def page(self) -> str:
+        """The gateway's page for phones, which a scanned code opens; empty where it has none."""
+        return f"{self.gateway_url}/phone/" if self.gateway_url.startswith("https://") else ""
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """How it ended.
+
+    Attributes:
+        phone: what the kiosk remembers.
+        number: the six digits that were on both screens.
+        carried: whether the phone carries the person's sealed record, and the kiosk has it no more.
+    """
+
+    phone: Phone
+    number: str
+    carried: bool
+
+
+def pair(visit: Visit, terms: Terms, *, carry: bool = False, subject: bytes | None = None) -> Pairing:
+    """Pair a phone with this kiosk.
+
+    Args:
+        visit: the errand.
+        terms: what the phone is told of the gateway.
+        carry: the phone takes the person's sealed record, and the kiosk forgets it.
+        subject: whose phone; None to find out by the finger.
+
+    Raises:
+        OfferOverError: nobody scanned the code in time.
+        RefusedError: there are too many phones, or the phone did not take the record.
+        FingerNotRecognisedError, WeakCaptureError, CancelledError, SensorError: at the press; the phone is
+            told that nothing came of it.
+    """
+    desk = visit.desk
+    if len(phones.everything(desk.database)) >= PHONES_LIMIT:
+        raise RefusedError("this kiosk knows as many phones as it can; revoke those that are not used")
+    kiosk_key = files.phone_key(desk.state)
+    offer = Offer.fresh(kid_of(desk.device_key.public_key()), kiosk_key, desk.now())
+    with desk.room.showing(offer) as showing:
+        visit.report(PairingCode(offer.text(terms.page), offer.expires))
+        guest = showing.wait(desk.now, visit.cancelled)
+    try:
+        return _confirmed(visit, guest, terms, carry=carry, subject=subject)
+    except Exception as error:
+        guest.decline(str(error) if hasattr(error, "exit_code") else "the kiosk has a fault")
+        guest.close()
+        raise
+
+
+def _confirmed(visit: Visit, guest: Guest, terms: Terms, *, carry: bool, subject: bytes | None) -> Pairing:
+    """The finger says whose phone it is."""
+    desk, number = visit.desk, guest.talk.channel.number
+    brought = guest.brought()
+    visit.report(PhoneMet(guest.label, number))
+    if brought is None:
+        people = subjects.candidates(desk.database, subject, SEARCH_LIMIT)
+    else:
+        people = [Subject(brought.subject, brought.sealed, desk.now())]
+    with unlocked(visit, people) as me:
+        address = me.address
+    person = next(each for each in people if each.address == address)
+    phone = Phone(guest.key, address, guest.label, desk.now())
+    phones.add(desk.database, phone)
+    try:
+        guest.confirm(_paired(desk, address, terms))
+    except Exception:
+        phones.remove(desk.database, phone.key)
+        raise
+    return Pairing(phone, number, _see_to_the_record(visit, guest, person, carry=carry))
+
+
+def _see_to_the_record(visit: Visit, guest: Guest, person: Subject, *, carry: bool) -> bool:
+    """Leave the person's sealed record where they want it; whether that is on the phone."""
+    database = visit.desk.database
+    on_phone = phones.carried_digest(database, person.address) is not None
+    if carry and not on_phone and person.sealed:
+        guest.hand_over(person.address, person.sealed, visit.cancelled)
+        phones.hand_over(database, person.address, sha256(person.sealed).digest())
+        return True
+    if on_phone and not carry and person.sealed:
+        phones.take_back(database, person.address, person.sealed)
+        return False
+    return on_phone
+
+
+def _paired(desk: Desk, subject: bytes, terms: Terms) -> Paired:
+    domain = desk.domain
+    return Paired(
+        subject, domain.environment, domain.chain_id, domain.contract, terms.gateway_key, terms.gateway_url
+    )

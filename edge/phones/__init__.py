@@ -1,0 +1,1 @@
+"""Phones in the room: who they are, what they may hear, and what they carry."""
