@@ -13,8 +13,11 @@ ROOT = "ridgekey/1"
 UP_FILTER = f"{ROOT}/up/+"
 """Kiosk messages of every kiosk, for the gateway."""
 
-STATUS_FILTER = f"{ROOT}/status/+"
-"""Whether each kiosk is on line, for the gateway."""
+SHARED_UP_FILTER = f"$share/ridgekey/{UP_FILTER}"
+"""The same, shared out among several gateways: each message goes to one of them."""
+
+STATUS_FILTER, HEALTH_FILTER, REPORT_FILTER = (f"{ROOT}/{what}/+" for what in ("status", "health", "report"))
+"""Whether each kiosk is on line, how it is, and what it answers: for every gateway."""
 
 _KIOSK_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
@@ -25,13 +28,23 @@ def up(kiosk_id: str) -> str:
 
 
 def down(kiosk_id: str) -> str:
-    """From gateway to kiosk: receipts and request notices."""
+    """From gateway to kiosk: receipts, request notices, commands, configurations, certificates."""
     return _topic("down", kiosk_id)
 
 
 def status(kiosk_id: str) -> str:
-    """Retained by the broker: `online`, or by the kiosk's last will `offline`."""
+    """Retained by the broker: the kiosk's birth, or its death by its last will (`Presence`)."""
     return _topic("status", kiosk_id)
+
+
+def health(kiosk_id: str) -> str:
+    """Retained by the broker: how the kiosk was when it last said so (`Health`)."""
+    return _topic("health", kiosk_id)
+
+
+def report(kiosk_id: str) -> str:
+    """From kiosk to gateway: outcomes of commands, configurations in force, requests for certificates."""
+    return _topic("report", kiosk_id)
 
 
 def kiosk_of(topic: str) -> str:

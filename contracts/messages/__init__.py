@@ -7,7 +7,11 @@ compares `environment` with its own.
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from contracts.cose import KeyOf
 from contracts.errors import VerificationError
+from contracts.messages.certificate import CertificateRequest, IssuedCertificate
+from contracts.messages.command import Action, Command, Outcome, Result
+from contracts.messages.configuration import BOUNDS, Desired, Reported, Setting
 from contracts.messages.kiosk import MAX_KIOSK_MESSAGE, KioskMessage
 from contracts.messages.receipt import MAX_REASON, MAX_RECEIPT, Receipt, ReceiptStatus
 from contracts.messages.request import (
@@ -16,29 +20,69 @@ from contracts.messages.request import (
     RequestNotice,
     SignedRequest,
 )
+from contracts.messages.status import Health, Presence, SensorState
 
 __all__ = [
+    "BOUNDS",
     "MAX_KIOSK_MESSAGE",
     "MAX_REASON",
     "MAX_RECEIPT",
     "MAX_REQUEST_NOTICE",
     "MAX_SIGNED_REQUEST",
+    "Action",
+    "CertificateRequest",
+    "Command",
+    "Desired",
+    "FromGateway",
+    "FromKiosk",
+    "Health",
+    "IssuedCertificate",
     "KioskMessage",
+    "Outcome",
+    "Presence",
     "Receipt",
     "ReceiptStatus",
+    "Reported",
     "RequestNotice",
+    "Result",
+    "SensorState",
+    "Setting",
     "SignedRequest",
     "from_gateway",
+    "report_of",
 ]
 
+FromGateway = Receipt | RequestNotice | Command | Desired | IssuedCertificate
+"""What a gateway tells a kiosk."""
 
-def from_gateway(data: bytes, gateway_key: Ed25519PublicKey) -> Receipt | RequestNotice:
-    """The receipt or notice that a gateway sent; the signature tells which of the two it is.
+FromKiosk = Outcome | Reported | CertificateRequest
+"""What a kiosk tells its gateway beside what persons signed, its presence and its health."""
+
+
+def from_gateway(data: bytes, gateway_key: Ed25519PublicKey) -> FromGateway:
+    """The message that a gateway sent; the signature tells of which type it is.
 
     Raises:
         MalformedError, UnsupportedVersionError, VerificationError: as `Receipt.verify`.
     """
-    try:
-        return Receipt.verify(data, gateway_key)
-    except VerificationError:
-        return RequestNotice.verify(data, gateway_key)
+    others: tuple[type[RequestNotice | Command | Desired], ...] = (RequestNotice, Command, Desired)
+    for kind in (Receipt, *others):
+        try:
+            return kind.verify(data, gateway_key)
+        except VerificationError:
+            continue
+    return IssuedCertificate.verify(data, gateway_key)
+
+
+def report_of(data: bytes, key_of: KeyOf) -> tuple[bytes, FromKiosk]:
+    """Key id and message of a kiosk that reports; the signature tells of which type it is.
+
+    Raises:
+        MalformedError, UnsupportedVersionError, VerificationError: as `Outcome.verify`.
+    """
+    for kind in (Outcome, Reported):
+        try:
+            return kind.verify(data, key_of)
+        except VerificationError:
+            continue
+    return CertificateRequest.verify(data, key_of)

@@ -90,7 +90,7 @@ class Receipt:
             MalformedError, UnsupportedVersionError: on bytes that are no receipt of this version.
             VerificationError: if another signed it, or a byte was altered.
         """
-        payload = wire.verify_by(gateway_key, data, aad=cls.AAD, limit=MAX_RECEIPT)
+        payload = wire.verify_by(gateway_key, data, aad=cls.AAD)
         reader = wire.open_payload(payload, MAX_RECEIPT, "a receipt", last=7, optional={4, 5})
         return cls(
             environment=reader.text(1, MAX_ENVIRONMENT),

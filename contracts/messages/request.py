@@ -123,6 +123,6 @@ class RequestNotice:
             MalformedError, UnsupportedVersionError: on bytes that are no notice of this version.
             VerificationError: if another signed it, or a byte was altered.
         """
-        payload = wire.verify_by(gateway_key, data, aad=cls.AAD, limit=MAX_REQUEST_NOTICE)
+        payload = wire.verify_by(gateway_key, data, aad=cls.AAD)
         reader = wire.open_payload(payload, MAX_REQUEST_NOTICE, "a request notice", last=2)
         return cls(reader.text(1, MAX_ENVIRONMENT), SignedRequest.from_map(reader.item(2)))

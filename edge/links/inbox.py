@@ -1,4 +1,4 @@
-"""What comes back to the kiosk: receipts and notices of requests, from its gateway and nobody else."""
+"""What comes to the kiosk from its gateway and nobody else: receipts, notices of requests, and steering."""
 
 import logging
 import time
@@ -10,13 +10,25 @@ from contracts.eip712 import MAX_ENVIRONMENT, Domain
 from contracts.errors import ContractError
 from contracts.hexes import to_hex
 from contracts.labels import clean
-from contracts.messages import Receipt, RequestNotice, SignedRequest, from_gateway
+from contracts.messages import (
+    Command,
+    Desired,
+    FromGateway,
+    IssuedCertificate,
+    Receipt,
+    RequestNotice,
+    SignedRequest,
+    from_gateway,
+)
 from edge.errors import BadDataError, NotFoundError
 from edge.links.outbox import Outbox
 from edge.state import requests, subjects
 from edge.state.database import Database
 
 log = logging.getLogger(__name__)
+
+Steering = Command | Desired | IssuedCertificate
+"""What concerns the kiosk itself, and no person."""
 
 
 class Inbox:
@@ -29,12 +41,14 @@ class Inbox:
         *,
         gateway_key: Ed25519PublicKey,
         domain: Domain,
+        steer: Callable[[Steering], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._gateway_key = gateway_key
         self._domain = domain
+        self._steer = steer
         self._clock = clock
 
     def hear(self, message: bytes) -> None:
@@ -48,13 +62,15 @@ class Inbox:
         except (ContractError, BadDataError, NotFoundError) as error:
             log.warning("ignored a message of %d bytes: %s", len(message), error)
 
-    def _file(self, item: Receipt | RequestNotice, message: bytes) -> None:
+    def _file(self, item: FromGateway, message: bytes) -> None:
         if item.environment != self._domain.environment:
             raise BadDataError(f"it is of environment {clean(item.environment, MAX_ENVIRONMENT)!r}")
         if isinstance(item, Receipt):
             self._file_receipt(item, message)
-        else:
+        elif isinstance(item, RequestNotice):
             self._file_notice(item.signed_request)
+        else:
+            self._steer(item)
 
     def _file_receipt(self, receipt: Receipt, message: bytes) -> None:
         if self._outbox.settle(receipt, message):

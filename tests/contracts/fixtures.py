@@ -16,8 +16,27 @@ from contracts.acts import (
     Rotate,
     Withdraw,
 )
+from contracts.cose import kid_of
 from contracts.eip712 import Domain
-from contracts.messages import KioskMessage, Receipt, ReceiptStatus, RequestNotice, SignedRequest
+from contracts.messages import (
+    Action,
+    CertificateRequest,
+    Command,
+    Desired,
+    Health,
+    IssuedCertificate,
+    KioskMessage,
+    Outcome,
+    Presence,
+    Receipt,
+    ReceiptStatus,
+    Reported,
+    RequestNotice,
+    Result,
+    SensorState,
+    Setting,
+    SignedRequest,
+)
 from contracts.purpose import Purpose
 from contracts.sealing import seal, seal_info
 from tests.contracts.people import Person, device
@@ -94,3 +113,24 @@ KIOSK_MESSAGES = (
     kiosk_message(REGISTER, object=OBJECT),
     kiosk_message(REGISTER, object=OBJECT, on_ledger=True),
 )
+
+KIOSK_ID = kid_of(KIOSK.public_key())
+BIRTH = Presence("tests", 7, True, DEADLINE)
+DEATH = Presence("tests", 7, False, DEADLINE)
+HEALTH = Health("tests", 7, DEADLINE, "0.1.0", 60, 2, 30, 1000, SensorState.READY, "R307", EXPIRY, 3)
+NO_CERTIFICATE = Health("tests", 7, DEADLINE, "0.1.0", 60, 0, 0, 1000, SensorState.FAILED, "", None, 0)
+COMMAND = Command("tests", KIOSK_ID, 12, Action.RESEND, EXPIRY)
+OUTCOME = Outcome("tests", 12, Result.REFUSED, "a person is at the kiosk", DEADLINE)
+SETTINGS = {int(Setting.HEALTH_SECONDS): 60, int(Setting.RENEW_DAYS): 20}
+DESIRED = Desired("tests", KIOSK_ID, 3, SETTINGS)
+REPORTED = Reported("tests", 3, SETTINGS, {9: "this release does not know the setting"}, DEADLINE)
+CERTIFICATE_REQUEST = CertificateRequest("tests", b"\x30" * 300, DEADLINE)
+ISSUED = IssuedCertificate("tests", KIOSK_ID, b"\x30" * 600)
+OF_KIOSK = {
+    "presence": (BIRTH, DEATH),
+    "health": (HEALTH, NO_CERTIFICATE),
+    "outcome": (OUTCOME,),
+    "reported": (REPORTED,),
+    "certificate-request": (CERTIFICATE_REQUEST,),
+}
+OF_GATEWAY = {"command": (COMMAND,), "desired": (DESIRED,), "issued-certificate": (ISSUED,)}

@@ -23,6 +23,8 @@ from tests.contracts.fixtures import (
     KIOSK_MESSAGES,
     NOTICE,
     OBJECT,
+    OF_GATEWAY,
+    OF_KIOSK,
     PERSONS_ACTS,
     RECORD,
     REJECTED,
@@ -43,6 +45,8 @@ MESSAGES = [
     *(("kiosk-message", message, KIOSK) for message in KIOSK_MESSAGES),
     *(("receipt", message, GATEWAY) for message in (FINAL, REJECTED)),
     ("request-notice", NOTICE, GATEWAY),
+    *((rule, message, KIOSK) for rule, messages in OF_KIOSK.items() for message in messages),
+    *((rule, message, GATEWAY) for rule, messages in OF_GATEWAY.items() for message in messages),
 ]
 
 
