@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.hexes import checksum_address
 from gateway import keyfiles
-from gateway.config import check_url, load_config
+from gateway.config import load_config
+from gateway.ledger.access import LedgerAccess
 
 EXAMPLES = """examples:
   ridgekey gateway init --state gateway-state
@@ -26,7 +27,7 @@ A configuration, of which only the first three settings are needed:
   environment = "demo"             # signatures for one environment are void in another
   broker = "mqtt://127.0.0.1:1883"
   listen = "127.0.0.1:8700"        # HTTP for requesters; port 0 takes a free one
-  ledger = "http://10.0.0.5:8545"  # without it an embedded ledger is run,
+  ledger = "http://10.0.0.5:8545"  # or a table, see docs/ledgers.md; without it an embedded ledger is run,
   ledger_listen = "127.0.0.1:8545" # listening here,
   chain_id = 20022                 # with this chain id
   contract = "0x5FbD..."           # without it one is deployed at the first run, and remembered
@@ -104,8 +105,7 @@ def run(arguments: Namespace) -> int:
     logging.basicConfig(format="ridgekey gateway: %(message)s", level=logging.WARNING, stream=sys.stderr)
     config = load_config(arguments.config)
     if arguments.ledger:
-        check_url(arguments.ledger, "--ledger", ("http", "https"))
-        config = replace(config, ledger=arguments.ledger)
+        config = replace(config, ledger=LedgerAccess((arguments.ledger,)))
     gateway = Gateway(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: gateway.stop())

@@ -14,6 +14,8 @@ from contracts.cose import kid_of
 from contracts.errors import ContractError
 from contracts.hexes import from_hex
 from gateway.errors import GatewayError
+from gateway.ledger.access import LedgerAccess, parse_access
+from gateway.ledger.errors import LedgerConfigurationError
 
 DEFAULT_LISTEN = "127.0.0.1:8700"
 DEFAULT_LEDGER_LISTEN = "127.0.0.1:8545"  # where Ethereum's tools look for a node
@@ -47,7 +49,7 @@ class GatewayConfig:
         environment: Name of the deployment; signatures made for one environment are void in another.
         broker: `mqtt://host:port`.
         listen: Host and port of the HTTP interface for requesters; port 0 takes a free one.
-        ledger: URL of a node's JSON-RPC, or None for the embedded one.
+        ledger: How to reach a ledger's JSON-RPC, or None for the embedded one.
         ledger_listen: Host and port of the embedded ledger.
         chain_id: Chain id that the ledger must have; None accepts any.
         contract: Address of the contract, or None to deploy one at the first run.
@@ -59,7 +61,7 @@ class GatewayConfig:
     environment: str
     broker: str
     listen: tuple[str, int]
-    ledger: str | None
+    ledger: LedgerAccess | None
     ledger_listen: tuple[str, int]
     chain_id: int | None
     contract: bytes | None
@@ -97,9 +99,6 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
     unknown = sorted(settings.keys() - KNOWN)
     if unknown:
         raise ConfigError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(KNOWN))}")
-    ledger = _text(settings, "ledger", "")
-    if ledger:
-        check_url(ledger, "ledger", ("http", "https"))
     broker = _text(settings, "broker")
     check_url(broker, "broker", ("mqtt",))
     environment = _text(settings, "environment")
@@ -111,7 +110,7 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
         environment=environment,
         broker=broker,
         listen=parse_listen(_text(settings, "listen", DEFAULT_LISTEN), "listen"),
-        ledger=ledger or None,
+        ledger=_ledger(settings.get("ledger"), directory),
         ledger_listen=parse_listen(_text(settings, "ledger_listen", DEFAULT_LEDGER_LISTEN), "ledger_listen"),
         chain_id=_number(settings, "chain_id", None, 2**53),
         contract=_hex(contract, 20, "contract") if contract else None,
@@ -145,6 +144,15 @@ def check_url(text: str, name: str, schemes: tuple[str, ...]) -> None:
         good = False
     if not good:
         raise ConfigError(f"'{name}' must be a URL like {schemes[0]}://127.0.0.1:1883, not {text[:80]!r}")
+
+
+def _ledger(setting: object, directory: Path) -> LedgerAccess | None:
+    if setting in (None, ""):
+        return None
+    try:
+        return parse_access(setting, directory)
+    except LedgerConfigurationError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _text(settings: dict[str, Any], name: str, default: str | None = None) -> str:

@@ -30,6 +30,7 @@ from gateway.desk import RequestDesk
 from gateway.entries import Entry, State
 from gateway.intake import Intake
 from gateway.journal import Journal
+from gateway.ledger.access import LedgerAccess
 from gateway.ledger.account import KEY_FILE, Relayer
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerError
@@ -114,7 +115,7 @@ class Gateway:
         socket = self._exit.enter_context(listen(*config.listen))
         host, port = socket.getsockname()[:2]
         self.http_url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        self._client = self._exit.enter_context(LedgerClient(self._ledger_url(relayer)))
+        self._client = self._exit.enter_context(LedgerClient(self._ledger(relayer)))
         self._registry = self._contract(relayer)
         self.domain = Domain(self._client.chain_id(), self._registry.contract, config.environment)
         self._connect(store, relayer)
@@ -126,8 +127,8 @@ class Gateway:
         self._exit.callback(self._wake.set)
         self._exit.callback(self._stop.set)
 
-    def _ledger_url(self, relayer: Relayer) -> str:
-        """The external ledger's URL, or that of the embedded one, which is started."""
+    def _ledger(self, relayer: Relayer) -> str | LedgerAccess:
+        """The external ledger, or the URL of the embedded one, which is started."""
         config = self._config
         if config.ledger:
             return config.ledger

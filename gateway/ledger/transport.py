@@ -1,28 +1,20 @@
-"""JSON-RPC over HTTP, the side that asks: bounded answers, and each thing that goes wrong by its own name."""
+"""JSON-RPC, the side that asks: each thing that goes wrong by its own name."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 
 from contracts.labels import clean
+from gateway.ledger.access import LedgerAccess
 from gateway.ledger.answers import IllFormedError
 from gateway.ledger.bounded_json import parse
-from gateway.ledger.errors import (
-    LedgerConfigurationError,
-    LedgerError,
-    LedgerUnreachableError,
-    NotALedgerError,
-    RpcError,
-)
+from gateway.ledger.endpoints import Endpoints
+from gateway.ledger.errors import LedgerError, NotALedgerError, RpcError
 from gateway.ledger.reasons import reverted
-
-MAX_ANSWER = 64 << 20
-"""Bytes of one answer; ten thousand events with their signatures are about 20 MB of JSON."""
 
 MAX_REASON = 300
 """Characters of a ledger's error text that are shown."""
@@ -49,40 +41,29 @@ class JsonRpc:
 
     def __init__(
         self,
-        url: str,
+        access: str | LedgerAccess,
         *,
-        headers: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT_SECONDS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Prepare a client; nothing is sent yet.
 
         Args:
-            url: http or https URL of the ledger.
-            headers: Sent with each request, for ledgers that want authentication.
+            access: How to reach the ledger; a text is the URL of one that needs no more than that.
             timeout: Seconds, see `TIMEOUT_SECONDS`.
             transport: Another way to reach the ledger than the network, for tests.
 
         Raises:
-            LedgerConfigurationError: the URL is not one.
+            LedgerConfigurationError: the URL is not one, or certificates cannot be read.
         """
-        self.url = url
         self._ids = count(1)
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
-            raise LedgerConfigurationError(
-                f"{clean(url, 120)!r} is not the URL of a ledger; write it like http://127.0.0.1:8545"
-            )
-        self._http = httpx.Client(
-            headers={"content-type": "application/json", **(headers or {})},
-            timeout=timeout,
-            transport=transport,
-            trust_env=False,  # a proxy of the environment must not see the ledger's credentials
-        )
+        reach = LedgerAccess((access,)) if isinstance(access, str) else access
+        self._endpoints = Endpoints(reach, timeout, transport)
+
+    @property
+    def url(self) -> str:
+        """Where the ledger is, as it may be shown."""
+        return self._endpoints.shown
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +73,7 @@ class JsonRpc:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._endpoints.close()
 
     def request(self, method: str, *params: Any) -> Any:
         """Send one request and return its result as JSON.
@@ -130,30 +111,7 @@ class JsonRpc:
         return {"jsonrpc": "2.0", "id": next(self._ids), "method": call.method, "params": call.params}
 
     def _post(self, body: object) -> Any:
-        try:
-            with self._http.stream("POST", self.url, content=json.dumps(body)) as response:
-                content = bytearray()
-                for part in response.iter_bytes():
-                    content += part
-                    if len(content) > MAX_ANSWER:
-                        raise self.not_a_ledger(f"its answer is longer than {MAX_ANSWER >> 20} MiB")
-                status = response.status_code
-        except httpx.TimeoutException as error:
-            raise LedgerUnreachableError(
-                f"the ledger at {self.url} does not answer in time; is it overloaded?"
-            ) from error
-        except httpx.TransportError as error:
-            raise LedgerUnreachableError(
-                f"no ledger answers at {self.url} ({clean(str(error), 120)}): start it, or correct the URL"
-            ) from error
-        if status in (401, 403):
-            raise LedgerConfigurationError(
-                f"the ledger at {self.url} wants other credentials (HTTP {status})"
-            )
-        if status == 429 or status >= 500:
-            raise LedgerUnreachableError(
-                f"the ledger at {self.url} is not able to answer now (HTTP {status})"
-            )
+        status, content = self._endpoints.post(json.dumps(body).encode())
         try:
             return parse(content)
         except ValueError:

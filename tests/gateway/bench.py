@@ -45,8 +45,11 @@ class Tampered(httpx.BaseTransport):
         self._real = httpx.HTTPTransport()
         self.answers: dict[str, Callable[[list[object]], object]] = {}
         self.sent: list[str] = []
+        self.is_down = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.is_down:
+            raise httpx.ConnectError("down")
         asked = json.loads(request.content)
         if asked["method"] == "eth_sendRawTransaction":
             self.sent.append(asked["params"][0])

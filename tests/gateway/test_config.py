@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config import ConfigError, load_config, parse_config, parse_listen
+from gateway.ledger.access import LedgerAccess
 from tests.gateway.actors import KioskKey
 
 KIOSK, OTHER = KioskKey(), KioskKey()
@@ -33,7 +34,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     config = load_config(path)
     assert config.state == Path("/var/lib/x")
     assert (config.listen, config.ledger_listen) == (("::1", 0), ("0.0.0.0", 1))
-    assert (config.ledger, config.chain_id, config.confirmations) == ("https://node", 5, 3)
+    assert (config.ledger, config.chain_id, config.confirmations) == (LedgerAccess(("https://node",)), 5, 3)
     assert config.contract == b"\xab" * 20
     assert list(config.kiosks) == [KIOSK.kid]
 
@@ -50,7 +51,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
         ({"broker": "mqtt://"}, "'broker' must be a URL"),
         ({"broker": "mqtt://host:99999"}, "'broker' must be a URL"),
         ({"broker": 5}, "'broker' must be a text"),
-        ({"ledger": "localhost:8545"}, "'ledger' must be a URL"),
+        ({"ledger": "localhost:8545"}, "is not the URL of a ledger"),
         ({"listen": "8700"}, "'listen' must be HOST:PORT"),
         ({"listen": "host:port"}, "'listen' must be HOST:PORT"),
         ({"listen": "host:65536"}, "'listen' must be HOST:PORT"),

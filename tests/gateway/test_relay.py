@@ -108,12 +108,11 @@ def test_an_act_of_a_kiosk_that_was_banned_meanwhile_ends_well_if_it_was_sent_an
 def test_an_unreachable_ledger_loses_nothing(bench: Bench) -> None:
     person = Person()
     entry = bench.receive(person, person.enrol())
-    alive = bench.client.url
-    bench.client.url = "http://127.0.0.1:9"  # discard: nobody listens there
+    bench.network.is_down = True
     with pytest.raises(LedgerUnreachableError):
         bench.relay.advance()
     assert bench.now(entry).state is State.RECEIVED
-    bench.client.url = alive
+    bench.network.is_down = False
     bench.relay.advance()
     assert bench.receipt(entry).status is ReceiptStatus.FINAL
 
@@ -124,11 +123,11 @@ def test_a_ledger_that_goes_away_in_the_middle_loses_nothing(bench: Bench, state
     entry = bench.receive(person, person.enrol())
     while bench.now(entry).state is not state:
         bench.relay.step(bench.now(entry))
-    alive, bench.client.url = bench.client.url, "http://127.0.0.1:9"
+    bench.network.is_down = True
     with pytest.raises(LedgerUnreachableError):
         bench.relay.advance()
     assert bench.now(entry).state is state
-    bench.client.url = alive
+    bench.network.is_down = False
     bench.relay.advance()
     assert bench.now(entry).state is State.FINAL
 

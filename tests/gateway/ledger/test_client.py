@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from gateway.ledger import client as client_module
-from gateway.ledger import transport
+from gateway.ledger import endpoints
+from gateway.ledger.access import LedgerAccess
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import (
     LedgerConfigurationError,
@@ -92,7 +93,7 @@ def test_it_hangs_up() -> None:
 
 
 def test_an_answer_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_ANSWER", 1000)
+    monkeypatch.setattr(endpoints, "MAX_ANSWER", 1000)
     with pytest.raises(NotALedgerError, match="longer than"):
         answering(lambda _: httpx.Response(200, content=b" " * 2000)).chain_id()
 
@@ -212,9 +213,8 @@ def test_headers_for_authentication() -> None:
         seen.append(request.headers["authorization"])
         return result("0x5")(request)
 
-    client = LedgerClient(
-        "https://ledger.invalid", headers={"authorization": "Bearer x"}, transport=httpx.MockTransport(answer)
-    )
+    access = LedgerAccess(("https://ledger.invalid",), {"authorization": "Bearer x"})
+    client = LedgerClient(access, transport=httpx.MockTransport(answer))
     assert client.chain_id() == 5
     assert seen == ["Bearer x"]
 
