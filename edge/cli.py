@@ -8,6 +8,7 @@ from typing import TypeAlias
 from contracts.acts import RecordKind
 from contracts.envelope import MAX_PLAINTEXT
 from edge import commands
+from edge.identity.keyring import Policy, Position
 from edge.panel import DEFAULT_WAIT
 
 DESCRIPTION = """\
@@ -19,6 +20,8 @@ examples:
   ridgekey edge init --state kiosk --config edge.toml
   ridgekey edge agent --config edge.toml
   ridgekey edge enrol
+  ridgekey edge enrol --finger right-index --finger left-index --policy two
+  ridgekey edge fingers add --finger left-thumb
   ridgekey edge store passport.pdf --kind identity-document
   ridgekey edge requests
   ridgekey edge grant 0x1c9f02aa --until 2027-01-31
@@ -52,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
         commands.agent,
         "Run the kiosk's process until SIGTERM; one JSON line says it is ready.",
     )
-    _add_errand(words, "enrol", commands.enrol, "Enrol a finger: three presses.")
+    _add_enrol(words)
+    _add_fingers(words)
     _add_store(words)
     _add(words, "requests", commands.requests, "List the requests heard at this kiosk.")
     _add_answers(words)
@@ -71,6 +75,49 @@ def _add_init(words: Words) -> None:
     command.add_argument("--state", type=Path, required=True, help="directory for keys and database")
     command.add_argument("--config", type=Path, help="write a configuration there, to be filled in")
     command.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def _add_enrol(words: Words) -> None:
+    text = "Enrol a person: three presses of a finger, or of each of several."
+    command = _add_errand(words, "enrol", commands.enrol, text)
+    command.add_argument(
+        "--policy",
+        choices=[policy.value for policy in Policy],
+        default=Policy.ANY.value,
+        help="any finger opens, or it takes two, pressed one after the other (default: %(default)s)",
+    )
+    _add_finger(command)
+
+
+def _add_finger(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--finger",
+        action="append",
+        choices=[position.text for position in Position],
+        metavar="NAME",
+        help="which: right-index, left-thumb, ...; give it once for each finger",
+    )
+
+
+def _add_fingers(words: Words) -> None:
+    text = "The fingers that open a person's identity: list, add, remove."
+    actions = words.add_parser("fingers", help=text, description=text)
+    several = actions.add_subparsers(metavar="COMMAND", required=True)
+    listed = _add(several, "list", commands.fingers, "List everybody's fingers, by number.")
+    listed.set_defaults(do="fingers")
+    text = "Add a finger of a person, after a press of one that opens; under the policy of two, add a pair."
+    added = _add(several, "add", commands.fingers, text)
+    added.set_defaults(do="add-finger")
+    _add_finger(added)
+    text = (
+        "Remove a finger by a press of one that stays. Its record is overwritten here; an older copy of this"
+        " kiosk's disk, with its pepper, would still open to it."
+    )
+    removed = _add(several, "remove", commands.fingers, text)
+    removed.set_defaults(do="remove-finger")
+    removed.add_argument("number", type=int, help="as `list` tells it")
+    for command in (added, removed):
+        command.add_argument("--subject", metavar="0x…", help="whose; by default the finger tells")
 
 
 def _add_store(words: Words) -> None:

@@ -46,8 +46,26 @@ def agent(arguments: argparse.Namespace) -> int:
 
 
 def enrol(arguments: argparse.Namespace) -> int:
-    """Enrol a finger."""
-    return _journey(arguments, {"do": "enrol"})
+    """Enrol a person."""
+    return _journey(
+        arguments, {"do": "enrol", "policy": arguments.policy, "fingers": list(arguments.finger or [])}
+    )
+
+
+def fingers(arguments: argparse.Namespace) -> int:
+    """List, add or remove fingers."""
+    request: JsonObject = {"do": arguments.do}
+    if getattr(arguments, "subject", None):
+        request["subject"] = arguments.subject
+    if arguments.do == "add-finger":
+        request["fingers"] = list(arguments.finger or [])
+    if arguments.do == "remove-finger":
+        request["number"] = arguments.number
+    done: Any = _ask(arguments, request)
+    if not arguments.json:
+        people = done["people"] if arguments.do == "fingers" else [done]
+        Console().print(render.fingers_table(people) if people else "Nobody is enrolled yet.")
+    return 0
 
 
 def store(arguments: argparse.Namespace) -> int:

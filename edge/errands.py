@@ -13,6 +13,8 @@ from contracts.hexes import ADDRESS_LENGTH, HASH_LENGTH, from_hex
 from contracts.messages import Receipt, ReceiptStatus
 from edge.errors import BadDataError, BusyError, NotFoundError, RefusedError, UsageError
 from edge.events import JsonObject, ReceiptCame, plain
+from edge.identity.keyring import Policy, Position
+from edge.journeys import fingers
 from edge.journeys.asked import overview
 from edge.journeys.consent import deny, grant
 from edge.journeys.enrol import enrol
@@ -50,6 +52,13 @@ class Arguments:
             raise UsageError(f"{name!r} must be a text")
         return value
 
+    def texts(self, name: str) -> list[str]:
+        """A list of texts; empty if it is not there."""
+        value = self._fields.pop(name, None) or []
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise UsageError(f"{name!r} must be a list of texts")
+        return value
+
     def optional_number(self, name: str) -> float | None:
         """A number from 0 up, or None."""
         value = self._fields.pop(name, None)
@@ -57,6 +66,13 @@ class Arguments:
             return None
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 2**63:
             raise UsageError(f"{name!r} must be a number from 0 up")
+        return value
+
+    def number(self, name: str) -> float:
+        """A number that must be there."""
+        value = self.optional_number(name)
+        if value is None:
+            raise UsageError(f"{name!r} is missing")
         return value
 
     def finish(self) -> None:
@@ -82,6 +98,9 @@ class Errands:
             "grant": self._grant,
             "deny": self._deny,
             "withdraw": self._withdraw,
+            "fingers": self._fingers,
+            "add-finger": self._add_finger,
+            "remove-finger": self._remove_finger,
             "status": self._status,
             "export": self._export,
         }
@@ -95,13 +114,18 @@ class Errands:
         return plain(errand(arguments, conversation))
 
     def _enrol(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
-        return self._go(arguments, conversation, enrol)
+        named = arguments.optional_text("policy")
+        try:
+            policy = Policy(named or Policy.ANY.value)
+        except ValueError:
+            raise UsageError(f"'policy' is one of: {', '.join(each.value for each in Policy)}") from None
+        named_fingers = _fingers(arguments) or (Position.UNNAMED,) * policy.fingers
+        return self._go(arguments, conversation, lambda visit: enrol(visit, named_fingers, policy))
 
     def _store(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
         document = _document(arguments.text("document"))
         kind = _kind(arguments.text("kind"))
-        named = arguments.optional_text("subject")
-        subject = from_hex(named, ADDRESS_LENGTH) if named else None
+        subject = _subject(arguments)
         return self._go(arguments, conversation, lambda visit: store(visit, document, kind, subject))
 
     def _grant(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
@@ -121,6 +145,29 @@ class Errands:
     def _requests(self, arguments: Arguments, _: Conversation) -> JsonObject:
         arguments.finish()
         return {"requests": overview(self._desk)}
+
+    def _fingers(self, arguments: Arguments, _: Conversation) -> JsonObject:
+        arguments.finish()
+        return {"people": fingers.overview(self._desk)}
+
+    def _add_finger(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
+        named, subject = _fingers(arguments) or (Position.UNNAMED,), _subject(arguments)
+        return self._at_home(arguments, conversation, lambda visit: fingers.add(visit, named, subject))
+
+    def _remove_finger(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
+        number, subject = arguments.number("number"), _subject(arguments)
+        return self._at_home(
+            arguments, conversation, lambda visit: fingers.remove(visit, int(number), subject)
+        )
+
+    def _at_home(
+        self, arguments: Arguments, conversation: Conversation, journey: Callable[[Visit], JsonObject]
+    ) -> JsonObject:
+        """Run a journey that signs nothing and leaves all it does at this kiosk."""
+        arguments.finish()
+        visit = Visit(self._desk, conversation.report, conversation.cancelled)
+        with self._sensor():
+            return journey(visit) | {"seconds": visit.seconds}
 
     def _status(self, arguments: Arguments, _: Conversation) -> JsonObject:
         arguments.finish()
@@ -186,6 +233,15 @@ def _outcome(signed: SignedAct, visit: Visit) -> JsonObject:
     public = ("subject", "record", "commitment", "request", "expiry")
     about = {name: getattr(signed.act, name) for name in public if hasattr(signed.act, name)}
     return {"act": signed.name, "digest": signed.digest, **about, "seconds": visit.seconds}
+
+
+def _fingers(arguments: Arguments) -> tuple[Position, ...]:
+    return tuple(Position.of(text) for text in arguments.texts("fingers"))
+
+
+def _subject(arguments: Arguments) -> bytes | None:
+    named = arguments.optional_text("subject")
+    return from_hex(named, ADDRESS_LENGTH) if named else None
 
 
 def _document(text: str) -> bytes:

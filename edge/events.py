@@ -83,6 +83,15 @@ class PlaceFinger(Event):
 
 
 @dataclass(frozen=True)
+class NextFinger(Event):
+    """Another finger than before: number `finger` of `of`, in the order in which they were named."""
+
+    name, step = "next_finger", "capture"
+    finger: int
+    of: int
+
+
+@dataclass(frozen=True)
 class Transfer(Event):
     """The image is on the wire: `done` of `total` bytes."""
 

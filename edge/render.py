@@ -83,6 +83,8 @@ def describe(event: dict[str, Any]) -> str:
             )
         case "place_finger":
             return f"[bold cyan]Place your finger[/bold cyan] (press {event['press']} of {event['of']})"
+        case "next_finger":
+            return f"[bold]Finger {event['finger']} of {event['of']}[/bold]"
         case "captured":
             return f"  image read in {event['seconds']:.1f} s"
         case "lift_finger":
@@ -125,6 +127,19 @@ def requests_table(requests: list[dict[str, Any]]) -> Table:
             moment(each["expiry"]),
             each["state"],
         )
+    return table
+
+
+def fingers_table(people: list[dict[str, Any]]) -> Table:
+    """The fingers that open, by person."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("subject", "policy", "number", "finger", "since"):
+        table.add_column(title)
+    for person in people:
+        for each in person["fingers"]:
+            fingers = " and ".join(each["fingers"])
+            since = moment(each["since"])
+            table.add_row(person["subject"], person["policy"], str(each["number"]), fingers, since)
     return table
 
 

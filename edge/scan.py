@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from drivers.image import FingerImage
-from edge.biometrics import MinutiaExtractor, ProtectedRecord, unlock
+from edge.biometrics import Minutiae, MinutiaExtractor, ProtectedRecord, unlock
+from edge.biometrics.joint import unlock_two
+from edge.biometrics.joint_record import JointRecord
 from edge.errors import BadDataError
 from edge.events import JsonObject
+from edge.identity.keyring import Binding, Keyring, Policy
 from edge.identity.keys import ENCRYPTION_INFO, SIGNING_INFO, derived, wipe
 from edge.state.subjects import Subject
 from edge.traces import Needle, Trace, minutia_needles, pixel_needles, search, secret_needles
@@ -61,22 +64,65 @@ def scan(
         RecordError: a stored record is damaged.
     """
     extractor = MinutiaExtractor()
-    sealed = [ProtectedRecord.open(person.sealed, pepper) for person in people]
+    locks = [
+        Lock(person.address, binding, _open(binding, pepper))
+        for person in people
+        for binding in Keyring.decode(person.sealed).bindings
+    ]
     needles: list[Needle] = []
     presses = unlocked = 0
+    before = Minutiae([])
     for image in images:
         presses += 1
         with image:
             needles += pixel_needles(np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width))
-            with extractor.extract(image) as minutiae:
-                needles += minutia_needles(minutiae.table)
-                secrets = [secret for secret in (unlock(record, minutiae) for record in sealed) if secret]
-        unlocked += bool(secrets)
-        for secret in secrets:
-            needles += key_needles(secret)
-            wipe(secret)
+            minutiae = extractor.extract(image)
+        needles += minutia_needles(minutiae.table)
+        found = [lock.needles(before, minutiae) for lock in locks]
+        unlocked += any(found)
+        needles += [needle for several in found for needle in several]
+        before.wipe()
+        before = minutiae
+    before.wipe()
     traces, searched = search(paths, needles)
     return Findings(presses, unlocked, searched, traces)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A record of a person, and what lies behind it.
+
+    Attributes:
+        subject: address of the person.
+        binding: where the record is from.
+        record: opened with the pepper.
+    """
+
+    subject: bytes
+    binding: Binding
+    record: ProtectedRecord | JointRecord
+
+    def needles(self, before: Minutiae, minutiae: Minutiae) -> list[Needle]:
+        """What must not be found of the secrets that a press opens, or with the press before it two."""
+        secret = (
+            unlock(self.record, minutiae)
+            if isinstance(self.record, ProtectedRecord)
+            else unlock_two(self.record, before, minutiae)
+        )
+        if secret is None:
+            return []
+        found = secret_needles("secret of a finger", secret) if self.binding.root else []
+        root = self.binding.open_root(secret, self.subject)
+        try:
+            return found + key_needles(root)
+        finally:
+            wipe(root)
+
+
+def _open(binding: Binding, pepper: bytearray) -> ProtectedRecord | JointRecord:
+    if len(binding.fingers) == Policy.TWO.fingers:
+        return JointRecord.open(binding.sealed, pepper)
+    return ProtectedRecord.open(binding.sealed, pepper)
 
 
 def key_needles(secret: bytearray) -> list[Needle]:

@@ -1,24 +1,54 @@
-"""The finger opens the person's record, and their keys are there for the length of a `with`."""
+"""The finger opens the person's record, and their keys are there for the length of a `with`.
+
+A press is tried on every record of one finger first; where somebody needs two fingers, the other one is asked
+for and both are tried together. A person's keyring says what there is to open.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
+from edge.biometrics.joint import unlock_two
+from edge.biometrics.joint_record import JointRecord
 from edge.biometrics.minutiae import Minutiae
 from edge.biometrics.protected_record import ProtectedRecord
 from edge.biometrics.unlocking import unlock
-from edge.errors import FingerNotRecognisedError, StateError
-from edge.events import NotRecognised, Unlocked
+from edge.errors import FingerNotRecognisedError, StateError, UsageError
+from edge.events import NextFinger, NotRecognised, Unlocked
 from edge.identity import files
+from edge.identity.keyring import Binding, Keyring, Policy
 from edge.identity.keys import Signer, signer, wipe
+from edge.journeys.borrowing import with_records
 from edge.journeys.press import good_press
 from edge.journeys.visit import Visit
 from edge.state.subjects import Subject
 
 PRESSES = 3
-"""Good presses in one transaction (ISO/IEC 19795-1); the false-accept rate is stated for as many."""
+"""Good presses, or pairs of them, in one transaction (ISO/IEC 19795-1); the false-accept rate is stated for
+as many."""
 
 SEARCH_LIMIT = 5
-"""People among whom a finger is sought when nobody was named: each more is one more chance for a stranger."""
+"""Records in which a finger is sought when nobody was named: each more is one more chance for a stranger."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the presses opened.
+
+    Attributes:
+        subject: the person.
+        keyring: all that they have enrolled.
+        binding: what opened.
+        root: the identity's 32-byte root secret; wiped when the `with` ends.
+    """
+
+    subject: Subject
+    keyring: Keyring
+    binding: Binding
+    root: bytearray = field(repr=False)
+
+
+Keyrings = Sequence[tuple[Subject, Keyring]]
 
 
 @contextmanager
@@ -32,22 +62,47 @@ def unlocked(visit: Visit, people: Sequence[Subject]) -> Iterator[Signer]:
     Raises:
         FingerNotRecognisedError: `PRESSES` good presses opened nobody's record.
         WeakCaptureError: the presses were too weak to judge.
+        UsageError: there are too many people to seek a finger among.
         StateError: the record opened, but to another identity than its own.
     """
-    subject, secret = _press_until_open(visit, people)
-    with signer(secret) as me:
-        if me.address != subject.address:
-            raise StateError("the stored record belongs to another identity; restore the kiosk's state")
+    with opened(visit, people) as opening, signer(opening.root) as me:
         yield me
 
 
-def _press_until_open(visit: Visit, people: Sequence[Subject]) -> tuple[Subject, bytearray]:
+@contextmanager
+def opened(visit: Visit, people: Sequence[Subject]) -> Iterator[Opening]:
+    """The root of the person whose finger is pressed, and what opened it; as `unlocked`."""
+    keyrings = [(subject, keyring_of(subject)) for subject in with_records(visit, people)]
+    if len(people) > 1 and sum(len(keyring.bindings) for _, keyring in keyrings) > SEARCH_LIMIT:
+        raise UsageError("too many fingers are enrolled here to seek one; say who it is with --subject 0x…")
+    opening = _press_until_open(visit, keyrings)
+    try:
+        with signer(bytearray(opening.root)) as me:
+            if me.address != opening.subject.address:
+                raise StateError("the stored record belongs to another identity; restore the kiosk's state")
+        yield opening
+    finally:
+        wipe(opening.root)
+
+
+def keyring_of(subject: Subject) -> Keyring:
+    """What the person has enrolled."""
+    return Keyring.decode(subject.sealed)
+
+
+def _press_until_open(visit: Visit, keyrings: Keyrings) -> Opening:
+    two = any(keyring.policy is Policy.TWO for _, keyring in keyrings)
     for press in range(1, PRESSES + 1):
         spent = visit.seconds.get("unlock", 0.0)
-        with good_press(visit, press, PRESSES) as minutiae, visit.timing("unlock"):
-            found = _search(visit, people, minutiae)
+        with good_press(visit, press, PRESSES) as first:
+            with visit.timing("unlock"):
+                found = _search(visit, keyrings, (first,))
+            if found is None and two:
+                visit.report(NextFinger(2, Policy.TWO.fingers))
+                with good_press(visit, press, PRESSES) as second, visit.timing("unlock"):
+                    found = _search(visit, keyrings, (first, second))
         if found is not None:
-            visit.report(Unlocked(found[0].address, visit.seconds["unlock"] - spent))
+            visit.report(Unlocked(found.subject.address, visit.seconds["unlock"] - spent))
             return found
         visit.report(NotRecognised(press, PRESSES))
     raise FingerNotRecognisedError(
@@ -55,13 +110,24 @@ def _press_until_open(visit: Visit, people: Sequence[Subject]) -> tuple[Subject,
     )
 
 
-def _search(visit: Visit, people: Sequence[Subject], minutiae: Minutiae) -> tuple[Subject, bytearray] | None:
+def _search(visit: Visit, keyrings: Keyrings, presses: tuple[Minutiae, ...]) -> Opening | None:
+    """Try the records of as many fingers as were pressed."""
     pepper = files.pepper(visit.desk.state)
     try:
-        for subject in people:
-            secret = unlock(ProtectedRecord.open(subject.sealed, pepper), minutiae)
-            if secret is not None:
-                return subject, secret
+        for subject, keyring in keyrings:
+            for binding in keyring.bindings:
+                secret = _secret(binding, presses, pepper)
+                if secret is not None:
+                    return Opening(subject, keyring, binding, binding.open_root(secret, subject.address))
     finally:
         wipe(pepper)
     return None
+
+
+def _secret(binding: Binding, presses: tuple[Minutiae, ...], pepper: bytearray) -> bytearray | None:
+    """What a record gives to these presses; None where it is for another number of fingers."""
+    if len(binding.fingers) != len(presses):
+        return None
+    if len(presses) == 1:
+        return unlock(ProtectedRecord.open(binding.sealed, pepper), *presses)
+    return unlock_two(JointRecord.open(binding.sealed, pepper), *presses)

@@ -15,7 +15,7 @@ class Subject:
 
     Attributes:
         address: 20 bytes, the identifier on the ledger.
-        sealed: the protected record, encrypted under the pepper.
+        sealed: the person's keyring (`edge.identity.keyring`); its records are encrypted under the pepper.
         enrolled_at: Unix seconds.
     """
 
@@ -30,6 +30,15 @@ def add(database: Database, subject: Subject) -> None:
         connection.execute(
             "INSERT INTO subjects VALUES (?, ?, ?)", (subject.address, subject.sealed, subject.enrolled_at)
         )
+
+
+def replace(database: Database, address: bytes, before: bytes, after: bytes) -> bool:
+    """Put a keyring in another's place; False if that is not the one that is stored any more."""
+    with database.transaction() as connection:
+        done = connection.execute(
+            "UPDATE subjects SET sealed = ? WHERE address = ? AND sealed = ?", (after, address, before)
+        )
+    return done.rowcount == 1
 
 
 def everyone(database: Database) -> list[Subject]:

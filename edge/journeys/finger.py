@@ -1,0 +1,124 @@
+"""A new finger, or two that open together: presses until they fit, and out of them a sealed record."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from edge.biometrics import enrolment
+from edge.biometrics.enrolment import EnrolmentError
+from edge.biometrics.joint import Locked, bind_two
+from edge.biometrics.protected_record import ProtectedRecord
+from edge.biometrics.unlocking import unlock
+from edge.errors import RefusedError, UsageError
+from edge.events import EnrolAgain, NextFinger
+from edge.identity import files
+from edge.identity.keyring import MOST_BINDINGS, Policy, Position
+from edge.identity.keys import wipe
+from edge.journeys.press import good_press
+from edge.journeys.visit import Visit
+
+PRESSES = 3
+"""Impressions that are put together; a fourth was measured to gain little, and costs the person's time."""
+
+ROUNDS = 2
+"""How often the person is asked for all presses anew when they do not fit together."""
+
+SAME_FINGER_TRIALS = 2**20
+"""Decoding trials by which a finger is known again that is already enrolled."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a finger, or two, has become.
+
+    Attributes:
+        fingers: which.
+        sealed: their record under the pepper.
+        secret: the record's 32 bytes; wiped by its user.
+    """
+
+    fingers: tuple[Position, ...]
+    sealed: bytes = field(repr=False)
+    secret: bytearray = field(repr=False)
+
+
+def check_fingers(fingers: Sequence[Position], policy: Policy) -> None:
+    """Whether so many fingers make sense.
+
+    Raises:
+        UsageError: too many, one twice, or an odd one under the policy of two.
+    """
+    named = [finger for finger in fingers if finger is not Position.UNNAMED]
+    if len(set(named)) != len(named):
+        raise UsageError("a finger is named twice; each is enrolled once")
+    if policy is Policy.TWO and len(fingers) != Policy.TWO.fingers:
+        raise UsageError("the policy of two takes two fingers at a time; name both with --finger")
+    if not 1 <= len(fingers) <= MOST_BINDINGS:
+        raise UsageError(f"a person enrols one to {MOST_BINDINGS} fingers")
+
+
+def bind_fingers(
+    visit: Visit, fingers: Sequence[Position], policy: Policy, known: Sequence[ProtectedRecord] = ()
+) -> list[Bound]:
+    """Have the person press each finger in turn, and make their records.
+
+    Args:
+        visit: the errand.
+        fingers: which, as `check_fingers` allows.
+        policy: a record of each finger, or one of two.
+        known: records that these fingers must not open: each finger is enrolled once.
+
+    Raises:
+        EnrolmentError: the presses of a finger never fitted together; it says what to do.
+        RefusedError: a finger is enrolled already.
+        WeakCaptureError, CancelledError, SensorError: as everywhere.
+    """
+    with ExitStack() as held:
+        locked: list[Locked] = []
+        records, secrets = list(known), []
+        for number, _ in enumerate(fingers, 1):
+            if len(fingers) > 1:
+                visit.report(NextFinger(number, len(fingers)))
+            locked.append(held.enter_context(_features(visit, records)))
+            parameters, frames = locked[-1]
+            one = enrolment.bind(frames, parameters)
+            records.append(one.record)
+            secrets.append(one.secret)
+        pepper = files.pepper(visit.desk.state)
+        held.callback(wipe, pepper)
+        if policy is Policy.ANY:
+            made = zip(fingers, records[len(known) :], secrets, strict=True)
+            return [Bound((finger,), record.seal(pepper), secret) for finger, record, secret in made]
+        for secret in secrets:
+            wipe(secret)
+        both = bind_two(*locked)
+        return [Bound(tuple(fingers), both.record.seal(pepper), both.secret)]
+
+
+@contextmanager
+def _features(visit: Visit, known: Sequence[ProtectedRecord]) -> Iterator[Locked]:
+    """What is to be locked of one finger, from presses that fit together; wiped when the `with` ends."""
+    parameters, frames = _presses_that_fit(visit, known)
+    try:
+        yield parameters, frames
+    finally:
+        for _, features in frames:
+            features.fill(0)
+
+
+def _presses_that_fit(visit: Visit, known: Sequence[ProtectedRecord]) -> Locked:
+    for left in reversed(range(ROUNDS)):
+        with ExitStack() as held:
+            presses = [
+                held.enter_context(good_press(visit, number, PRESSES)) for number in range(1, PRESSES + 1)
+            ]
+            try:
+                with visit.timing("unlock"):
+                    if any(unlock(record, presses[0], trials=SAME_FINGER_TRIALS) for record in known):
+                        raise RefusedError("this finger is enrolled already; use another one")
+                    return enrolment.frames_of_presses(presses)
+            except EnrolmentError as error:
+                if not left:
+                    raise
+                visit.report(EnrolAgain(error.reason.name, error.reason.sentence))
+    raise AssertionError("the last round returns or raises")

@@ -1,0 +1,257 @@
+"""Several fingers of a person, with drawn minutiae: who is let in, what is kept, and what stays closed."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.hexes import from_hex
+from drivers.image import FingerImage
+from edge.biometrics import Minutiae, enrol
+from edge.errors import FingerNotRecognisedError, NotFoundError, RefusedError, StateError, UsageError
+from edge.events import Event
+from edge.identity import files
+from edge.identity.keyring import Keyring, Policy, Position
+from edge.identity.keys import signer
+from edge.journeys import fingers, unlocking
+from edge.journeys.enrol import enrol as enrol_person
+from edge.journeys.unlocking import unlocked
+from edge.journeys.visit import Desk, Visit
+from edge.links.outbox import Outbox
+from edge.state import subjects
+from edge.state.database import FILE_NAME, Database
+from edge.state.subjects import Subject
+from tests.edge.biometrics.points import finger, press
+from tests.edge.standin import DOMAIN
+
+INDEX, MIDDLE, THUMB, STRANGER = 1, 2, 3, 60
+RIGHT_INDEX, LEFT_INDEX = Position.RIGHT_INDEX, Position.LEFT_INDEX
+
+
+@dataclass
+class Person:
+    """Sensor and extractor in one: each press is that of the finger whose turn it is, a little different."""
+
+    hands: Iterator[int] = field(default_factory=lambda: iter(()))
+    events: list[Event] = field(default_factory=list)
+    now: int = 0
+    seeds: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def wait_lifted(self, *_: object) -> bool:
+        return True
+
+    def capture(self, **_: object) -> FingerImage:
+        self.now = next(self.hands)
+        rows, columns = np.mgrid[:288, :256]
+        ridges = 128 + 110 * np.sin((columns + rows * self.now / 9 + next(self.seeds)) * 2 * np.pi / 9)
+        ridges[np.hypot(rows - 144, columns - 128) > 125] = 255
+        return FingerImage(bytearray(ridges.astype(np.uint8).tobytes()), 256, 288, 500)
+
+    def extract(self, _: FingerImage) -> Minutiae:
+        return press(finger(self.now), 100 * self.now + next(self.seeds), turn=0.1)
+
+    def presses(self, *hands: int) -> "Person":
+        self.hands, self.events = iter(hands), []
+        return self
+
+    def names(self, event: str) -> list[Any]:
+        return [each for each in self.events if each.name == event]
+
+
+@pytest.fixture(autouse=True)
+def _few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn fingers open early; what is refused need not be tried for seconds."""
+    for name, trials in (("unlock", 2**19), ("unlock_two", 2**20)):
+        monkeypatch.setattr(unlocking, name, partial(getattr(unlocking, name), trials=trials))
+
+
+@pytest.fixture
+def person() -> Person:
+    return Person()
+
+
+@pytest.fixture
+def visit(tmp_path: Path, person: Person) -> Iterator[Visit]:
+    files.initialise(tmp_path)
+    with Database(tmp_path / FILE_NAME) as database:
+        desk = Desk(
+            sensor=person,  # type: ignore[arg-type]  # what a journey uses of it
+            extractor=person,  # type: ignore[arg-type]
+            database=database,
+            outbox=Outbox(database, limit=100),
+            state=tmp_path,
+            device_key=Ed25519PrivateKey.generate(),
+            domain=DOMAIN,
+            on_ledger=False,
+            requesters={},
+        )
+        yield Visit(desk, lambda event: person.events.append(event))
+
+
+def joined(visit: Visit, person: Person, *hands: int, policy: Policy = Policy.ANY) -> Subject:
+    """Somebody who enrols these fingers."""
+    named = [Position(hand) for hand in hands]
+    person.presses(*(hand for hand in hands for _ in range(3)))
+    signed = enrol_person(visit, named, policy)
+    return subjects.find(visit.desk.database, signed.act.signer_address)
+
+
+def opens(visit: Visit, person: Person, subject: Subject, *hands: int) -> bool:
+    """Whether these presses sign as the person; always with the key of their identity."""
+    person.presses(*hands)
+    try:
+        with unlocked(visit, [subjects.find(visit.desk.database, subject.address)]) as me:
+            assert me.address == subject.address
+    except FingerNotRecognisedError:
+        return False
+    return True
+
+
+def test_any_of_several_fingers_gives_the_same_key(visit: Visit, person: Person) -> None:
+    somebody = joined(visit, person, INDEX, MIDDLE)
+    assert [(event.finger, event.of) for event in person.names("next_finger")] == [(1, 2), (2, 2)]
+    assert opens(visit, person, somebody, *[INDEX] * 3)
+    assert opens(visit, person, somebody, *[MIDDLE] * 3)
+    assert not opens(visit, person, somebody, *[STRANGER] * 3)
+
+
+def test_the_policy_of_two_takes_both(visit: Visit, person: Person) -> None:
+    somebody = joined(visit, person, INDEX, MIDDLE, policy=Policy.TWO)
+    assert opens(visit, person, somebody, *[INDEX, MIDDLE] * 3)
+    assert person.names("next_finger")
+    assert not opens(visit, person, somebody, *[INDEX, STRANGER] * 3)
+    keyring = Keyring.decode(somebody.sealed)
+    assert (keyring.policy, len(keyring.bindings)) == (Policy.TWO, 1)
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_one_finger_is_enrolled_once(visit: Visit, person: Person, policy: Policy) -> None:
+    person.presses(*[INDEX] * 6)
+    with pytest.raises(RefusedError, match="enrolled already"):
+        enrol_person(visit, (RIGHT_INDEX, LEFT_INDEX), policy)
+    assert subjects.everyone(visit.desk.database) == []
+
+
+def test_fingers_are_added_and_removed_and_the_identity_stays(visit: Visit, person: Person) -> None:
+    somebody = joined(visit, person, INDEX)
+    person.presses()
+    person.hands = Until([INDEX], [MIDDLE], person)
+    done: Any = fingers.add(visit, [LEFT_INDEX], somebody.address)
+    assert [each["fingers"] for each in done["fingers"]] == [["right-thumb"], ["left-index"]]
+    assert opens(visit, person, somebody, *[MIDDLE] * 3)
+
+    before = subjects.find(visit.desk.database, somebody.address).sealed
+    with pytest.raises(RefusedError, match="press one that stays"):
+        fingers.remove(presses(visit, person, INDEX), 1, somebody.address)
+    done = fingers.remove(presses(visit, person, *[MIDDLE] * 3), 1, somebody.address)
+    assert [each["number"] for each in done["fingers"]] == [2]
+    assert not opens(visit, person, somebody, *[INDEX] * 3)
+    assert opens(visit, person, somebody, *[MIDDLE] * 3)
+    with pytest.raises(RefusedError, match="the only finger"):
+        fingers.remove(presses(visit, person), 2, somebody.address)
+    assert_gone(visit, Keyring.decode(before).find(1).sealed)
+
+
+def presses(visit: Visit, person: Person, *hands: int) -> Visit:
+    person.presses(*hands)
+    return visit
+
+
+def assert_gone(visit: Visit, sealed: bytes) -> None:
+    """No file of the kiosk holds the removed record any more."""
+    for path in visit.desk.state.iterdir():
+        assert sealed[-200:] not in path.read_bytes()
+
+
+def test_a_pair_is_added_under_the_policy_of_two(visit: Visit, person: Person) -> None:
+    somebody = joined(visit, person, INDEX, MIDDLE, policy=Policy.TWO)
+    with pytest.raises(UsageError, match="two fingers at a time"):
+        fingers.add(presses(visit, person), [LEFT_INDEX], somebody.address)
+    person.presses()
+    before = len(Keyring.decode(somebody.sealed).bindings)
+    person.hands = Until([INDEX, MIDDLE], [THUMB, 4], person)
+    fingers.add(visit, [Position.LEFT_THUMB, LEFT_INDEX], somebody.address)
+    after = Keyring.decode(subjects.find(visit.desk.database, somebody.address).sealed)
+    assert len(after.bindings) == before + 1
+    assert opens(visit, person, somebody, *[THUMB, 4] * 3)
+
+
+class Until:
+    """Presses the pair until it has opened, then each of the new fingers three times."""
+
+    def __init__(self, pair: list[int], new: list[int], person: Person) -> None:
+        self.pair, self.person = itertools.cycle(pair), person
+        self.new = iter([hand for hand in new for _ in range(3)])
+
+    def __iter__(self) -> "Pairs":
+        return self
+
+    def __next__(self) -> int:
+        return next(self.new) if self.person.names("unlocked") else next(self.pair)
+
+
+def test_what_the_first_release_stored_still_opens_and_takes_more_fingers(
+    visit: Visit, person: Person
+) -> None:
+    made = enrol([press(finger(INDEX), seed) for seed in range(3)])
+    pepper = files.pepper(visit.desk.state)
+    with signer(bytearray(made.secret)) as me:
+        old = Subject(me.address, made.record.seal(pepper), 7)
+    subjects.add(visit.desk.database, old)
+    assert opens(visit, person, old, *[INDEX] * 3)
+    person.presses()
+    person.hands = Until([INDEX], [MIDDLE], person)
+    fingers.add(visit, [LEFT_INDEX], old.address)
+    assert opens(visit, person, old, *[INDEX] * 3)
+    assert opens(visit, person, old, *[MIDDLE] * 3)
+    fingers.remove(presses(visit, person, *[MIDDLE] * 3), 1, old.address)
+    assert not opens(visit, person, old, *[INDEX] * 3)
+    [listed] = fingers.overview(visit.desk)
+    assert from_hex(str(listed["subject"]), 20) == old.address
+
+
+def test_a_keyring_put_in_another_s_place_opens_nothing(visit: Visit, person: Person) -> None:
+    mine, theirs = joined(visit, person, INDEX), joined(visit, person, MIDDLE)
+    assert subjects.replace(visit.desk.database, mine.address, mine.sealed, theirs.sealed)
+    with pytest.raises(StateError, match="does not belong"):
+        opens(visit, person, mine, MIDDLE)
+
+
+def test_fingers_on_a_phone_are_not_changed_here(visit: Visit, person: Person) -> None:
+    somebody = joined(visit, person, INDEX)
+    assert subjects.replace(visit.desk.database, somebody.address, somebody.sealed, b"")
+    away = replace(somebody, sealed=b"")
+    for change in (
+        lambda: fingers.add(visit, [LEFT_INDEX], away.address),
+        lambda: fingers.remove(visit, 1, away.address),
+    ):
+        with pytest.raises(RefusedError, match="phone"):
+            change()
+    assert fingers.overview(visit.desk) == []
+
+
+def test_more_fingers_than_may_be_searched_need_a_name(visit: Visit, person: Person) -> None:
+    people = [joined(visit, person, INDEX, MIDDLE, THUMB), joined(visit, person, 5, 6, 7)]
+    with pytest.raises(UsageError, match="say who it is"), unlocked(visit, people):
+        pass
+
+
+def test_what_does_not_fit_the_policy_is_said_before_any_press(visit: Visit, person: Person) -> None:
+    for named, policy, words in (
+        ((RIGHT_INDEX,), Policy.TWO, "two fingers at a time"),
+        ((RIGHT_INDEX, RIGHT_INDEX), Policy.ANY, "named twice"),
+        ((Position.UNNAMED,) * 6, Policy.ANY, "one to 5"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            enrol_person(presses(visit, person), named, policy)
+    somebody = joined(visit, person, INDEX)
+    with pytest.raises(NotFoundError, match="no finger 4"):
+        fingers.remove(presses(visit, person), 4, somebody.address)
+    with pytest.raises(UsageError, match="at most 5"):
+        fingers.add(presses(visit, person), [Position.UNNAMED] * 5, somebody.address)
