@@ -1,5 +1,6 @@
 #!/bin/sh
-# What a fresh Debian machine may lack and pip cannot bring: Python's venv and headers, and the mosquitto broker.
+# What a fresh Debian machine may lack and pip cannot bring: Python's venv and headers, the mosquitto broker, and a
+# D-Bus daemon, on which the tests of Bluetooth run.
 # Installs them when it may (root and apt-get), otherwise says what follows; it stops only where there is no Python.
 set -u
 python=${1:-python3}
@@ -13,6 +14,7 @@ missing=""
 "$python" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
     || missing="$missing python3-dev"
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
+command -v dbus-daemon >/dev/null || missing="$missing dbus-daemon"
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
 [ -z "$missing" ] && exit 0
 
@@ -25,8 +27,11 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     fi
 fi
 case "$missing" in
+    *dbus-daemon*) echo "dbus-daemon is not installed: the tests of Bluetooth are skipped." ;;
+esac
+case "$missing" in
     *mosquitto) echo "mosquitto is not installed: the embedded broker (amqtt) takes its place." ;;
 esac
-rest=$(echo "$missing" | sed 's/ mosquitto//')
+rest=$(echo "$missing" | sed 's/ mosquitto//; s/ dbus-daemon//')
 [ -z "$rest" ] || echo "If the set-up fails, install these packages first:$rest"
 exit 0

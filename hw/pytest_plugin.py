@@ -5,9 +5,13 @@ is plugged in, and asks the person at the terminal for each finger. Fixtures: `s
 and `fingers`. A test marked `writes_flash` runs on a real sensor only with `--allow-flash-writes`: its flash
 wears out, and a wrong setting may lock it.
 
-Nothing but pytest is loaded until a test asks for a sensor.
+The fixture `radio` is a Bluetooth without a radio (hw/radio): adapters hci0, hci1 and hci2 that hear each
+other, on a D-Bus to which this process and its children are turned for the length of the test.
+
+Nothing but pytest is loaded until a test asks for one of these.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +22,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from hw.radio.radio import Radio
     from hw.simulator.remote import SensorRemote
 
 SIMULATED = "sim:"
@@ -132,6 +137,19 @@ def sensor_remote(_sensor: tuple[str, str]) -> "SensorRemote | None":
 def fingers(sensor_remote: "SensorRemote | None", pytestconfig: pytest.Config) -> Fingers:
     """Whoever puts fingers on the sensor."""
     return Fingers(sensor_remote, pytestconfig)
+
+
+@pytest.fixture
+def radio(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Radio]":
+    """Bluetooth for the test; fails it if anything was cut or lost that a real BlueZ would not tell of."""
+    if shutil.which("dbus-daemon") is None:
+        pytest.skip("dbus-daemon is not installed; install Debian's package of that name")
+    from hw.radio.radio import Radio
+
+    with Radio() as running:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", running.address)
+        yield running
+        assert running.complaints == []  # noqa: S101 - a fixture of tests
 
 
 def _start(profile: str, control: Path, link: Path) -> "subprocess.Popen[str]":

@@ -1,0 +1,5 @@
+"""Bluetooth LE on Linux, through BlueZ: be a GATT peripheral, or a central that uses one.
+
+`bluez` is the way to bluetoothd over D-Bus, `application` the GATT objects that it asks for, `peripheral` is
+both of them with an advertisement, and `central` scans and connects, on bleak. All of it is asyncio.
+"""
