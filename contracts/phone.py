@@ -71,6 +71,7 @@ class Paired(PhoneMessage):
         environment, chain_id, contract: where signatures count, so that the phone can check a request itself.
         gateway_key: 32 bytes, Ed25519: signs receipts.
         gateway_url: of the gateway's HTTP, for carrying messages; empty if the kiosk names none.
+        record_follows: whether the phone is to carry the person's sealed record: `RecordHanded` comes next.
     """
 
     KIND = 1
@@ -80,6 +81,7 @@ class Paired(PhoneMessage):
     contract: bytes = _octets(ADDRESS_LENGTH)
     gateway_key: bytes = _octets(32)
     gateway_url: str = _text(MAX_URL)
+    record_follows: bool = _truth()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def pair(visit: Visit, terms: Terms, *, carry: bool = False, subject: bytes | No
 def _confirmed(visit: Visit, guest: Guest, terms: Terms, *, carry: bool, subject: bytes | None) -> Pairing:
     """The finger says whose phone it is."""
     desk, number = visit.desk, guest.talk.channel.number
-    brought = guest.brought()
+    brought = guest.brought(visit.cancelled)
     visit.report(PhoneMet(guest.label, number))
     if brought is None:
         people = subjects.candidates(desk.database, subject, SEARCH_LIMIT)
@@ -93,32 +93,35 @@ def _confirmed(visit: Visit, guest: Guest, terms: Terms, *, carry: bool, subject
     with unlocked(visit, people) as me:
         address = me.address
     person = next(each for each in people if each.address == address)
+    here = _kept_here(desk, address)
     phone = Phone(guest.key, address, guest.label, desk.now())
     phones.add(desk.database, phone)
     try:
-        guest.confirm(_paired(desk, address, terms))
+        guest.confirm(_paired(desk, address, terms, record_follows=carry and here))
     except Exception:
         phones.remove(desk.database, phone.key)
         raise
-    return Pairing(phone, number, _see_to_the_record(visit, guest, person, carry=carry))
+    if carry and here:
+        guest.hand_over(address, person.sealed, visit.cancelled)
+        phones.hand_over(desk.database, address, sha256(person.sealed).digest())
+    elif not carry and person.sealed and phones.carried_digest(desk.database, address) is not None:
+        phones.take_back(desk.database, address, person.sealed)
+    return Pairing(phone, number, phones.carried_digest(desk.database, address) is not None)
 
 
-def _see_to_the_record(visit: Visit, guest: Guest, person: Subject, *, carry: bool) -> bool:
-    """Leave the person's sealed record where they want it; whether that is on the phone."""
-    database = visit.desk.database
-    on_phone = phones.carried_digest(database, person.address) is not None
-    if carry and not on_phone and person.sealed:
-        guest.hand_over(person.address, person.sealed, visit.cancelled)
-        phones.hand_over(database, person.address, sha256(person.sealed).digest())
-        return True
-    if on_phone and not carry and person.sealed:
-        phones.take_back(database, person.address, person.sealed)
-        return False
-    return on_phone
+def _kept_here(desk: Desk, address: bytes) -> bool:
+    """Whether the person's sealed record is on this kiosk's disk."""
+    return any(each.address == address and each.sealed for each in subjects.everyone(desk.database))
 
 
-def _paired(desk: Desk, subject: bytes, terms: Terms) -> Paired:
+def _paired(desk: Desk, subject: bytes, terms: Terms, *, record_follows: bool) -> Paired:
     domain = desk.domain
     return Paired(
-        subject, domain.environment, domain.chain_id, domain.contract, terms.gateway_key, terms.gateway_url
+        subject,
+        domain.environment,
+        domain.chain_id,
+        domain.contract,
+        terms.gateway_key,
+        terms.gateway_url,
+        record_follows,
     )

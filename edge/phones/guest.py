@@ -69,12 +69,14 @@ class Guest:
         elif self._asking.locked() and not self._replies.full():
             self._replies.put(message)
 
-    def brought(self) -> RecordLent | None:
-        """The record that came with a phone in a pairing; None if it brought none, or does not say."""
-        try:
-            first = self._first.get(timeout=ANSWER_SECONDS)
-        except Empty:
-            return None
+    def brought(self, cancelled: Callable[[], bool]) -> RecordLent | None:
+        """The record that came with a phone in a pairing; None if it brought none, or does not say.
+
+        Raises:
+            DuplexClosedError: the phone has left.
+            CancelledError: the person has.
+        """
+        first = self._wait(self._first, ANSWER_SECONDS, cancelled)
         return first if isinstance(first, RecordLent) else None
 
     def confirm(self, paired: Paired) -> None:
@@ -130,15 +132,18 @@ class Guest:
             while not self._replies.empty():  # of a question that was given up
                 self._replies.get()
             self.talk.send(question)
-            end = monotonic() + seconds
-            while monotonic() < end:
-                try:
-                    reply = self._replies.get(timeout=LOOK_SECONDS)
-                except Empty:
-                    if cancelled():
-                        raise CancelledError("cancelled; nothing was signed") from None
-                    if self.talk.closed:
-                        raise DuplexClosedError("the phone has left") from None
-                else:
-                    return reply
+            return self._wait(self._replies, seconds, cancelled)
+
+    def _wait(
+        self, replies: "Queue[PhoneMessage]", seconds: float, cancelled: Callable[[], bool]
+    ) -> PhoneMessage | None:
+        end = monotonic() + seconds
+        while monotonic() < end:
+            try:
+                return replies.get(timeout=LOOK_SECONDS)
+            except Empty:
+                if cancelled():
+                    raise CancelledError("cancelled; nothing was signed") from None
+                if self.talk.closed:
+                    raise DuplexClosedError("the phone has left") from None
         return None

@@ -106,6 +106,7 @@ class Database:
             StateError: it cannot be opened, is no database, or is of a later version.
         """
         self.path = path
+        self._schemas = schemas
         self._lock = threading.RLock()
         with self._failures():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -173,14 +174,14 @@ class Database:
     def _prepare(self) -> None:
         with self.transaction() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > VERSION:
+            if version > len(self._schemas):
                 raise StateError(
                     f"{self.path} was written by a later ridgekey (tables {version}); update this one"
                 )
-            for schema in SCHEMAS[version:]:
+            for schema in self._schemas[version:]:
                 for statement in schema.split(";\n"):
                     connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute(f"PRAGMA user_version = {len(self._schemas)}")
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

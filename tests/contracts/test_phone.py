@@ -78,7 +78,7 @@ def test_a_text_is_shown_without_what_hides_and_reorders() -> None:
     assert heard == News(b"x", "City [31mhospital", "kind of", "open")
 
 
-PAIRED = cbor2.loads(Paired(bytes(20), "test", 1, bytes(20), bytes(32), "").encode())
+PAIRED = cbor2.loads(Paired(bytes(20), "test", 1, bytes(20), bytes(32), "", False).encode())
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ PAIRED = cbor2.loads(Paired(bytes(20), "test", 1, bytes(20), bytes(32), "").enco
         {**PAIRED, 2: bytes(19)},
         {**PAIRED, 3: "x" * 300},
         {**PAIRED, 4: "1"},
-        {**PAIRED, 8: 0},
+        {**PAIRED, 9: 0},
         {key: item for key, item in PAIRED.items() if key != 7},
     ],
 )
