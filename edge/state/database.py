@@ -99,8 +99,12 @@ VERSION = len(SCHEMAS)
 class Database:
     """One connection, shared by the agent's threads, one transaction at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schemas: Sequence[str] = SCHEMAS) -> None:
         """Open the file, or make it with mode 0600.
+
+        Args:
+            path: of the file.
+            schemas: what each version of the tables adds to the one before.
 
         Raises:
             StateError: it cannot be opened, is no database, or is of a later version.
@@ -153,8 +157,21 @@ class Database:
         found = self.rows(query, values)
         return found[0] if found else None
 
+    def free_bytes(self) -> int:
+        """How much more the file can grow: what the disk has left, or SQLite's own limit for the file.
+
+        Raises:
+            StateError: the disk cannot be asked.
+        """
+        pages, most, free, size = (
+            int(self.rows(f"PRAGMA {name}")[0][0])
+            for name in ("page_count", "max_page_count", "freelist_count", "page_size")
+        )
+        with self._failures():
+            return min(shutil.disk_usage(self.path.parent).free, (most - pages + free) * size)
+
     def scrub(self) -> None:
-        """Leave nothing on the disk of what was deleted or overwritten: the log of changes may still have it."""
+        """Leave nothing on the disk of what was overwritten: the log of changes may still have it."""
         with self._lock, self._failures():
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -190,7 +207,7 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise StateError(self._in_words(error)) from None
         except OSError as error:
-            raise StateError(f"cannot open the kiosk's state {self.path}: {error.strerror}") from None
+            raise StateError(f"cannot open the state {self.path}: {error.strerror}") from None
 
     def _in_words(self, error: sqlite3.DatabaseError) -> str:
         name = getattr(error, "sqlite_errorname", "")
@@ -200,4 +217,4 @@ class Database:
             )
         if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
             return f"{self.path} is damaged ({error}); restore it from a backup"
-        return f"the kiosk's state {self.path} cannot be used: {error}"
+        return f"the state {self.path} cannot be used: {error}"
