@@ -5,6 +5,7 @@ WAL with `synchronous=FULL`: a transaction that has returned survives a power cu
 """
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
