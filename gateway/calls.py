@@ -1,11 +1,13 @@
 """From an entry of the journal to the contract call that it asks for."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from contracts.acts import Act, Grant, Register, Request
+from contracts.acts import Act, Enrol, Grant, Recover, Register, Request
 from contracts.eip712 import Domain
 from contracts.errors import ContractError
 from contracts.messages import KioskMessage, SignedRequest
@@ -14,7 +16,10 @@ from gateway.entries import Entry
 from gateway.errors import GatewayError
 from gateway.journal import Journal
 from gateway.ledger.registry import Registry
-from gateway.ledger.signatures import with_recovery_id
+from gateway.ledger.signatures import signed_by, with_recovery_id
+
+REMEMBERED = 4096
+"""Submissions kept in memory between an act's verification and its transaction, some 2 kB each."""
 
 
 class RefusedError(GatewayError):
@@ -28,11 +33,15 @@ class Submission:
     Attributes:
         act: The signed act.
         object: The encrypted record that came with it.
+        request: The request that a grant answers.
+        is_signed: The signature is by the key that signs for the person.
         data: Call data of the entry's present step.
     """
 
     act: Act
     object: bytes | None
+    request: Request | None
+    is_signed: bool
     data: bytes
 
 
@@ -48,6 +57,8 @@ class Calls:
     ) -> None:
         """Connect the parts."""
         self._registry, self._journal, self._kiosks, self._domain = registry, journal, kiosks, domain
+        self._made: OrderedDict[tuple[bytes, int], Submission] = OrderedDict()
+        self._lock = threading.Lock()
 
     def of(self, entry: Entry) -> Submission:
         """The submission of an entry in its present step.
@@ -62,23 +73,45 @@ class Calls:
         except ContractError as error:
             raise RefusedError(str(error)) from error
 
+    def remember(self, entry: Entry, submission: Submission) -> None:
+        """Keep a small submission for the next time that it is asked for."""
+        if submission.object is None:
+            with self._lock:
+                self._made[entry.digest, entry.step] = submission
+                while len(self._made) > REMEMBERED:
+                    self._made.popitem(last=False)
+
     def _of(self, entry: Entry) -> Submission:
+        with self._lock:
+            known = self._made.pop((entry.digest, entry.step), None)
+        if known is not None:
+            return known
         if entry.kiosk is None:
             signed = SignedRequest.decode(entry.message)
-            return Submission(signed.request, None, self._call(signed.request, signed.signature))
+            return self._submission(signed.request, signed.signature, None)
         _, message = KioskMessage.verify(entry.message, self._kiosks.get)
         act = message.act
         if entry.step and isinstance(act, Register) and message.object is not None:
             data = self._registry.encode(*publish_arguments(act.subject, act.record, message.object))
-        else:
-            data = self._call(act, message.signature)
-        return Submission(act, message.object, data)
+            return Submission(act, message.object, None, True, data)
+        return self._submission(act, message.signature, message.object)
 
-    def _call(self, act: Act, signature: bytes) -> bytes:
+    def _submission(self, act: Act, signature: bytes, data: bytes | None) -> Submission:
         digest = act.digest(self._domain)
         request = self._request(act.request) if isinstance(act, Grant) else None
-        signer = self._registry.signer_of(act)
-        return self._registry.encode_act(act, with_recovery_id(digest, signature, signer), request)
+        full = self._signature(act, digest, signature)
+        is_signed = full is not None
+        if full is None:
+            full = with_recovery_id(digest, signature, act.subject)  # the contract will say so
+        return Submission(act, data, request, is_signed, self._registry.encode_act(act, full, request))
+
+    def _signature(self, act: Act, digest: bytes, signature: bytes) -> bytes | None:
+        """The 65-byte signature, if it is by the key that signs for the person, who mostly has the first."""
+        if isinstance(act, Enrol | Request):
+            return signed_by(digest, signature, act.signer_address)
+        if not isinstance(act, Recover) and (full := signed_by(digest, signature, act.subject)):
+            return full
+        return signed_by(digest, signature, self._registry.signer_of(act))
 
     def _request(self, request: bytes) -> Request:
         entry = self._journal.request(request)

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from contracts.hexes import from_hex
 from gateway.errors import GatewayError
 from gateway.ledger.access import LedgerAccess, parse_access
 from gateway.ledger.errors import LedgerConfigurationError
+from gateway.relay.policy import Policy, PolicyError, parse_policy
 
 DEFAULT_LISTEN = "127.0.0.1:8700"
 DEFAULT_LEDGER_LISTEN = "127.0.0.1:8545"  # where Ethereum's tools look for a node
@@ -30,7 +31,7 @@ MAX_ENVIRONMENT = 64
 
 KNOWN = {
     "state", "environment", "broker", "listen", "ledger", "ledger_listen", "chain_id", "contract",
-    "confirmations", "kiosks",
+    "confirmations", "relay", "kiosks",
 }  # fmt: skip
 
 
@@ -47,13 +48,13 @@ class GatewayConfig:
     Attributes:
         state: Directory of keys, journal, objects and the embedded ledger.
         environment: Name of the deployment; signatures made for one environment are void in another.
-        broker: `mqtt://host:port`.
+        broker: `mqtt://host:port`, or `mqtts:` with the certificates of `ridgekey gateway provision`.
         listen: Host and port of the HTTP interface for requesters; port 0 takes a free one.
         ledger: How to reach a ledger's JSON-RPC, or None for the embedded one.
         ledger_listen: Host and port of the embedded ledger.
         chain_id: Chain id that the ledger must have; None accepts any.
         contract: Address of the contract, or None to deploy one at the first run.
-        confirmations: Blocks, its own included, after which a transaction is final.
+        relay: How the relay goes about it.
         kiosks: Directory of the kiosks that are listened to: kid to public key.
     """
 
@@ -65,7 +66,7 @@ class GatewayConfig:
     ledger_listen: tuple[str, int]
     chain_id: int | None
     contract: bytes | None
-    confirmations: int
+    relay: Policy
     kiosks: Mapping[bytes, Ed25519PublicKey]
 
 
@@ -100,7 +101,7 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
     if unknown:
         raise ConfigError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(KNOWN))}")
     broker = _text(settings, "broker")
-    check_url(broker, "broker", ("mqtt",))
+    check_url(broker, "broker", ("mqtt", "mqtts"))
     environment = _text(settings, "environment")
     if not 0 < len(environment) <= MAX_ENVIRONMENT:
         raise ConfigError(f"'environment' must have 1 to {MAX_ENVIRONMENT} characters")
@@ -114,7 +115,7 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
         ledger_listen=parse_listen(_text(settings, "ledger_listen", DEFAULT_LEDGER_LISTEN), "ledger_listen"),
         chain_id=_number(settings, "chain_id", None, 2**53),
         contract=_hex(contract, 20, "contract") if contract else None,
-        confirmations=_number(settings, "confirmations", DEFAULT_CONFIRMATIONS, MAX_CONFIRMATIONS) or 1,
+        relay=_policy(settings, is_external=bool(settings.get("ledger"))),
         kiosks=_kiosks(settings.get("kiosks", {})),
     )
 
@@ -176,6 +177,14 @@ def _hex(text: str, length: int, name: str) -> bytes:
         return from_hex(text, length)
     except ContractError as error:
         raise ConfigError(f"'{name}': {error}") from None
+
+
+def _policy(settings: dict[str, Any], *, is_external: bool) -> Policy:
+    confirmations = _number(settings, "confirmations", DEFAULT_CONFIRMATIONS, MAX_CONFIRMATIONS) or 1
+    try:
+        return replace(parse_policy(settings.get("relay", {}), is_external), confirmations=confirmations)
+    except PolicyError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _kiosks(table: object) -> Mapping[bytes, Ed25519PublicKey]:

@@ -36,6 +36,14 @@ class Entry:
         steps: How many transactions the act takes: two if its object is to be published on the ledger.
         reason: Why it was rejected.
         receipt: The signed receipt, once it is over.
+        due: Unix time before which it is not taken up, as its kiosk or person is over the rate limit.
+        tries: How often a transaction that carried it has failed in a block.
+        trouble: Why it waits, in one line; empty if it just does.
+        shipment: Number of the shipment that carries it, from signed to mined.
+        position: Place in a batch, from 0.
+        transaction: Hash of the transaction of its first step, once that is final.
+        block: Number of that transaction's block.
+        received_at: Unix time of its arrival.
     """
 
     number: int
@@ -51,6 +59,14 @@ class Entry:
     steps: int
     reason: str
     receipt: bytes | None
+    due: int
+    tries: int
+    trouble: str
+    shipment: int | None
+    position: int
+    transaction: bytes | None
+    block: int | None
+    received_at: int
 
 
 @dataclass(frozen=True)
@@ -74,19 +90,78 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Transaction:
-    """A ledger transaction of an entry, stored before it is sent.
+class Candidate:
+    """One signed transaction for a shipment, stored before it is sent.
+
+    The candidates of a shipment differ in what they pay, not in what they do, and have one nonce: a ledger
+    takes one of them at most.
 
     Attributes:
-        nonce: Nonce of the relayer's account.
-        raw: Signed bytes; these and no others are sent for this nonce.
         hash: Transaction hash.
-        block: Number of the block it stands in, once mined.
-        block_hash: Hash of that block, to notice a reorganisation.
+        raw: Signed bytes.
+        most: Wei per gas that it pays at most.
+        tip: Wei per gas of that which go beyond the base fee.
+        signed_at: Unix time.
     """
 
-    nonce: int
-    raw: bytes
     hash: bytes
-    block: int | None = None
-    block_hash: bytes | None = None
+    raw: bytes
+    most: int
+    tip: int
+    signed_at: int
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """A nonce of a relayer's account, and the call that it is spent on: one act, or a batch.
+
+    Attributes:
+        number: Order of signing.
+        sender: The relayer's address.
+        nonce: Of its account.
+        state: SIGNED, ACCEPTED or MINED, as its acts; FINAL once the block is final, whatever it says.
+        data: Call data; empty once it is final.
+        gas: Gas limit.
+        candidates: Signed transactions, cheapest first; empty once it is final.
+        transaction: Hash of the candidate that was mined.
+        block: Number of the block it stands in, once mined.
+        block_hash: Hash of that block, to notice a reorganisation.
+        cost: Gwei that it has cost, or may cost at most until it is mined.
+    """
+
+    number: int
+    sender: bytes
+    nonce: int
+    state: State
+    data: bytes
+    gas: int
+    candidates: tuple[Candidate, ...]
+    transaction: bytes | None
+    block: int | None
+    block_hash: bytes | None
+    cost: int
+
+    @property
+    def latest(self) -> Candidate:
+        """The candidate that pays most; the one that is sent."""
+        return self.candidates[-1]
+
+
+@dataclass(frozen=True)
+class Mined:
+    """Where a shipment was found, and what it has cost, in gwei."""
+
+    shipment: int
+    transaction: bytes
+    block: int
+    block_hash: bytes
+    cost: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The end of an act: its receipt and, if it was rejected, why."""
+
+    digest: bytes
+    receipt: bytes
+    reason: str = ""

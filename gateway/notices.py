@@ -41,8 +41,8 @@ class Notices:
         with self._lock:
             self._appeared.add(kiosk)
 
-    def greet(self) -> None:
-        """Tell the kiosks that have appeared of the requests that are still open.
+    def greet(self) -> bool:
+        """Tell the kiosks that have appeared of the requests that are still open; False, as nothing moves.
 
         Raises:
             LedgerUnreachableError: The ledger can't say which are; the kiosks stay noted.
@@ -55,6 +55,7 @@ class Notices:
                     self._tell(kiosk, request)
             with self._lock:
                 self._appeared.discard(kiosk)
+        return False
 
     def _tell(self, kiosk: bytes, request: Entry) -> None:
         notice = RequestNotice(self._environment, SignedRequest.decode(request.message))

@@ -1,9 +1,10 @@
 """The gateway as one process: its parts, its threads, and how it starts and ends.
 
-Three threads beside the main one: paho's (messages in), the worker's (acts to the ledger, receipts and
-notices out) and uvicorn's (requesters). The main thread watches over the embedded ledger and waits for the
-end. They meet in the journal. An error after which going on would lose something, such as a full disk, ends
-the process; what was not acknowledged comes again.
+Threads beside the main one: the links' (messages in), one for each half of the relay and one for the sending
+between them, one that greets kiosks with the requests that wait for them, and uvicorn's (requesters and
+carriers). The main thread watches over the embedded ledger and waits for the end. They meet in the journal.
+An error after which going on would lose something, such as a full disk, ends the process; what was not
+acknowledged comes again.
 """
 
 import fcntl
@@ -40,9 +41,10 @@ from gateway.links.link import Link, Receive
 from gateway.links.mqtt import MqttLink
 from gateway.node_process import NodeProcess
 from gateway.notices import Notices
+from gateway.provisioning import own
 from gateway.relay import Relay
 from gateway.store import ObjectStore
-from gateway.worker import Worker
+from gateway.worker import Bell, Worker
 
 LOG = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ class Gateway:
     def __init__(self, config: GatewayConfig) -> None:
         """Prepare; nothing runs before `__enter__`."""
         self._config = config
-        self._stop, self._wake = threading.Event(), threading.Event()
+        self._stop, self._bell = threading.Event(), Bell()
         self._error: Exception | None = None
         self._counts: Counter[str] = Counter()
         self._node: NodeProcess | None = None
@@ -82,7 +84,7 @@ class Gateway:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._wake.set()
+        self._bell.ring()
         self._exit.close()
 
     def stop(self) -> None:
@@ -120,11 +122,13 @@ class Gateway:
         self.domain = Domain(self._client.chain_id(), self._registry.contract, config.environment)
         self._connect(store, relayer)
         self._serve(store, socket)
-        worker = Worker(self._relay, self._notices, self._wake, self._stop)
-        thread = threading.Thread(target=self._work, args=(worker,), name="relay")
-        thread.start()
-        self._exit.callback(thread.join)
-        self._exit.callback(self._wake.set)
+        relay = self._relay
+        for turn in (relay.prepare, relay.send, relay.confirm, self._notices.greet):
+            worker = Worker(turn, self._bell, self._stop)
+            thread = threading.Thread(target=self._work, args=(worker,), name=turn.__name__)
+            thread.start()
+            self._exit.callback(thread.join)
+        self._exit.callback(self._bell.ring)
         self._exit.callback(self._stop.set)
 
     def _ledger(self, relayer: Relayer) -> str | LedgerAccess:
@@ -159,14 +163,20 @@ class Gateway:
     def _connect(self, store: ObjectStore, relayer: Relayer) -> None:
         """The parts between kiosks and ledger."""
         config, environment = self._config, self._config.environment
-        self._desk = RequestDesk(self._journal, self._registry, self.domain, self._wake.set)
+        self._desk = RequestDesk(self._journal, self._registry, self.domain, self._bell.ring)
         self._intake = Intake(
-            self._journal, config.kiosks, self.domain, self._send, self._wake.set, self._counts
+            self._journal,
+            config.kiosks,
+            self.domain,
+            self._send,
+            self._bell.ring,
+            self._counts,
+            config.relay.kiosk,
         )
         self._notices = Notices(self._journal, self._desk.is_open, environment, self._gateway_key, self._send)
         self._relay = Relay(
-            self._journal, store, self._registry, relayer, self.domain, self._gateway_key,
-            config.confirmations, Calls(self._registry, self._journal, config.kiosks, self.domain),
+            self._journal, store, self._registry, [relayer], self.domain, self._gateway_key,
+            config.relay, Calls(self._registry, self._journal, config.kiosks, self.domain),
             self._settled, self._counts,
         )  # fmt: skip
         self._open_links(self._receive)
@@ -174,7 +184,9 @@ class Gateway:
     def _open_links(self, receive: Receive) -> None:
         """The ways to the kiosks; from here on they are heard."""
         client_id = f"ridgekey-gateway-{self.public_key[:16]}"
-        self._add_link(MqttLink(Broker.of(self._config.broker), client_id, receive, self._appeared))
+        broker = Broker.of(self._config.broker)
+        credentials = own.credentials(self._config.state) if broker.tls else None
+        self._add_link(MqttLink(broker, client_id, receive, self._appeared, credentials=credentials))
 
     def _add_link(self, link: Link) -> None:
         self._links.append(link)
@@ -226,11 +238,13 @@ class Gateway:
         except LedgerError:
             ledger = False
         links = {link.name: link.connected for link in self._links}
+        under_way = self._journal.count_under_way()
         return {
             "ok": ledger and all(links.values()),
             "ledger_answers": ledger,
             "links": links,
-            "under_way": self._journal.count_under_way(),
+            "under_way": sum(under_way.values()),
+            "states": under_way,
             "counts": dict(self._counts),
             **self.description(),
         }
@@ -270,7 +284,7 @@ class Gateway:
         kiosk = bytes.fromhex(kiosk_id)
         if kiosk in self._config.kiosks:
             self._notices.appeared(kiosk)
-            self._wake.set()
+            self._bell.ring()
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """A client of any ledger that speaks `eth_*` JSON-RPC: its methods as typed functions."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from contracts.hexes import checksum_address, to_hex
 from contracts.labels import clean
@@ -11,18 +13,79 @@ from gateway.ledger.answers import Block, IllFormedError, Log, TransactionReceip
 from gateway.ledger.errors import LedgerConfigurationError, LedgerError, LedgerUnreachableError, RpcError
 from gateway.ledger.transport import JsonRpc, RpcCall
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
 LOG_BLOCKS = 2_000
 """Blocks per eth_getLogs; hosted ledgers refuse more."""
 
 LIMIT_EXCEEDED = -32005
 """Code of an answer that would be too large (EIP-1474); fewer blocks may do."""
 
+BATCH_CALLS = 100
+"""Requests in one JSON-RPC batch; hosted ledgers refuse more."""
+
 POLL_SECONDS = 0.2
 """Pause between two looks for a receipt. A ledger that mines at once has it at the first look."""
 
 
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T_co]):
+    """Something to ask a ledger together with other things: the request, and the reader of its result."""
+
+    call: RpcCall
+    read: Callable[[Any], T_co]
+
+
+def ask_balance(address: bytes) -> Question[int]:
+    """As `LedgerClient.balance`."""
+    return Question(RpcCall("eth_getBalance", [to_hex(address), "latest"]), answers.quantity)
+
+
+def ask_transaction_count(address: bytes) -> Question[int]:
+    """As `LedgerClient.transaction_count`, without what is not in a block yet."""
+    return Question(RpcCall("eth_getTransactionCount", [to_hex(address), "latest"]), answers.quantity)
+
+
+def ask_call(to: bytes, data: bytes, sender: bytes) -> Question[bytes]:
+    """As `LedgerClient.call`."""
+    return Question(RpcCall("eth_call", [_call_object(to, data, sender), "latest"]), answers.octets)
+
+
+def ask_send(raw: bytes) -> Question[bytes]:
+    """As `LedgerClient.send`."""
+    return Question(RpcCall("eth_sendRawTransaction", [to_hex(raw)]), lambda found: answers.octets(found, 32))
+
+
+def ask_receipt(transaction: bytes) -> Question[TransactionReceipt | None]:
+    """As `LedgerClient.receipt`."""
+    return Question(
+        RpcCall("eth_getTransactionReceipt", [to_hex(transaction)]), answers.optional(answers.receipt)
+    )
+
+
+def ask_known(transaction: bytes) -> Question[bool]:
+    """Whether the ledger has a transaction, in a block or waiting for one."""
+    return Question(
+        RpcCall("eth_getTransactionByHash", [to_hex(transaction)]), lambda found: found is not None
+    )
+
+
 class LedgerClient(JsonRpc):
     """A ledger at a URL. Every method may raise what `JsonRpc.request` raises."""
+
+    def several(self, questions: Sequence["Question[T]"]) -> list[T | LedgerError]:
+        """Ask several things at once; an answer for each, or the error that stands in its place."""
+        found: list[T | LedgerError] = []
+        for start in range(0, len(questions), BATCH_CALLS):
+            part = questions[start : start + BATCH_CALLS]
+            for question, answer in zip(part, self.batch([question.call for question in part]), strict=True):
+                try:
+                    found.append(answer if isinstance(answer, LedgerError) else question.read(answer))
+                except IllFormedError as error:
+                    method = question.call.method
+                    raise self.not_a_ledger(f"its answer to {method} is ill-formed, {error}") from error
+        return found
 
     def version(self) -> str:
         """Name and version of the node."""

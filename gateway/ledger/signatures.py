@@ -32,19 +32,20 @@ def recover(digest: bytes, signature: bytes) -> bytes | None:
     return keccak256(key.format(compressed=False)[1:])[-20:]
 
 
-def with_recovery_id(digest: bytes, signature: bytes, signer: bytes) -> bytes:
-    """A 64-byte signature as the contract takes it.
+def signed_by(digest: bytes, signature: bytes, signer: bytes) -> bytes | None:
+    """A 64-byte signature as the contract takes it, 65 bytes; None if it is not the signer's.
 
     Args:
         digest: The 32 bytes that were signed.
         signature: r ‖ s, 64 bytes.
         signer: Address of the key that should have signed.
-
-    Returns:
-        65 bytes. If neither recovery id leads to the signer, the signature is not the signer's, and the
-        contract will say so.
     """
     if len(signature) != SIGNATURE_LENGTH:
-        return signature + bytes([FIRST_V])
+        return None
     candidates = [signature + bytes([FIRST_V + recovery_id]) for recovery_id in (0, 1)]
-    return next((full for full in candidates if recover(digest, full) == signer), candidates[0])
+    return next((full for full in candidates if recover(digest, full) == signer), None)
+
+
+def with_recovery_id(digest: bytes, signature: bytes, signer: bytes) -> bytes:
+    """As `signed_by`; if the signature is not the signer's, 65 bytes of which the contract will say so."""
+    return signed_by(digest, signature, signer) or signature + bytes([FIRST_V])

@@ -20,7 +20,12 @@ def public(kiosk: KioskKey) -> str:
 def test_three_settings_suffice(tmp_path: Path) -> None:
     config = parse_config(LEAST, tmp_path)
     assert config.state == tmp_path / "s"
-    assert (config.ledger, config.contract, config.chain_id, config.confirmations) == (None, None, None, 1)
+    assert (config.ledger, config.contract, config.chain_id, config.relay.confirmations) == (
+        None,
+        None,
+        None,
+        1,
+    )
     assert (config.listen, dict(config.kiosks)) == (("127.0.0.1", 8700), {})
 
 
@@ -34,7 +39,11 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     config = load_config(path)
     assert config.state == Path("/var/lib/x")
     assert (config.listen, config.ledger_listen) == (("::1", 0), ("0.0.0.0", 1))
-    assert (config.ledger, config.chain_id, config.confirmations) == (LedgerAccess(("https://node",)), 5, 3)
+    assert (config.ledger, config.chain_id, config.relay.confirmations) == (
+        LedgerAccess(("https://node",)),
+        5,
+        3,
+    )
     assert config.contract == b"\xab" * 20
     assert list(config.kiosks) == [KIOSK.kid]
 

@@ -9,7 +9,7 @@ from contracts.eip712 import Domain
 from contracts.messages import KioskMessage
 from contracts.purpose import Purpose
 from gateway import intake as intake_module
-from gateway.entries import Entry, State
+from gateway.entries import Entry, State, Verdict
 from gateway.intake import Intake
 from gateway.journal import Journal
 from tests.gateway.actors import KioskKey, Person
@@ -34,9 +34,7 @@ class Ear:
 
     def entry(self) -> Entry:
         """The one entry that the journal has."""
-        ((digest, _),) = self.journal.under_way()
-        entry = self.journal.find(digest)
-        assert entry is not None
+        (entry,) = self.journal.under_way()
         return entry
 
     def wake(self) -> None:
@@ -100,7 +98,7 @@ def test_a_repeat_is_answered_with_the_receipt_that_is_there(ear: Ear) -> None:
     ear.intake.receive(KIOSK.id, payload)
     assert ear.sent == [], "there is no receipt yet"
     entry = ear.entry()
-    ear.journal.reject(entry.digest, "no", b"receipt")
+    ear.journal.reject(Verdict(entry.digest, b"receipt", "no"))
     ear.intake.receive(KIOSK.id, payload)
     ear.intake.receive(KIOSK.id, payload)
     assert ear.sent == [(KIOSK.id, b"receipt")] * 2
@@ -116,6 +114,7 @@ def test_the_same_act_by_way_of_another_kiosk_is_a_repeat(ear: Ear) -> None:
 
 def test_there_is_room_for_so_many_acts(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "MAX_UNDER_WAY", 2)
+    monkeypatch.setattr(intake_module, "LOOK_SECONDS", 0)
     for _ in range(3):
         ear.intake.receive(KIOSK.id, message().sign(KIOSK.key))
     assert ear.counts == {"received": 2, "dropped: no room": 1}

@@ -2,6 +2,7 @@
 
 import sqlite3
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from contracts.acts import ActKind
-from gateway.entries import Arrival, State, Transaction
+from gateway.entries import Arrival, Candidate, Entry, Mined, State, Verdict
 from gateway.journal import Journal, JournalError
 
-RECEIPT = b"receipt"
+MEMORY = Path("/dev/shm")
+"""Each move waits for the disk; the state machine needs none."""
+
+RECEIPT, SENDER = b"receipt", b"relayer" + bytes(13)
 
 
 def arrival(
@@ -31,29 +35,100 @@ def arrival(
     )
 
 
-def transaction(nonce: int) -> Transaction:
-    return Transaction(nonce, b"raw %d" % nonce, b"hash %d" % nonce)
+def candidate(name: bytes) -> Candidate:
+    return Candidate(hash=b"hash " + name, raw=b"raw " + name, most=10, tip=1, signed_at=1_700_000_000)
 
 
-def moved_to_mined(journal: Journal, digest: bytes, nonce: int = 0) -> None:
-    journal.verify(digest)
-    journal.sign(digest, transaction(nonce))
-    journal.accept(digest)
-    journal.mine(digest, 7, b"block hash")
+def verdict(digest: bytes) -> Verdict:
+    return Verdict(digest, RECEIPT)
+
+
+class Driver:
+    """Makes the moves of one act that goes alone; the arguments that do not matter are made up."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.count = 0
+
+    def move(self, digest: bytes, name: str) -> None:
+        getattr(self, name)(digest)
+
+    def verify(self, digest: bytes) -> None:
+        self.journal.verify(digest)
+
+    def acknowledge(self, digest: bytes) -> None:
+        self.journal.acknowledge(verdict(digest), b"elsewhere", 3)
+
+    def skip_step(self, digest: bytes) -> None:
+        self.journal.skip_step(digest, b"elsewhere", 3)
+
+    def reject(self, digest: bytes) -> None:
+        self.journal.reject(Verdict(digest, RECEIPT, "because"))
+
+    def sign(self, digest: bytes) -> None:
+        self.count += 1
+        name = digest[:1] + b"%d" % self.count
+        self.journal.sign(SENDER, self.next_nonce(), b"data", 100_000, 500, candidate(name), [digest])
+
+    def next_nonce(self) -> int:
+        pending = self.journal.pending()
+        return pending[SENDER].highest + 1 if pending else 0
+
+    def bump(self, digest: bytes) -> None:
+        self.count += 1
+        self.journal.bump(self.shipment(digest), candidate(digest[:1] + b"%d" % self.count), 700)
+
+    def accept(self, digest: bytes) -> None:
+        self.journal.accept([self.shipment(digest)])
+
+    def mine(self, digest: bytes) -> None:
+        self.journal.mine([Mined(self.shipment(digest), b"hash", 7, b"block hash", 300)])
+
+    def send_again(self, digest: bytes) -> None:
+        self.journal.send_again(self.shipment(digest))
+
+    def sign_again(self, digest: bytes) -> None:
+        self.journal.sign_again(self.shipment(digest))
+
+    def finish(self, digest: bytes) -> None:
+        self.conclude(digest, lambda: self.journal.finish(verdict(digest)))
+
+    def next_step(self, digest: bytes) -> None:
+        self.conclude(digest, lambda: self.journal.next_step(digest))
+
+    def try_again(self, digest: bytes) -> None:
+        self.conclude(digest, lambda: self.journal.try_again(digest))
+
+    def conclude(self, digest: bytes, write: Callable[[], None]) -> None:
+        shipment = self.shipment(digest)
+        with self.journal.together():
+            write()
+            self.journal.close_shipment(shipment)
+
+    def shipment(self, digest: bytes) -> int:
+        entry = self.journal.find(digest)
+        assert entry is not None
+        return entry.shipment or 0
 
 
 MOVES = {
     "verify": ({State.RECEIVED}, State.VERIFIED),
+    "acknowledge": ({State.RECEIVED, State.VERIFIED, State.MINED}, State.FINAL),
+    "skip_step": ({State.RECEIVED, State.VERIFIED, State.MINED}, State.VERIFIED),
+    "reject": ({State.RECEIVED, State.VERIFIED, State.MINED}, State.REJECTED),
     "sign": ({State.VERIFIED}, State.SIGNED),
+    "bump": ({State.SIGNED, State.ACCEPTED}, State.SIGNED),
     "accept": ({State.SIGNED}, State.ACCEPTED),
     "mine": ({State.ACCEPTED}, State.MINED),
     "send_again": ({State.ACCEPTED, State.MINED}, State.SIGNED),
     "sign_again": ({State.SIGNED}, State.VERIFIED),
     "next_step": ({State.MINED}, State.VERIFIED),
+    "try_again": ({State.MINED}, State.VERIFIED),
     "finish": ({State.MINED}, State.FINAL),
-    "reject": ({State.RECEIVED, State.VERIFIED, State.MINED}, State.REJECTED),
 }
 """An independent account of the state machine: each move, where it may start, where it ends."""
+
+CARRIED = (State.SIGNED, State.ACCEPTED, State.MINED)
 
 
 class JournalMachine(RuleBasedStateMachine):
@@ -63,13 +138,14 @@ class JournalMachine(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        memory = Path("/dev/shm")  # each move waits for the disk; the model needs none
-        self.directory = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
+        self.directory = tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
         self.path = Path(self.directory.name) / "journal.sqlite"
         self.journal = Journal(self.path)
+        self.driver = Driver(self.journal)
         self.states: dict[bytes, State] = {}
         self.steps: dict[bytes, int] = {}
         self.nonces: dict[bytes, int] = {}
+        self.candidates: dict[bytes, int] = {}
         self.fingerprints: dict[bytes, bytes] = {}
 
     def teardown(self) -> None:
@@ -97,40 +173,38 @@ class JournalMachine(RuleBasedStateMachine):
             self.states[digest], self.steps[digest] = State.RECEIVED, 0
             self.fingerprints[digest] = b"another"
 
-    @rule(digest=digests, data=st.data(), on_chain=st.integers(0, 5))
-    def allowed_move(self, digest: bytes, data: st.DataObject, on_chain: int) -> None:
+    @rule(digest=digests, data=st.data())
+    def allowed_move(self, digest: bytes, data: st.DataObject) -> None:
         allowed = sorted(move for move, (sources, _) in MOVES.items() if self.states[digest] in sources)
         if allowed:
-            self.move(digest, data.draw(st.sampled_from(allowed)), on_chain)
+            self.move(digest, data.draw(st.sampled_from(allowed)))
 
-    @rule(digest=digests, move=st.sampled_from(sorted(MOVES)), on_chain=st.integers(0, 5))
-    def any_move(self, digest: bytes, move: str, on_chain: int) -> None:
-        self.move(digest, move, on_chain)
+    @rule(digest=digests, move=st.sampled_from(sorted(MOVES)))
+    def any_move(self, digest: bytes, move: str) -> None:
+        self.move(digest, move)
 
-    def move(self, digest: bytes, move: str, on_chain: int) -> None:
+    def move(self, digest: bytes, move: str) -> None:
         sources, target = MOVES[move]
-        nonce = self.journal.next_nonce(on_chain)
-        arguments = (transaction(nonce),) if move == "sign" else ARGUMENTS.get(move, ())
-        if self.states[digest] not in sources:
+        state, nonce = self.states[digest], self.driver.next_nonce()
+        if state not in sources:
             with pytest.raises(JournalError):
-                getattr(self.journal, move)(digest, *arguments)
+                self.driver.move(digest, move)
             return
+        if move in ("acknowledge", "skip_step", "reject") and state is State.MINED:
+            write = getattr(self.driver, move)
+            self.driver.conclude(digest, lambda: write(digest))
+        else:
+            self.driver.move(digest, move)
         if move == "sign":
-            assert nonce >= on_chain
-            assert nonce not in self.taken()
-            self.nonces[digest] = nonce
-        getattr(self.journal, move)(digest, *arguments)
+            self.nonces[digest], self.candidates[digest] = nonce, 0
         self.states[digest] = target
-        self.steps[digest] += move == "next_step"
+        self.steps[digest] += move in ("next_step", "skip_step")
+        self.candidates[digest] = self.candidates.get(digest, 0) + (move in ("sign", "bump"))
 
     @rule()
     def reopen(self) -> None:
         self.journal.close()
-        self.journal = Journal(self.path)
-
-    def taken(self) -> set[int]:
-        under_way = (State.SIGNED, State.ACCEPTED, State.MINED)
-        return {self.nonces[digest] for digest, state in self.states.items() if state in under_way}
+        self.journal = self.driver.journal = Journal(self.path)
 
     @invariant()
     def agree(self) -> None:
@@ -141,24 +215,40 @@ class JournalMachine(RuleBasedStateMachine):
             assert (entry.state, entry.step) == (state, self.steps[digest])
             assert (entry.receipt is not None) == (state in (State.FINAL, State.REJECTED))
             assert (entry.message == b"") == (state in (State.FINAL, State.REJECTED))
-            if state in (State.SIGNED, State.ACCEPTED, State.MINED):
-                found = self.journal.transaction(digest, entry.step)
-                assert found.raw == transaction(self.nonces[digest]).raw
-                assert (found.block is not None) == (state is State.MINED)
-        under_way = [
+            if state in CARRIED:
+                self.agree_on_shipment(entry)
+        under_way = {
             digest for digest, state in self.states.items() if state not in (State.FINAL, State.REJECTED)
-        ]
-        assert {digest for digest, _ in self.journal.under_way()} == set(under_way)
-        assert self.journal.count_under_way() == len(under_way)
+        }
+        assert {entry.digest for entry in self.journal.under_way()} == under_way
+        assert sum(self.journal.count_under_way().values()) == len(under_way)
+        carried = {self.nonces[digest] for digest, state in self.states.items() if state in CARRIED}
+        assert {shipment.nonce for shipment in self.journal.shipments(*CARRIED)} == carried
+
+    def agree_on_shipment(self, entry: Entry) -> None:
+        shipment = self.journal.shipment(entry.shipment)
+        assert (shipment.state, shipment.nonce) == (entry.state, self.nonces[entry.digest])
+        assert len(shipment.candidates) == self.candidates[entry.digest]
+        assert (shipment.block is not None) == (entry.state is State.MINED)
+        assert [each.digest for each in self.journal.carried(shipment.number)] == [entry.digest]
 
 
 JournalMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=50, deadline=None)
 test_the_journal_follows_its_model = JournalMachine.TestCase
 
 
+def finished(journal: Journal, digest: bytes) -> None:
+    driver = Driver(journal)
+    for move in PATHS[State.FINAL]:
+        driver.move(digest, move)
+
+
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "journal.sqlite")
+def journal() -> Iterator[Journal]:
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as directory:
+        journal = Journal(Path(directory) / "journal.sqlite")
+        yield journal
+        journal.close()
 
 
 PATHS = {
@@ -170,34 +260,28 @@ PATHS = {
     State.FINAL: ["verify", "sign", "accept", "mine", "finish"],
     State.REJECTED: ["reject"],
 }
-ARGUMENTS = {
-    "sign": (transaction(0),),
-    "mine": (7, b"block hash"),
-    "finish": (RECEIPT,),
-    "reject": ("because", RECEIPT),
-}
 
 
 @pytest.mark.parametrize("move", MOVES)
 @pytest.mark.parametrize("state", PATHS)
 def test_every_move_in_every_state(journal: Journal, state: State, move: str) -> None:
-    digest, (sources, target) = b"\1" * 32, MOVES[move]
+    digest, (sources, target), driver = b"\1" * 32, MOVES[move], Driver(journal)
     journal.admit(arrival(digest))
     for step in PATHS[state]:
-        getattr(journal, step)(digest, *ARGUMENTS.get(step, ()))
+        driver.move(digest, step)
     if state in sources:
-        getattr(journal, move)(digest, *ARGUMENTS.get(move, ()))
+        driver.move(digest, move)
         assert journal.find(digest).state is target
     else:
-        with pytest.raises(JournalError, match="no act"):
-            getattr(journal, move)(digest, *ARGUMENTS.get(move, ()))
+        with pytest.raises(JournalError, match=r"no act|no shipment|is not over"):
+            driver.move(digest, move)
         assert journal.find(digest).state is state
 
 
 def test_a_refused_act_is_taken_up_again_only_with_another_signature_or_object(journal: Journal) -> None:
     digest = b"\1" * 32
     journal.admit(arrival(digest, fingerprint=b"forged"))
-    journal.reject(digest, "wrong signer", RECEIPT)
+    journal.reject(Verdict(digest, RECEIPT, "wrong signer"))
     assert journal.admit(arrival(digest, fingerprint=b"forged"))[1] is False
     entry, is_new = journal.admit(arrival(digest, fingerprint=b"genuine"))
     assert is_new
@@ -207,17 +291,17 @@ def test_a_refused_act_is_taken_up_again_only_with_another_signature_or_object(j
 def test_a_final_act_stays_final_whatever_comes(journal: Journal) -> None:
     digest = b"\1" * 32
     journal.admit(arrival(digest))
-    moved_to_mined(journal, digest)
-    journal.finish(digest, RECEIPT)
+    finished(journal, digest)
     assert journal.admit(arrival(digest, fingerprint=b"another"))[1] is False
 
 
 def test_an_enrolment_is_known_once_it_is_final(journal: Journal) -> None:
     digest = b"\1" * 32
     journal.admit(arrival(digest))
-    moved_to_mined(journal, digest)
+    for move in PATHS[State.MINED]:
+        Driver(journal).move(digest, move)
     assert journal.kiosks_of(digest[:20]) == []
-    journal.finish(digest, RECEIPT)
+    Driver(journal).finish(digest)
     assert journal.kiosks_of(digest[:20]) == [b"kiosk-01"]
 
 
@@ -226,12 +310,10 @@ def test_an_answer_closes_its_request(journal: Journal, answer: ActKind) -> None
     asked, other, answered = b"\1" * 32, b"\2" * 32, b"\3" * 32
     for digest in (asked, other):
         journal.admit(arrival(digest, ActKind.REQUEST, request=digest, requester=b"r" * 20, kiosk=None))
-        moved_to_mined(journal, digest)
-        journal.finish(digest, RECEIPT)
+        finished(journal, digest)
     assert journal.request(asked).message == b"message", "a request must stay to be announced"
     journal.admit(arrival(answered, answer, request=asked))
-    moved_to_mined(journal, answered)
-    journal.finish(answered, RECEIPT)
+    finished(journal, answered)
     assert [entry.digest for entry in journal.open_requests_of_requester(b"r" * 20)] == [other]
 
 
@@ -239,13 +321,11 @@ def test_open_requests_are_those_of_people_who_enrolled_at_the_kiosk(journal: Jo
     here, elsewhere = b"\1" * 32, b"\2" * 32
     for digest, kiosk in ((here, b"kiosk-01"), (elsewhere, b"kiosk-02")):
         journal.admit(arrival(digest, kiosk=kiosk))
-        moved_to_mined(journal, digest)
-        journal.finish(digest, RECEIPT)
+        finished(journal, digest)
         asked = bytes(reversed(digest[:-1] + b"\x09"))
         request = Arrival(asked, ActKind.REQUEST, digest[:20], asked, b"r" * 20, None, b"m", 1, b"f")
         journal.admit(request)
-        moved_to_mined(journal, asked)
-        journal.finish(asked, RECEIPT)
+        finished(journal, asked)
     assert [entry.subject for entry in journal.open_requests_at(b"kiosk-01")] == [here[:20]]
     journal.set_answered(journal.open_requests_at(b"kiosk-01")[0].request)
     assert journal.open_requests_at(b"kiosk-01") == []
@@ -258,8 +338,7 @@ def test_the_ciphertext_of_a_finished_act_leaves_the_file(tmp_path: Path) -> Non
     journal.close()
     assert b"CIPHERTEXT" in path.read_bytes()
     journal = Journal(path)
-    moved_to_mined(journal, digest)
-    journal.finish(digest, RECEIPT)
+    finished(journal, digest)
     journal.close()
     assert b"CIPHERTEXT" not in path.read_bytes()
 

@@ -1,0 +1,168 @@
+"""What the journal can be asked."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.acts import ActKind
+from gateway.entries import Entry, Shipment, State
+from gateway.journal.database import Database
+from gateway.journal.rows import ENTRY, SHIPMENT, entry_of, marks, shipment_of
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The shipments of a relayer that are not final: how many, their highest nonce, and gwei at most."""
+
+    count: int
+    highest: int
+    cost: int
+
+
+LIVE = "state NOT IN ('final', 'rejected')"
+
+
+class Questions:
+    """Reads of the journal; none of them changes anything."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Acts
+
+    def find(self, digest: bytes) -> Entry | None:
+        """The entry of this act, or None."""
+        return next(iter(self._entries("digest = ?", digest)), None)
+
+    def under_way(self, limit: int = -1) -> list[Entry]:
+        """The acts that are neither final nor rejected, by arrival."""
+        return self._entries(f"{LIVE} ORDER BY number LIMIT ?", limit)
+
+    def count_under_way(self) -> dict[State, int]:
+        """How many acts are in each of the states before the end."""
+        rows = self._rows(
+            "SELECT state, count(*) FROM entries WHERE state NOT IN ('final', 'rejected') GROUP BY state"
+        )
+        return {State(state): count for state, count in rows}
+
+    def received(self, now: int, limit: int) -> list[Entry]:
+        """Acts to be verified: due, and none of the same person received before them; by arrival."""
+        return self._entries(
+            "state = 'received' AND due <= ? AND NOT EXISTS (SELECT 1 FROM entries AS before"
+            " WHERE before.subject = entries.subject AND before.number < entries.number"
+            " AND before.state = 'received') ORDER BY number LIMIT ?",
+            now,
+            limit,
+        )
+
+    def verified(self, now: int, limit: int) -> list[Entry]:
+        """Acts to be shipped: due, and no act of the same person before them that is not; by arrival."""
+        return self._entries(
+            "state = 'verified' AND due <= ? AND NOT EXISTS (SELECT 1 FROM entries AS before"
+            " WHERE before.subject = entries.subject AND before.number < entries.number"
+            " AND (before.state = 'received' OR before.state = 'verified' AND before.due > ?))"
+            " ORDER BY number LIMIT ?",
+            now,
+            now,
+            limit,
+        )
+
+    def is_preceded(self, entry: Entry) -> bool:
+        """Whether an earlier act of the same person is under way, on which this one may depend."""
+        return bool(
+            self._rows(
+                "SELECT 1 FROM entries WHERE subject = ? AND number < ?"
+                " AND state NOT IN ('final', 'rejected') LIMIT 1",
+                entry.subject,
+                entry.number,
+            )
+        )
+
+    def carried(self, shipment: int) -> list[Entry]:
+        """The acts of a shipment that are under way, by their position in it."""
+        return self._entries(f"shipment = ? AND {LIVE} ORDER BY position", shipment)
+
+    # Shipments
+
+    def shipments(self, *states: State) -> list[Shipment]:
+        """Shipments in these states, each sender's by nonce."""
+        return self._shipments(
+            f"state IN ({marks(len(states))}) AND state <> 'final' ORDER BY sender, nonce", *states
+        )
+
+    def shipment(self, number: int) -> Shipment | None:
+        """The shipment of this number, or None."""
+        return next(iter(self._shipments("number = ?", number)), None)
+
+    def pending(self) -> dict[bytes, Pending]:
+        """What each relayer has under way; those with nothing are left out."""
+        rows = self._rows(
+            "SELECT sender, count(*), max(nonce), sum(cost) FROM shipments"
+            " WHERE state <> 'final' GROUP BY sender"
+        )
+        return {bytes(sender): Pending(*rest) for sender, *rest in rows}
+
+    def bound(self) -> dict[bytes, bytes]:
+        """For each person with an act in a shipment under way: the sender of the last of them."""
+        rows = self._rows(
+            "SELECT subject, sender FROM entries JOIN shipments ON shipments.number = entries.shipment"
+            " WHERE entries.state IN ('signed', 'accepted', 'mined') ORDER BY entries.number"
+        )
+        return {bytes(subject): bytes(sender) for subject, sender in rows}
+
+    def spent_since(self, sender: bytes, since: int) -> int:
+        """Gwei that a relayer has spent since a Unix time, or may yet have."""
+        ((total,),) = self._rows(
+            "SELECT coalesce(sum(cost), 0) FROM shipments WHERE sender = ? AND signed_at >= ?", sender, since
+        )
+        return int(total)
+
+    # Requests and people
+
+    def request(self, request: bytes) -> Entry | None:
+        """The entry of the request with this id, or None."""
+        return next(iter(self._entries("request = ? AND kind = ?", request, int(ActKind.REQUEST))), None)
+
+    def settled_about(self, request: bytes) -> set[ActKind]:
+        """Which kinds of acts about this request are final."""
+        rows = self._rows("SELECT kind FROM entries WHERE request = ? AND state = 'final'", request)
+        return {ActKind(kind) for (kind,) in rows}
+
+    def open_requests_of_requester(self, requester: bytes) -> list[Entry]:
+        """Requests of a requester that this gateway has seen no answer to."""
+        return self._entries("kind = 3 AND answered = 0 AND requester = ? ORDER BY number", requester)
+
+    def open_requests_at(self, kiosk: bytes) -> list[Entry]:
+        """Requests on the ledger, with no answer seen, to people who enrolled at a kiosk."""
+        return self._entries(
+            "kind = 3 AND answered = 0 AND state = 'final'"
+            " AND subject IN (SELECT subject FROM enrolments WHERE kiosk = ?) ORDER BY number",
+            kiosk,
+        )
+
+    def kiosks_of(self, subject: bytes) -> list[bytes]:
+        """The kiosks at which a person enrolled."""
+        rows = self._rows("SELECT kiosk FROM enrolments WHERE subject = ? ORDER BY kiosk", subject)
+        return [bytes(kiosk) for (kiosk,) in rows]
+
+    def fact(self, name: str) -> bytes | None:
+        """A lasting fact, such as the contract that this gateway deployed."""
+        rows = self._rows("SELECT value FROM facts WHERE name = ?", name)
+        return bytes(rows[0][0]) if rows else None
+
+    def _entries(self, where: str, *values: bytes | int) -> list[Entry]:
+        return [entry_of(row) for row in self._rows(f"SELECT {ENTRY} FROM entries WHERE {where}", *values)]  # noqa: S608 - our own text
+
+    def _shipments(self, where: str, *values: object) -> list[Shipment]:
+        rows = self._rows(f"SELECT {SHIPMENT} FROM shipments WHERE {where}", *values)  # noqa: S608 - our own text
+        return [shipment_of(row, self._candidates(row[0])) for row in rows]
+
+    def _candidates(self, shipment: int) -> list[Any]:
+        return self._rows(
+            "SELECT hash, raw, most, tip, signed_at FROM candidates"
+            " WHERE shipment = ? ORDER BY most, signed_at",
+            shipment,
+        )
+
+    def _rows(self, statement: str, *values: object) -> list[Any]:
+        with self._database.reading() as sql:
+            return sql.execute(statement, values).fetchall()

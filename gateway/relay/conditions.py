@@ -1,0 +1,63 @@
+"""What the ledger says just before transactions are signed: fees, and how the relayers stand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.ledger import answers
+from gateway.ledger.client import LedgerClient, Question, ask_balance, ask_transaction_count
+from gateway.ledger.errors import LedgerError
+from gateway.ledger.transport import RpcCall
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The ledger as of its newest block.
+
+    Attributes:
+        base_fee: Wei per gas.
+        tip: Wei per gas that the node suggests to pay beyond it.
+        block_gas: Gas limit of a block.
+        nonces: For each relayer asked for, the number of its transactions in blocks.
+        balances: What it owns, in wei.
+    """
+
+    base_fee: int
+    tip: int
+    block_gas: int
+    nonces: dict[bytes, int]
+    balances: dict[bytes, int]
+
+
+def ask(client: LedgerClient, relayers: Sequence[bytes]) -> Conditions:
+    """Ask for all of it in one round trip.
+
+    Raises:
+        LedgerError: The ledger refuses one of the questions, or does not answer.
+    """
+    questions: list[Question[int]] = [
+        _of_newest_block("baseFeePerGas"),
+        _of_newest_block("gasLimit"),
+        Question(RpcCall("eth_maxPriorityFeePerGas"), answers.quantity),
+        *map(ask_transaction_count, relayers),
+        *map(ask_balance, relayers),
+    ]
+    found: list[int] = []
+    for answer in client.several(questions):
+        if isinstance(answer, LedgerError):
+            raise answer
+        found.append(answer)
+    base_fee, block_gas, tip, *rest = found
+    nonces, balances = rest[: len(relayers)], rest[len(relayers) :]
+    return Conditions(
+        base_fee, tip, block_gas,
+        dict(zip(relayers, nonces, strict=True)), dict(zip(relayers, balances, strict=True)),
+    )  # fmt: skip
+
+
+def _of_newest_block(member: str) -> Question[int]:
+    def read(block: object) -> int:
+        if not isinstance(block, dict):
+            raise answers.IllFormedError("an object was expected")
+        return answers.quantity(block.get(member, "0x0"))  # a ledger before EIP-1559 has no base fee
+
+    return Question(RpcCall("eth_getBlockByNumber", ["latest", False]), read)

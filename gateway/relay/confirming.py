@@ -1,0 +1,200 @@
+"""Accepted -> mined -> final or rejected: what became of transactions, and of each act in them."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from contracts.registry import SKIPPED, event_topic, selector
+from gateway.calls import Calls, RefusedError, Submission
+from gateway.entries import Entry, Mined, Shipment, State
+from gateway.journal import Journal
+from gateway.ledger.answers import TransactionReceipt, quantity
+from gateway.ledger.client import Question, ask_known, ask_receipt
+from gateway.ledger.errors import LedgerError, RevertedError
+from gateway.ledger.events import SkippedEvent, UndecodableEventError, decode
+from gateway.ledger.reasons import explain
+from gateway.ledger.registry import Registry
+from gateway.ledger.transport import RpcCall
+from gateway.relay.fees import cost
+from gateway.relay.policy import Policy
+from gateway.relay.verdicts import End, Place, Verdicts
+
+LOG = logging.getLogger(__name__)
+
+BATCH = selector("submit")
+"""Begin of a batch's call data."""
+
+SKIPPED_TOPIC = (event_topic(SKIPPED),)
+
+MAX_TRIES = 3
+"""Transactions of an act that may fail for no reason that the contract names, before it is rejected."""
+
+NO_REASON = "the ledger refused it and gives no reason; please try again"
+
+
+class Confirming:
+    """The last stage. Believes no block before it lies under enough others, and looks at its hash again."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        registry: Registry,
+        calls: Calls,
+        verdicts: Verdicts,
+        policy: Policy,
+        sender: bytes,
+        counts: Counter[str],
+    ) -> None:
+        """Connect the parts."""
+        self._journal, self._registry, self._client = journal, registry, registry.client
+        self._calls, self._verdicts, self._policy = calls, verdicts, policy
+        self._sender, self._counts = sender, counts
+
+    def turn(self) -> int:
+        """Look after everything that the node has taken.
+
+        Returns:
+            How many shipments have moved.
+
+        Raises:
+            LedgerUnreachableError, JournalError: Nothing is lost; come again.
+        """
+        shipments = self._journal.shipments(State.ACCEPTED, State.MINED)
+        if not shipments:
+            return 0
+        receipts, head = self._look(shipments)
+        accepted = [shipment for shipment in shipments if shipment.state is State.ACCEPTED]
+        mined = [
+            _mined(shipment, receipts[shipment.number])
+            for shipment in accepted
+            if shipment.number in receipts
+        ]
+        self._journal.mine(mined)
+        moved = [each.shipment for each in mined]
+        moved += self._send_lost_again([each for each in accepted if each.number not in receipts])
+        ends: list[End] = []
+        closed: list[int] = []
+        for shipment in shipments:
+            receipt = receipts.get(shipment.number)
+            if shipment.state is State.MINED and (
+                receipt is None or receipt.block_hash != shipment.block_hash
+            ):
+                LOG.warning("the ledger took back block %s; sending again", shipment.block)
+                self._counts["reorganised"] += 1
+                self._journal.send_again(shipment.number)
+                moved.append(shipment.number)
+            elif receipt is not None and head - receipt.block + 1 >= self._policy.confirmations:
+                of_acts = self._ends(shipment, receipt)
+                if of_acts is not None:
+                    ends += of_acts
+                    closed.append(shipment.number)
+        self._verdicts.apply(ends, closed)
+        return len(moved) + len(closed)
+
+    def _look(self, shipments: Sequence[Shipment]) -> tuple[dict[int, TransactionReceipt], int]:
+        """The receipt of each shipment that is in a block, and the number of the newest block after that."""
+        asked = [
+            (shipment.number, candidate.hash) for shipment in shipments for candidate in shipment.candidates
+        ]
+        questions: list[Question[object]] = [
+            *(ask_receipt(transaction) for _, transaction in asked),
+            Question(RpcCall("eth_blockNumber"), quantity),
+        ]
+        *answers, head = self._client.several(questions)
+        if not isinstance(head, int):
+            raise LedgerError(f"the ledger does not say how long it is: {head}")
+        receipts = {
+            number: answer
+            for (number, _), answer in zip(asked, answers, strict=True)
+            if isinstance(answer, TransactionReceipt)
+        }
+        return receipts, head
+
+    def _send_lost_again(self, waiting: Sequence[Shipment]) -> list[int]:
+        """Those that are in no block: the ones that the node has forgotten go out once more."""
+        since = time.time() - self._policy.forgotten_after
+        asked = [
+            (shipment.number, candidate.hash)
+            for shipment in waiting
+            if shipment.latest.signed_at <= since
+            for candidate in shipment.candidates
+        ]
+        answers = self._client.several([ask_known(transaction) for _, transaction in asked])
+        forgotten = {number for number, _ in asked}
+        for (number, _), answer in zip(asked, answers, strict=True):
+            if answer is not False:
+                forgotten.discard(number)
+        for number in sorted(forgotten):
+            self._journal.send_again(number)
+        return sorted(forgotten)
+
+    def _ends(self, shipment: Shipment, receipt: TransactionReceipt) -> list[End] | None:
+        """What became of each act of a final transaction; None if it cannot be said of one of them yet."""
+        skipped = self._skipped(receipt)
+        is_batch = shipment.data[:4] == BATCH
+        ends: list[End] = []
+        for entry in self._journal.carried(shipment.number):
+            if receipt.succeeded and entry.position not in skipped:
+                ends.append(self._proceed(entry, receipt))
+                continue
+            reason = skipped.get(entry.position, "")
+            end = self._refused(entry, receipt, reason, is_batch=is_batch)
+            if end is None:
+                return None
+            ends.append(end)
+        return ends
+
+    def _proceed(self, entry: Entry, receipt: TransactionReceipt) -> End:
+        if entry.step + 1 < entry.steps:
+            return End(entry.digest, lambda: self._journal.next_step(entry.digest), is_over=False)
+        if entry.step:
+            return self._verdicts.final(entry, Place(entry.transaction, entry.block))
+        return self._verdicts.final(entry, Place(receipt.transaction, receipt.block))
+
+    def _refused(
+        self, entry: Entry, receipt: TransactionReceipt, reason: str, *, is_batch: bool
+    ) -> End | None:
+        """The end of an act that the contract refused in a block; None if there is nothing to say yet."""
+        place = Place(receipt.transaction, receipt.block)
+        try:
+            submission = self._calls.of(entry)
+        except RefusedError as error:
+            return self._verdicts.rejected(entry, str(error), place)
+        why = RevertedError(reason, explain(reason)) if reason else None
+        if why is None and not is_batch:
+            why = self._why(submission)
+        if why is not None:
+            return self._verdicts.refused(entry, submission.act, why, place)
+        if entry.tries + 1 < MAX_TRIES:
+            self._counts["tried again"] += 1
+            # Alone from now on, with an estimate of its own.
+            return End(entry.digest, lambda: self._journal.try_again(entry.digest), is_over=False)
+        return self._verdicts.rejected(entry, NO_REASON, place)
+
+    def _why(self, submission: Submission) -> RevertedError | None:
+        """The contract's reason for a failure in a block, as far as it can be had afterwards."""
+        try:
+            self._client.call(self._registry.contract, submission.data, sender=self._sender)
+        except RevertedError as error:
+            return error
+        return None
+
+    def _skipped(self, receipt: TransactionReceipt) -> dict[int, str]:
+        """Positions in a batch that the contract skipped, and its reasons."""
+        reasons: dict[int, str] = {}
+        for log in receipt.logs:
+            if log.address != self._registry.contract or log.topics[:1] != SKIPPED_TOPIC:
+                continue
+            try:
+                event = decode(log)
+            except UndecodableEventError:
+                continue
+            if isinstance(event, SkippedEvent):
+                reasons[event.position] = event.text
+        return reasons
+
+
+def _mined(shipment: Shipment, receipt: TransactionReceipt) -> Mined:
+    paid = cost(receipt.gas_used, receipt.gas_price)
+    return Mined(shipment.number, receipt.transaction, receipt.block, receipt.block_hash, paid)

@@ -1,0 +1,80 @@
+"""Signed -> accepted: stored bytes go to the node, the same ones as often as it takes."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+from gateway.entries import Shipment, State
+from gateway.journal import Journal
+from gateway.ledger.client import LedgerClient, Question, ask_known, ask_send
+from gateway.ledger.errors import LedgerError
+
+LOG = logging.getLogger(__name__)
+
+AT_ONCE = 4
+"""Transactions in one request. The embedded ledger executes each before it answers, 32 acts in a tenth of a
+second, and answers nobody else meanwhile; one would leave it idle while the journal waits for the disk."""
+
+
+class Sending:
+    """The third stage. Knows nothing of keys: any gateway can send what is signed."""
+
+    def __init__(self, journal: Journal, client: LedgerClient, counts: Counter[str]) -> None:
+        """Connect the parts."""
+        self._journal, self._client, self._counts = journal, client, counts
+
+    def turn(self) -> int:
+        """Send what is signed, each sender's transactions by nonce.
+
+        Returns:
+            How many shipments have moved.
+
+        Raises:
+            LedgerUnreachableError, JournalError: Nothing is lost; come again.
+        """
+        signed, moved = self._journal.shipments(State.SIGNED), 0
+        for start in range(0, len(signed), AT_ONCE):
+            part = signed[start : start + AT_ONCE]
+            answers = self._client.several([ask_send(shipment.latest.raw) for shipment in part])
+            taken = [
+                shipment.number
+                for shipment, answer in zip(part, answers, strict=True)
+                if not isinstance(answer, LedgerError)
+            ]
+            refused = [
+                (shipment, answer)
+                for shipment, answer in zip(part, answers, strict=True)
+                if isinstance(answer, LedgerError)
+            ]
+            known = self._known([shipment for shipment, _ in refused])
+            taken += known
+            self._journal.accept(taken)
+            moved += len(taken) + self._after_refusals(
+                [each for each in refused if each[0].number not in known]
+            )
+        return moved
+
+    def _known(self, shipments: Sequence[Shipment]) -> list[int]:
+        """Which of them the node has nevertheless, in a block or waiting, by any of their candidates."""
+        asked: list[tuple[int, Question[bool]]] = [
+            (shipment.number, ask_known(candidate.hash))
+            for shipment in shipments
+            for candidate in shipment.candidates
+        ]
+        answers = self._client.several([question for _, question in asked])
+        return sorted({number for (number, _), answer in zip(asked, answers, strict=True) if answer is True})
+
+    def _after_refusals(self, refused: Sequence[tuple[Shipment, LedgerError]]) -> int:
+        """The node does not take them: those whose nonce is gone are signed anew, the others wait."""
+        moved = 0
+        for shipment, error in refused:
+            if self._client.transaction_count(shipment.sender, "latest") > shipment.nonce:
+                LOG.warning("nonce %d was taken by another transaction; signing again", shipment.nonce)
+                self._journal.sign_again(shipment.number)
+                moved += 1
+                continue
+            LOG.warning("transaction %s has to wait: %s", shipment.latest.hash.hex(), error)
+            self._counts["refused by the node"] += 1
+            for entry in self._journal.carried(shipment.number):
+                self._journal.note(entry.digest, str(error))
+        return moved

@@ -1,0 +1,157 @@
+"""Verified -> signed: acts become transactions, whose bytes are in the journal before anywhere else."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from contracts.registry import MAX_CALL
+from gateway.calls import Calls, RefusedError, Submission
+from gateway.entries import Candidate, Entry
+from gateway.journal import Journal
+from gateway.journal.questions import Pending
+from gateway.ledger.account import Fees, Relayer
+from gateway.ledger.errors import RevertedError, RpcError
+from gateway.ledger.registry import Registry
+from gateway.relay import conditions, fees
+from gateway.relay.gas import GasBook
+from gateway.relay.packing import Item, Lane, Load, pack
+from gateway.relay.policy import GWEI, Policy
+from gateway.relay.verdicts import End, Verdicts
+
+LOG = logging.getLogger(__name__)
+
+DAY = 86_400  # seconds
+
+
+class Signing:
+    """The second stage: packs, prices, takes nonces and signs."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        registry: Registry,
+        relayers: Sequence[Relayer],
+        chain_id: int,
+        calls: Calls,
+        gas: GasBook,
+        verdicts: Verdicts,
+        policy: Policy,
+        counts: Counter[str],
+    ) -> None:
+        """Connect the parts."""
+        self._journal, self._registry, self._chain_id = journal, registry, chain_id
+        self._relayers = {relayer.address: relayer for relayer in relayers}
+        self._active = [address for address in self._relayers if address not in policy.retired]
+        self._calls, self._gas, self._verdicts = calls, gas, verdicts
+        self._policy, self._counts = policy, counts
+
+    def turn(self) -> int:
+        """Move what can be moved; as `Verifying.turn`."""
+        # The journal first: what it calls final by now is in the chain's count of transactions afterwards.
+        pending = self._journal.pending()
+        room = {address: self._policy.max_pending - _count(pending, address) for address in self._active}
+        free = sum(space for space in room.values() if space > 0)
+        entries = self._journal.verified(int(time.time()), free * self._policy.max_batch) if free else []
+        if not entries:
+            return 0
+        now = conditions.ask(self._registry.client, self._active)
+        offered = fees.offer(now.base_fee, now.tip, self._policy.fee_cap)
+        if offered is None:
+            self._wait(entries, f"fees are above the cap: {now.base_fee / GWEI:.1f} gwei and the tip")
+            return 0
+        items, ends = self._items(entries)
+        self._verdicts.apply(ends)
+        lanes = [self._lane(address, room[address], pending, now, offered) for address in self._active]
+        bound = self._journal.bound() if len(self._relayers) > 1 else {}
+        max_gas = min(self._policy.batch_gas, now.block_gas)
+        loads = pack(items, lanes, bound, self._policy.max_batch, max_gas)
+        if items and not loads:
+            self._wait(entries, "no relayer with room has the funds, or may spend more today")
+        nonces = {
+            address: max(count, pending[address].highest + 1 if address in pending else 0)
+            for address, count in now.nonces.items()
+        }
+        with self._journal.together():
+            for load in loads:
+                self._sign(load, nonces[load.sender], offered)
+                nonces[load.sender] += 1
+        return len(ends) + sum(len(load.items) for load in loads)
+
+    def _items(self, entries: Sequence[Entry]) -> tuple[list[Item], list[End]]:
+        """What there is to pack, and the ends of acts that turned out to be refused."""
+        items: list[Item] = []
+        ends: list[End] = []
+        blocked: set[bytes] = set()
+        for entry in entries:
+            if entry.subject in blocked:
+                continue
+            try:
+                submission = self._calls.of(entry)
+                self._calls.remember(entry, submission)  # for the next round, should there be no room
+                gas = self._gas.limit(entry, submission.data, self._active[0])
+            except RefusedError as error:
+                ends.append(self._verdicts.rejected(entry, str(error)))
+            except RevertedError as error:
+                end = None
+                if not self._journal.is_preceded(entry):
+                    end = self._verdicts.refused(entry, submission.act, error)
+                if end is not None:
+                    ends.append(end)
+                blocked.add(entry.subject)
+            except RpcError as error:
+                LOG.warning("act %s has to wait: %s", entry.digest.hex(), error)
+                self._counts["refused by the node"] += 1
+                self._journal.note(entry.digest, str(error))
+                blocked.add(entry.subject)
+            else:
+                items.append(_item(entry, submission, gas))
+        return items, ends
+
+    def _lane(
+        self,
+        address: bytes,
+        room: int,
+        pending: Mapping[bytes, Pending],
+        now: conditions.Conditions,
+        offered: Fees,
+    ) -> Lane:
+        """How much a relayer may begin: by its room, its funds and what it may still spend today."""
+        money = now.balances[address] // GWEI - (pending[address].cost if address in pending else 0)
+        if self._policy.spending is not None:
+            spent = self._journal.spent_since(address, int(time.time()) - DAY)
+            money = min(money, self._policy.spending - spent)
+        return Lane(address, room, max(0, money * GWEI // max(offered.most, 1)))
+
+    def _sign(self, load: Load, nonce: int, offered: Fees) -> None:
+        calls = [item.data for item in load.items]
+        data = calls[0] if len(calls) == 1 else self._registry.encode_batch(calls)
+        signed = self._relayers[load.sender].sign(
+            chain_id=self._chain_id,
+            nonce=nonce,
+            to=self._registry.contract,
+            data=data,
+            gas=load.gas,
+            fees=offered,
+        )
+        candidate = Candidate(signed.hash, signed.raw, offered.most, offered.tip, int(time.time()))
+        self._journal.sign(
+            load.sender, nonce, data, load.gas, fees.cost(load.gas, offered.most), candidate,
+            [item.digest for item in load.items],
+        )  # fmt: skip
+        self._counts["transactions"] += 1
+
+    def _wait(self, entries: Sequence[Entry], why: str) -> None:
+        LOG.warning("%d acts have to wait: %s", len(entries), why)
+        with self._journal.together():
+            for entry in entries:
+                self._journal.note(entry.digest, why)
+
+
+def _count(pending: Mapping[bytes, Pending], address: bytes) -> int:
+    return pending[address].count if address in pending else 0
+
+
+def _item(entry: Entry, submission: Submission, gas: int) -> Item:
+    alone = entry.step > 0 or entry.tries > 0 or len(submission.data) > MAX_CALL
+    return Item(entry.digest, entry.subject, submission.data, gas, alone)

@@ -1,0 +1,136 @@
+"""Received -> verified or rejected: would the contract take it, and is its object in the store?"""
+
+import logging
+import time
+from collections import Counter
+
+from contracts.acts import Register
+from contracts.envelope import Envelope
+from contracts.errors import ContractError
+from gateway.calls import Calls, RefusedError, Submission
+from gateway.entries import Entry
+from gateway.errors import GatewayError
+from gateway.journal import Journal
+from gateway.ledger.client import ask_call
+from gateway.ledger.errors import LedgerError, RevertedError, RpcError
+from gateway.ledger.registry import Registry
+from gateway.relay.foresight import Known, foreseen
+from gateway.relay.policy import Policy
+from gateway.relay.verdicts import End, Verdicts
+from gateway.store import ObjectStore
+
+LOG = logging.getLogger(__name__)
+
+AT_ONCE = 128
+"""Acts that are verified in one round, and so in one transaction of the journal."""
+
+
+class Verifying:
+    """The first stage. Asks the ledger for what it can't foresee."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        store: ObjectStore,
+        registry: Registry,
+        calls: Calls,
+        verdicts: Verdicts,
+        policy: Policy,
+        sender: bytes,
+        counts: Counter[str],
+    ) -> None:
+        """Connect the parts; the ledger is asked in the name of `sender`, which matters to it nowhere."""
+        self._journal, self._store, self._registry, self._calls = journal, store, registry, calls
+        self._verdicts, self._policy, self._sender, self._counts = verdicts, policy, sender, counts
+
+    def turn(self) -> int:
+        """Move what can be moved.
+
+        Returns:
+            How many acts have moved.
+
+        Raises:
+            LedgerUnreachableError, JournalError, StoreError: Nothing is lost; come again.
+        """
+        now = time.time()
+        good: list[tuple[Entry, Submission]] = []
+        asked: list[tuple[Entry, Submission]] = []
+        ends: list[End] = []
+        for entry in self._journal.received(int(now), AT_ONCE):
+            try:
+                submission = self._calls.of(entry)
+                self._check_object(submission)
+            except RefusedError as error:
+                ends += self._refuse(entry, None, error)
+                continue
+            except (RpcError, RevertedError) as error:
+                self._wait(entry, error)
+                continue
+            is_clear = foreseen(submission.act, submission.is_signed, self._known(entry, submission), now)
+            (good if is_clear else asked).append((entry, submission))
+        contract = self._registry.contract
+        questions = [ask_call(contract, submission.data, self._sender) for _, submission in asked]
+        answers = self._registry.client.several(questions)
+        for (entry, submission), answer in zip(asked, answers, strict=True):
+            if isinstance(answer, RevertedError):
+                ends += self._refuse(entry, submission, answer)
+            elif isinstance(answer, LedgerError):
+                self._wait(entry, answer)
+            else:
+                good.append((entry, submission))
+        self._verdicts.apply(ends)
+        self._pass(good)
+        return len(ends) + len(good)
+
+    def _pass(self, good: list[tuple[Entry, Submission]]) -> None:
+        for entry, submission in good:
+            if submission.object is not None:
+                self._store.put(submission.object)  # before the ledger hears of it
+            self._calls.remember(entry, submission)
+        with self._journal.together():
+            for entry, _ in good:
+                self._journal.verify(entry.digest, entry.subject, self._policy.person)
+
+    def _known(self, entry: Entry, submission: Submission) -> Known:
+        return Known(
+            is_enrolled=lambda: bool(self._journal.kiosks_of(entry.subject)),
+            about_request=lambda: self._journal.settled_about(entry.request or b""),
+            request=submission.request,
+        )
+
+    def _check_object(self, submission: Submission) -> None:
+        """A commitment must not name nothing, or something else."""
+        act = submission.act
+        if not isinstance(act, Register):
+            return
+        if submission.object is None:
+            if self._store.get(act.commitment) is None:
+                raise RefusedError("the encrypted record did not come with its registration")
+            return
+        try:
+            envelope = Envelope.decode(submission.object)
+        except ContractError as error:
+            raise RefusedError(str(error)) from error
+        if (envelope.record, envelope.kind) != (act.record, act.kind):
+            raise RefusedError("the encrypted record is of another record or kind than its registration says")
+
+    def _refuse(self, entry: Entry, submission: Submission | None, error: GatewayError) -> list[End]:
+        """Reject an act, unless an earlier one of the same person, still under way, may change the answer."""
+        if self._journal.is_preceded(entry):
+            self._journal.note(entry.digest, f"waits for an earlier act of the same person: {error}")
+            return []
+        if submission is None or not isinstance(error, RevertedError):
+            return [self._verdicts.rejected(entry, str(error))]
+        found = self._verdicts.elsewhere(submission.act, error.reason)
+        if found is None:
+            return [self._verdicts.rejected(entry, str(error))]
+        if submission.object is not None:
+            self._store.put(submission.object)
+        end = self._verdicts.acknowledged(entry, found)
+        return [] if end is None else [end]
+
+    def _wait(self, entry: Entry, error: LedgerError) -> None:
+        """One act that the node chokes on must not stand in the way of the others."""
+        LOG.warning("act %s has to wait: %s", entry.digest.hex(), error)
+        self._counts["refused by the node"] += 1
+        self._journal.note(entry.digest, str(error))
