@@ -24,7 +24,7 @@ from edge.events import JsonObject
 from edge.identity import files, hardening
 from edge.identity.keys import wipe
 from edge.journeys.visit import Desk
-from edge.links.courier import Courier
+from edge.links.courier import Courier, Route
 from edge.links.inbox import Inbox
 from edge.links.link import Link, LinkState
 from edge.links.mqtt import MqttLink
@@ -69,7 +69,7 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
             }
 
         panel = Panel(config.panel, Errands(desk, config.gateway_key, status).handle)
-        for part in (link, Courier(desk.outbox, link), panel):
+        for part in (link, Courier(desk.outbox, [Route(config.broker, link)]), panel):
             part.start()
             stack.callback(part.stop)
         _first_look(link, stopping)

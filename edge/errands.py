@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from contracts.acts import RecordKind
 from contracts.hexes import ADDRESS_LENGTH, HASH_LENGTH, from_hex
 from contracts.messages import Receipt, ReceiptStatus
-from edge.errors import BadDataError, BusyError, NotFoundError, RefusedError, UsageError
+from edge.errors import BadDataError, BusyError, RefusedError, UsageError
 from edge.events import JsonObject, ReceiptCame, plain
 from edge.identity.keyring import Policy, Position
 from edge.journeys import fingers
@@ -182,10 +182,8 @@ class Errands:
     def _export(self, arguments: Arguments, _: Conversation) -> JsonObject:
         digest = from_hex(arguments.text("digest"), HASH_LENGTH)
         arguments.finish()
-        entry = self._desk.outbox.entry(digest)
-        if entry.message is None:
-            raise NotFoundError("the bytes of this old message were let go; its receipt is kept")
-        return {"digest": digest, "act": entry.act.name.lower(), "message": entry.message}
+        message = self._desk.outbox.message(digest)
+        return {"digest": digest, "act": self._desk.outbox.entry(digest).act.name.lower(), "message": message}
 
     def _go(self, arguments: Arguments, conversation: Conversation, journey: Journey) -> JsonObject:
         """Run a journey while nobody else does, then wait for its receipt while others may."""

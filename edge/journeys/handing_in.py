@@ -74,6 +74,13 @@ def hand_in(
     with desk.database.transaction():
         if remember is not None:
             remember(desk.database)
-        desk.outbox.put(signed.digest, signed.act.KIND, signed.act.signer_address, about, signed.message)
+        desk.outbox.put(
+            signed.digest,
+            signed.act.KIND,
+            signed.act.signer_address,
+            about,
+            signed.message,
+            deadline=signed.act.deadline,
+        )
     visit.report(Queued(signed.digest, desk.outbox.waiting()))
     return signed

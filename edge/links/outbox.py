@@ -1,12 +1,14 @@
 """Signed messages on disk, from the moment they are signed until the gateway's receipt for them is here.
 
 Only that receipt takes a message out of the queue: a broker's acknowledgement says that the broker has it,
-and a broker can lose it. The queue is capped; when it is full, new acts are refused in words, and none is
-dropped. Messages of one person leave in the order in which they were signed, each after the receipt for the
-one before.
+and a broker can lose it. Nor does a deadline that has passed, as the kiosk's clock may be wrong and the
+message may have arrived: such a message is late, its person is told, and the receipt decides.
+
+The queue is capped; when it is full, or the disk nearly so, new acts are refused in words before a finger is
+pressed, and none is dropped. Messages of one person leave in the order in which they were signed, each after
+the receipt for the one before. When they leave is `edge.links.courier`'s to say.
 """
 
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -22,70 +24,87 @@ from edge.state.database import Database, Row
 SETTLED_KEPT = 200
 """Settled messages whose bytes are kept for export; older ones keep only their receipt."""
 
+RESERVE = 16 << 20
+"""Bytes of disk that new acts leave free: room to note what is sent and to keep the receipts, so that a kiosk
+whose disk fills up still empties its queue. SQLite's log alone takes 4 MB before it is folded in."""
+
 LET_GO = """
 UPDATE outbox SET message = NULL WHERE message IS NOT NULL AND status IS NOT NULL AND sequence <=
     (SELECT sequence FROM outbox WHERE status IS NOT NULL ORDER BY sequence DESC LIMIT 1 OFFSET ?)
 """
+
+ENTRY = (
+    "sequence, digest, act, subject, about, length(message) AS size, queued_at, deadline, attempts, link,"
+    " complaint, status, receipt, settled_at, told"
+)
 
 CANCEL_LOOK = 0.25
 """Seconds between looks whether whoever waits for a receipt has given up."""
 
 
 @dataclass(frozen=True)
-class Backoff:
-    """How long to wait for a receipt before a message is sent again.
-
-    Attributes:
-        first: seconds after the first attempt; a receipt normally takes a few.
-        limit: longest wait, in seconds.
-        jitter: share of the wait that is random, so that kiosks that lost the gateway together do not return
-            together.
-    """
-
-    first: float = 15.0
-    limit: float = 900.0
-    jitter: float = 0.5
-
-    def delay(self, attempts: int, chance: float) -> float:
-        """Seconds to wait after attempt number `attempts` (from 1); `chance` is in [0, 1)."""
-        longest = min(self.limit, self.first * 2.0 ** min(attempts - 1, 32))
-        return longest * (1.0 - self.jitter * chance)
-
-
-@dataclass(frozen=True)
 class Entry:
-    """One message in the outbox.
+    """One message in the outbox, without its bytes.
 
     Attributes:
+        sequence: counts the messages of this kiosk.
         digest: 32 bytes, the act's EIP-712 digest; the receipt names it.
         act: which act it carries.
         subject: 20 bytes, who signed.
         about: what the act is about: a subject, a record or a request.
-        message: COSE bytes; None for a settled one whose bytes were let go.
+        size: bytes of the message; None for a settled one whose bytes were let go.
         queued_at: Unix time.
-        attempts: how often it was sent.
+        deadline: Unix time, the last second at which the contract takes it; None where it is not known.
+        attempts: how often it was sent, or was about to be when the power went.
+        link: by which it was last sent, or empty.
         complaint: what went wrong with the last attempt, or empty.
         status: of the receipt; None while it waits.
         receipt: the receipt's COSE bytes.
         settled_at: Unix time at which it came.
+        told: name of the bad end that the person has heard of, or None; see `edge.journeys.telling`.
     """
 
+    sequence: int
     digest: bytes
     act: ActKind
     subject: bytes
     about: bytes
-    message: bytes | None
+    size: int | None
     queued_at: float
+    deadline: int | None
     attempts: int
+    link: str
     complaint: str
     status: ReceiptStatus | None
     receipt: bytes | None
     settled_at: float | None
+    told: str | None
 
     @property
     def settling_seconds(self) -> float:
         """Time from queue to receipt; 0 while it waits."""
         return 0.0 if self.settled_at is None else max(0.0, self.settled_at - self.queued_at)
+
+    def is_late(self, now: float) -> bool:
+        """Whether its deadline has passed without a receipt."""
+        return self.status is None and self.deadline is not None and now > self.deadline
+
+
+@dataclass(frozen=True)
+class Head:
+    """The oldest waiting message of one person: the only one of theirs that may be sent.
+
+    Attributes:
+        sequence: counts the messages of this kiosk.
+        digest: 32 bytes, names the message.
+        attempts: how often it was sent.
+        rest: seconds until it may be sent again, as noted at the last attempt; anything, if the clock jumped.
+    """
+
+    sequence: int
+    digest: bytes
+    attempts: int
+    rest: float
 
 
 class Outbox:
@@ -96,17 +115,25 @@ class Outbox:
         database: Database,
         *,
         limit: int,
-        backoff: Backoff | None = None,
+        reserve: int = RESERVE,
         clock: Callable[[], float] = time.time,
-        chance: Callable[[], float] = random.random,
     ) -> None:
+        """Open the queue.
+
+        Args:
+            database: the kiosk's state.
+            limit: most messages that may wait.
+            reserve: bytes of disk that new acts leave free.
+            clock: Unix time.
+        """
         self._database = database
         self._limit = limit
-        self._backoff = backoff or Backoff()
+        self._reserve = reserve
         self._clock = clock
-        self._chance = chance
         self._changed = threading.Condition()  # held for moments only, never while the database is asked
         self._changes = 0
+
+    # New acts
 
     def waiting(self) -> int:
         """How many messages have no receipt yet."""
@@ -117,15 +144,26 @@ class Outbox:
         """Called before a person presses a finger in vain.
 
         Raises:
-            UnavailableError: the queue is full.
+            UnavailableError: the queue is full, or the disk nearly so.
         """
-        if self.waiting() >= self._limit:
+        self._check_count()
+        free = self._database.free_bytes()
+        if free < self._reserve:
             raise UnavailableError(
-                f"{self._limit} signed messages wait for the gateway and no more can be taken;"
-                " try again when the kiosk is connected. Nothing was lost"
+                f"the kiosk's disk is nearly full ({free >> 20} MB left) and no more can be signed here until"
+                " its operator frees some. Nothing was lost"
             )
 
-    def put(self, digest: bytes, act: ActKind, subject: bytes, about: bytes, message: bytes) -> None:
+    def put(
+        self,
+        digest: bytes,
+        act: ActKind,
+        subject: bytes,
+        about: bytes,
+        message: bytes,
+        *,
+        deadline: int | None,
+    ) -> None:
         """Queue a signed message; on return it survives a power cut (or the transaction around it decides).
 
         Raises:
@@ -134,40 +172,68 @@ class Outbox:
         """
         now = self._clock()
         with self._database.transaction() as connection:
-            self.check_room()
+            self._check_count()
             connection.execute(
-                "INSERT INTO outbox (digest, act, subject, about, message, queued_at, next_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (digest, int(act), subject, about, message, now, now),
+                "INSERT INTO outbox (digest, act, subject, about, message, queued_at, next_at, deadline)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (digest, int(act), subject, about, message, now, now, deadline),
             )
         self.wake()
 
-    def due(self) -> list[Entry]:
-        """Messages to send now: of each person the oldest that waits, if it is new or its back-off is over.
-
-        A wait longer than the longest back-off can only come from a clock that was set back, and counts as
-        over.
-        """
-        now = self._clock()
-        rows = self._database.rows(
-            "SELECT * FROM outbox WHERE sequence IN"
-            " (SELECT min(sequence) FROM outbox WHERE status IS NULL GROUP BY subject)"
-            " AND (attempts = 0 OR next_at <= ? OR next_at > ?) ORDER BY sequence",
-            (now, now + self._backoff.limit),
-        )
-        return [_entry(row) for row in rows]
-
-    def attempted(self, digest: bytes, complaint: str = "") -> None:
-        """Note that a message was sent, and with what complaint; it is due again after its back-off."""
-        with self._database.transaction() as connection:
-            row = connection.execute("SELECT attempts FROM outbox WHERE digest = ?", (digest,)).fetchone()
-            if row is None:
-                return
-            attempts = row["attempts"] + 1
-            connection.execute(
-                "UPDATE outbox SET attempts = ?, complaint = ?, next_at = ? WHERE digest = ?",
-                (attempts, complaint, self._clock() + self._backoff.delay(attempts, self._chance()), digest),
+    def _check_count(self) -> None:
+        if self.waiting() >= self._limit:
+            raise UnavailableError(
+                f"{self._limit} signed messages wait for the gateway and no more can be taken;"
+                " try again when the kiosk is connected. Nothing was lost"
             )
+
+    # On the way out
+
+    def heads(self) -> list[Head]:
+        """Of each person the oldest message that waits, the oldest first."""
+        rows = self._database.rows(
+            "SELECT sequence, digest, attempts, next_at - ? FROM outbox WHERE sequence IN"
+            " (SELECT min(sequence) FROM outbox WHERE status IS NULL GROUP BY subject) ORDER BY sequence",
+            (self._clock(),),
+        )
+        return [Head(*row) for row in rows]
+
+    def sending(self, digest: bytes, link: str, wait: float) -> bytes | None:
+        """Note on disk that a message is about to be sent, so that no crash makes a resend look like news.
+
+        Args:
+            digest: names the message.
+            link: by which it goes.
+            wait: seconds until it may be sent again.
+
+        Returns:
+            The message; None if its receipt has come meanwhile.
+
+        Raises:
+            StateError: the disk is full: it must not be sent.
+        """
+        with self._database.transaction() as connection:
+            rows: list[Row] = connection.execute(
+                "UPDATE outbox SET attempts = attempts + 1, link = ?, complaint = '', next_at = ?"
+                " WHERE digest = ? AND status IS NULL RETURNING message",
+                (link, self._clock() + wait, digest),
+            ).fetchall()
+        return rows[0]["message"] if rows else None
+
+    def did_not_leave(self, digest: bytes) -> None:
+        """Take `sending` back: the link was down after all."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE outbox SET attempts = attempts - 1, next_at = ? WHERE digest = ? AND attempts > 0",
+                (self._clock(), digest),
+            )
+
+    def complain(self, digest: bytes, complaint: str) -> None:
+        """Note what went wrong with the last attempt, for whoever looks after the kiosk."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE outbox SET complaint = ? WHERE digest = ?", (complaint, digest))
+
+    # Back
 
     def settle(self, receipt: Receipt, encoded: bytes) -> bool:
         """Take the message out of the queue for which this verified receipt is; the first receipt counts.
@@ -177,7 +243,7 @@ class Outbox:
         """
         with self._database.transaction() as connection:
             settled = connection.execute(
-                "UPDATE outbox SET status = ?, receipt = ?, settled_at = ?"
+                "UPDATE outbox SET status = ?, receipt = ?, settled_at = ?, complaint = ''"
                 " WHERE digest = ? AND status IS NULL",
                 (int(receipt.status), encoded, self._clock(), receipt.digest),
             ).rowcount
@@ -189,24 +255,92 @@ class Outbox:
             self.wake()
         return settled == 1
 
+    # Questions
+
     def entry(self, digest: bytes) -> Entry:
         """The message with this digest.
 
         Raises:
             NotFoundError: there is none.
         """
-        row = self._database.row("SELECT * FROM outbox WHERE digest = ?", (digest,))
-        if row is None:
+        found = self._entries("digest = ?", digest)
+        if not found:
             raise NotFoundError(f"no message with digest {to_hex(digest)} was signed at this kiosk")
-        return _entry(row)
+        return found[0]
+
+    def message(self, digest: bytes) -> bytes:
+        """The bytes of a message, as they are sent.
+
+        Raises:
+            NotFoundError: there is none, or it is settled and its bytes were let go.
+        """
+        row = self._database.row("SELECT message FROM outbox WHERE digest = ?", (digest,))
+        if row is None or row["message"] is None:
+            self.entry(digest)
+            raise NotFoundError("the bytes of this old message were let go; its receipt is kept")
+        message: bytes = row["message"]
+        return message
+
+    def queue(self) -> list[Entry]:
+        """All messages that wait, the oldest first."""
+        return self._entries("status IS NULL ORDER BY sequence")
+
+    def history(self, subject: bytes | None, limit: int) -> list[Entry]:
+        """The last acts that were signed here, by everybody or by one person, the latest first."""
+        return self._entries(
+            "? IS NULL OR subject = ? ORDER BY sequence DESC LIMIT ?", subject, subject, limit
+        )
+
+    def find(self, prefix: str) -> Entry:
+        """The message whose digest begins with these hex digits (with or without 0x).
+
+        Raises:
+            NotFoundError: none does, or several do.
+        """
+        digits = prefix.lower().removeprefix("0x")
+        if not digits or not all(digit in "0123456789abcdef" for digit in digits):
+            raise NotFoundError(
+                f"{prefix[:80]!r} is no digest of a message; list them with: ridgekey edge outbox list"
+            )
+        found = self._entries("lower(hex(digest)) GLOB ? LIMIT 2", f"{digits}*")
+        if not found:
+            raise NotFoundError(f"no message with digest 0x{digits} was signed at this kiosk")
+        if len(found) > 1:
+            raise NotFoundError(f"several messages begin with {digits}; give more digits")
+        return found[0]
 
     def latest(self, about: bytes) -> Entry | None:
-        """The last message about this subject, record or request that was not rejected."""
-        row = self._database.row(
-            "SELECT * FROM outbox WHERE about = ? AND status IS NOT ? ORDER BY sequence DESC LIMIT 1",
-            (about, int(ReceiptStatus.REJECTED)),
+        """The last message about this subject, record or request that counts or may come to count.
+
+        One that was rejected does not, nor one whose deadline has passed without a receipt.
+        """
+        found = self._entries(
+            "about = ? AND status IS NOT ? AND (status IS NOT NULL OR deadline IS NULL OR deadline >= ?)"
+            " ORDER BY sequence DESC LIMIT 1",
+            about,
+            int(ReceiptStatus.REJECTED),
+            self._clock(),
         )
-        return _entry(row) if row else None
+        return found[0] if found else None
+
+    def of(self, subject: bytes) -> list[Entry]:
+        """What one person signed here, the oldest first, as far as there may be something to tell of it."""
+        return self._entries(
+            "subject = ? AND (status IS NOT ? OR told IS NOT NULL) ORDER BY sequence",
+            subject,
+            int(ReceiptStatus.FINAL),
+        )
+
+    def set_told(self, digest: bytes, told: str) -> None:
+        """Note what the person has heard of a message's end."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE outbox SET told = ? WHERE digest = ?", (told, digest))
+
+    def _entries(self, where: str, *values: bytes | str | float | None) -> list[Entry]:
+        rows = self._database.rows(f"SELECT {ENTRY} FROM outbox WHERE {where}", values)  # noqa: S608 - our own text
+        return [_entry(row) for row in rows]
+
+    # Waiting
 
     def wait_settled(self, digest: bytes, seconds: float, cancelled: Callable[[], bool]) -> Entry:
         """The message once its receipt is here, or as it stands after `seconds` or when `cancelled`."""
@@ -237,16 +371,8 @@ class Outbox:
 
 
 def _entry(row: Row) -> Entry:
+    values = dict(row)
+    status = values.pop("status")
     return Entry(
-        digest=row["digest"],
-        act=ActKind(row["act"]),
-        subject=row["subject"],
-        about=row["about"],
-        message=row["message"],
-        queued_at=row["queued_at"],
-        attempts=row["attempts"],
-        complaint=row["complaint"],
-        status=None if row["status"] is None else ReceiptStatus(row["status"]),
-        receipt=row["receipt"],
-        settled_at=row["settled_at"],
+        act=ActKind(values.pop("act")), status=None if status is None else ReceiptStatus(status), **values
     )

@@ -132,7 +132,9 @@ def test_a_stopped_broker_is_a_state_and_a_killed_agent_loses_nothing(
     act = Deny(b"\x01" * 20, b"\x02" * 32, 1_900_000_000)
     with Database(state / "kiosk.sqlite") as database:
         message = KioskMessage("test", act, bytes(64), 1).sign(kiosk)
-        Outbox(database, limit=5).put(act.digest(DOMAIN), ActKind.DENY, act.subject, act.request, message)
+        Outbox(database, limit=5).put(
+            act.digest(DOMAIN), ActKind.DENY, act.subject, act.request, message, deadline=act.deadline
+        )
     broker_port = broker.free_port()
     gateway_key = Ed25519PrivateKey.generate()
     config = write_config(

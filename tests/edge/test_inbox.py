@@ -48,7 +48,7 @@ class Post:
 def post(tmp_path: Path) -> Iterator[Post]:
     with Database(tmp_path / "kiosk.sqlite") as database:
         outbox = Outbox(database, limit=5)
-        outbox.put(DIGEST, ActKind.ENROL, SUBJECT, SUBJECT, b"message")
+        outbox.put(DIGEST, ActKind.ENROL, SUBJECT, SUBJECT, b"message", deadline=None)
         subjects.add(database, Subject(SUBJECT, b"sealed", 1))
         yield Post(database, outbox, Inbox(database, outbox, gateway_key=GATEWAY.public_key(), domain=DOMAIN))
 

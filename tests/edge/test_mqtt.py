@@ -14,11 +14,12 @@ from drivers.mqtt.broker import Broker
 from drivers.mqtt.errors import BrokerUrlError
 from drivers.mqtt.machine import Timing
 from edge.errors import StateError
-from edge.links.courier import Courier
+from edge.links.courier import Courier, Route
 from edge.links.inbox import Inbox
 from edge.links.link import Hear, LinkDownError, LinkState
 from edge.links.mqtt import MqttLink
 from edge.links.outbox import Outbox
+from edge.links.pacing import Backoff
 from edge.state.database import Database
 from hw import broker
 from tests.edge.standin import DOMAIN, Gateway, until
@@ -168,7 +169,7 @@ def test_a_broker_that_dies_loses_nothing(
         gateway = Gateway(wire.url, KIOSK.public_key())
         inbox = Inbox(database, outbox, gateway_key=gateway.key.public_key(), domain=DOMAIN)
         link = link_to(wire.url, inbox.hear, outbox.wake)
-        courier = Courier(outbox, link)
+        courier = Courier(outbox, [Route("mqtt", link)], backoff=Backoff(first=2.0, in_doubt=0.2))
         link.start()
         until(lambda: is_up(link))
         courier.start()
@@ -180,11 +181,9 @@ def test_a_broker_that_dies_loses_nothing(
             if number == 2 * count // 3:
                 wire = broker.start(tmp_path / "broker", port)
             digest, message = signed_denial(number)
-            outbox.put(digest, ActKind.DENY, number.to_bytes(20, "big"), digest, message)
+            outbox.put(digest, ActKind.DENY, number.to_bytes(20, "big"), digest, message, deadline=None)
         gateway.resubscribe()
-        with database.transaction() as connection:  # receipts that died with the broker: ask again now
-            connection.execute("UPDATE outbox SET next_at = 0")
-        outbox.wake()
+        courier.retry()  # receipts that died with the broker: ask again now
         until(lambda: outbox.waiting() == 0)
         assert all(
             outbox.entry(signed_denial(number)[0]).status is ReceiptStatus.FINAL for number in range(count)

@@ -65,7 +65,7 @@ def take_and_fail(database):
 def settle(database, number, status):
     """An act of Anna's that was handed in and answered."""
     outbox, digest = Outbox(database, limit=10), bytes([number]) * 32
-    outbox.put(digest, ActKind.GRANT, ANNA, digest, b"message")
+    outbox.put(digest, ActKind.GRANT, ANNA, digest, b"message", deadline=None)
     final = status is ReceiptStatus.FINAL
     receipt = Receipt(
         "test", digest, status, bytes(32) if final else None, 1 if final else None, "" if final else "no", 1
@@ -96,9 +96,8 @@ def test_a_final_receipt_leaves_the_word_as_it_is(database):
 
 
 def test_a_state_of_the_version_before_gets_its_table(tmp_path):
-    with Database(tmp_path / "kiosk.sqlite") as old, old.transaction() as connection:
-        connection.execute("DROP TABLE nonces")
-        connection.execute("PRAGMA user_version = 1")
+    with Database(tmp_path / "kiosk.sqlite", SCHEMAS[:1]):
+        pass
     with Database(tmp_path / "kiosk.sqlite") as new:
         assert nonces.take(new, ANNA) & 255 == 0
         assert new.rows("PRAGMA user_version")[0][0] == VERSION == len(SCHEMAS)

@@ -1,26 +1,20 @@
-"""The outbox against a model: nothing lost, nothing out of order, nothing sent too soon."""
+"""The queue on disk: what is put stays until its receipt, and whoever asks is answered in words."""
 
-import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from contracts.acts import ActKind
 from contracts.messages import Receipt, ReceiptStatus
 from edge.errors import NotFoundError, StateError, UnavailableError
 from edge.links import outbox as module
-from edge.links.courier import Courier
-from edge.links.link import LinkDownError, LinkRefusedError, LinkState, LinkStatus
-from edge.links.outbox import Backoff, Outbox
-from edge.state.database import Database
+from edge.links.outbox import RESERVE, Outbox
+from edge.state.database import SCHEMAS, Database
 
-BACKOFF = Backoff(first=10.0, limit=160.0, jitter=0.5)
-LIMIT = 6
-SUBJECTS = [bytes([number]) * 20 for number in range(1, 4)]
+ANNA, BEN = b"\x01" * 20, b"\x02" * 20
+NOW = 1_800_000_000.0
 
 
 def receipt(digest: bytes, status: ReceiptStatus = ReceiptStatus.FINAL) -> Receipt:
@@ -29,138 +23,20 @@ def receipt(digest: bytes, status: ReceiptStatus = ReceiptStatus.FINAL) -> Recei
     return Receipt("test", digest, status, bytes(32), 1, "", 1)
 
 
-class FakeLink:
-    """A link that does as it is told, and keeps what it was given."""
-
-    def __init__(self) -> None:
-        self.sent: list[bytes] = []
-        self.mood = "up"
-
-    @property
-    def status(self) -> LinkStatus:
-        return LinkStatus(LinkState.UP)
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def send(self, message: bytes, *, again: bool) -> None:
-        if self.mood == "down":
-            raise LinkDownError("down")
-        self.sent.append(message)
-        if self.mood == "refusing":
-            raise LinkRefusedError("not authorised")
-
-
-class OutboxMachine(RuleBasedStateMachine):
-    """Puts, sends, receipts, restarts, full disks and clocks that jump, in any order."""
-
-    digests = Bundle("digests")
-
-    @initialize()
-    def begin(self) -> None:
-        self._directory = tempfile.TemporaryDirectory()
-        self.path = Path(self._directory.name) / "kiosk.sqlite"
-        self.now = 1_800_000_000.0
-        self.chance = 0.0
-        self.waiting: list[tuple[bytes, bytes]] = []  # (subject, digest) in the order of signing
-        self.sent_at: dict[bytes, tuple[int, float]] = {}
-        self.link = FakeLink()
-        self.number = 0
-        self.open()
-
-    def open(self) -> None:
-        self.database = Database(self.path)
-        self.outbox = Outbox(
-            self.database, limit=LIMIT, backoff=BACKOFF, clock=lambda: self.now, chance=lambda: self.chance
-        )
-        self.courier = Courier(self.outbox, self.link)
-
-    def teardown(self) -> None:
-        if hasattr(self, "database"):
-            self.database.close()
-            self._directory.cleanup()
-
-    @rule(target=digests, subject=st.sampled_from(SUBJECTS))
-    def put(self, subject: bytes) -> bytes:
-        self.number += 1
-        digest = self.number.to_bytes(32, "big")
-        if len(self.waiting) == LIMIT:
-            with pytest.raises(UnavailableError, match="Nothing was lost"):
-                self.outbox.put(digest, ActKind.DENY, subject, digest, b"m" + digest)
-        else:
-            self.outbox.put(digest, ActKind.DENY, subject, digest, b"m" + digest)
-            self.waiting.append((subject, digest))
-        return digest
-
-    @rule(mood=st.sampled_from(["up", "up", "down", "refusing"]), chance=st.floats(0, 0.999))
-    def send(self, mood: str, chance: float) -> None:
-        self.link.mood, self.link.sent, self.chance = mood, [], chance
-        self.courier.round()
-        sent = [message[1:] for message in self.link.sent]
-        firsts = dict(reversed(self.waiting))
-        assert len(sent) == len(set(sent)), "a message was sent twice in one round"
-        assert set(sent) <= set(firsts.values()), "a message overtook an earlier one of its person"
-        for digest in sent:
-            attempts, last = self.sent_at.get(digest, (0, float("-inf")))
-            shortest = BACKOFF.delay(attempts, 1.0) if attempts else 0.0
-            if self.now >= last:
-                assert self.now - last >= shortest, "a message was sent again too soon"
-            self.sent_at[digest] = (attempts + 1, self.now)
-        if mood != "down":
-            for digest in firsts.values():
-                assert self.sent_at[digest][1] + BACKOFF.limit >= self.now, "a message was forgotten"
-
-    @rule(digest=digests, status=st.sampled_from(ReceiptStatus))
-    def settle(self, digest: bytes, status: ReceiptStatus) -> None:
-        was_waiting = digest in [waiting for _, waiting in self.waiting]
-        assert self.outbox.settle(receipt(digest, status), b"receipt") is was_waiting
-        self.waiting = [each for each in self.waiting if each[1] != digest]
-
-    @rule(seconds=st.floats(-1000, 1000))
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-
-    @rule()
-    def restart(self) -> None:
-        self.database.close()
-        self.open()
-
-    @rule(digest=digests, subject=st.sampled_from(SUBJECTS))
-    def full_disk(self, digest: bytes, subject: bytes) -> None:
-        self.database.rows("PRAGMA max_page_count = 1")
-        with pytest.raises((StateError, UnavailableError)):
-            self.outbox.put(b"\xff" * 32, ActKind.DENY, subject, digest, bytes(200_000))
-        self.database.rows("PRAGMA max_page_count = 1000000")
-
-    @invariant()
-    def nothing_is_lost(self) -> None:
-        if not hasattr(self, "outbox"):
-            return
-        assert self.outbox.waiting() == len(self.waiting)
-        for _, digest in self.waiting:
-            assert self.outbox.entry(digest).message == b"m" + digest
-
-
-TestOutbox = OutboxMachine.TestCase
-TestOutbox.settings = settings(max_examples=20, stateful_step_count=50, deadline=None)
-
-
-@given(st.integers(1, 10_000), st.floats(0, 0.999))
-def test_the_back_off_doubles_to_its_limit_and_never_vanishes(attempts: int, chance: float) -> None:
-    delay = BACKOFF.delay(attempts, chance)
-    longest = min(BACKOFF.limit, BACKOFF.first * 2 ** min(attempts - 1, 20))
-    assert longest / 2 <= delay <= longest
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database(tmp_path / "kiosk.sqlite") as opened:
+        yield opened
 
 
 @pytest.fixture
-def outbox(tmp_path: Path) -> Outbox:
-    return Outbox(Database(tmp_path / "kiosk.sqlite"), limit=500)
+def outbox(database: Database) -> Outbox:
+    return Outbox(database, limit=50, clock=lambda: NOW)
 
 
-def put(outbox: Outbox, number: int) -> bytes:
+def put(outbox: Outbox, number: int, subject: bytes = ANNA, deadline: int | None = None) -> bytes:
     digest = number.to_bytes(32, "big")
-    outbox.put(digest, ActKind.DENY, SUBJECTS[0], bytes(32), b"m")
+    outbox.put(digest, ActKind.DENY, subject, bytes(32), b"m%d" % number, deadline=deadline)
     return digest
 
 
@@ -178,48 +54,137 @@ def test_waiting_ends_with_the_time_or_the_patience(outbox: Outbox) -> None:
     assert outbox.wait_settled(digest, 3600.0, lambda: True).status is None
 
 
+def test_the_first_receipt_counts(outbox: Outbox) -> None:
+    digest = put(outbox, 1)
+    assert outbox.settle(receipt(digest), b"first")
+    assert not outbox.settle(receipt(digest, ReceiptStatus.REJECTED), b"second")
+    assert (outbox.entry(digest).status, outbox.entry(digest).receipt) == (ReceiptStatus.FINAL, b"first")
+
+
+def test_a_full_queue_says_so_and_keeps_what_it_has(database: Database) -> None:
+    outbox = Outbox(database, limit=3)
+    digests = [put(outbox, number) for number in range(3)]
+    with pytest.raises(UnavailableError, match=r"3 signed messages wait.*Nothing was lost"):
+        outbox.check_room()
+    with pytest.raises(UnavailableError):
+        put(outbox, 3)
+    assert [entry.digest for entry in outbox.queue()] == digests
+    outbox.settle(receipt(digests[0]), b"receipt")
+    outbox.check_room()
+    put(outbox, 3)
+
+
+def test_a_disk_that_is_nearly_full_takes_no_new_acts_but_still_lets_go_of_old_ones(
+    database: Database, outbox: Outbox
+) -> None:
+    digest = put(outbox, 1)
+    outbox.check_room()
+    size, pages = (database.rows(f"PRAGMA {name}")[0][0] for name in ("page_size", "page_count"))
+    database.rows(f"PRAGMA max_page_count = {pages + RESERVE // size - 1}")
+    with pytest.raises(UnavailableError, match=r"disk is nearly full \(15 MB left\).*Nothing was lost"):
+        outbox.check_room()
+    assert outbox.sending(digest, "mqtt", 15.0) == b"m1"
+    assert outbox.settle(receipt(digest), b"receipt")
+
+
+def test_what_does_not_fit_on_the_disk_is_refused_and_nothing_lost(
+    database: Database, outbox: Outbox
+) -> None:
+    digest = put(outbox, 1)
+    database.rows("PRAGMA max_page_count = 1")
+    with pytest.raises(StateError, match=r"no room on the disk.*nothing was lost"):
+        outbox.put(bytes(32), ActKind.DENY, ANNA, bytes(32), bytes(200_000), deadline=None)
+    database.rows("PRAGMA max_page_count = 1000000")
+    assert [entry.digest for entry in outbox.queue()] == [digest]
+    assert outbox.message(digest) == b"m1"
+
+
+def test_only_the_oldest_message_of_a_person_may_go(outbox: Outbox) -> None:
+    first, second, other = put(outbox, 1), put(outbox, 2), put(outbox, 3, BEN)
+    assert [head.digest for head in outbox.heads()] == [first, other]
+    outbox.settle(receipt(first, ReceiptStatus.REJECTED), b"receipt")  # a final refusal counts as an end
+    assert [head.digest for head in outbox.heads()] == [second, other]
+
+
+def test_an_attempt_is_noted_before_it_is_made(outbox: Outbox) -> None:
+    digest = put(outbox, 1)
+    assert outbox.sending(digest, "mqtt", 15.0) == b"m1"
+    outbox.complain(digest, "not authorised")
+    entry = outbox.entry(digest)
+    assert (entry.attempts, entry.link, entry.complaint) == (1, "mqtt", "not authorised")
+    assert outbox.heads()[0].rest == 15.0
+    outbox.did_not_leave(digest)
+    assert (outbox.entry(digest).attempts, outbox.heads()[0].rest) == (0, 0.0)
+
+
+def test_what_is_settled_is_not_sent(outbox: Outbox) -> None:
+    digest = put(outbox, 1)
+    outbox.settle(receipt(digest), b"receipt")
+    assert outbox.sending(digest, "mqtt", 15.0) is None
+
+
 def test_the_bytes_of_the_last_messages_are_kept(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SETTLED_KEPT", 3)
     digests = [put(outbox, number) for number in range(1, 8)]
     for digest in digests[:6]:
         outbox.settle(receipt(digest), b"receipt")
-    kept = [outbox.entry(digest).message is not None for digest in digests]
+    kept = [outbox.entry(digest).size is not None for digest in digests]
     assert kept == [False, False, False, True, True, True, True]
     assert outbox.entry(digests[0]).receipt == b"receipt"
+    with pytest.raises(NotFoundError, match="its receipt is kept"):
+        outbox.message(digests[0])
 
 
 def test_an_unknown_digest_is_said_to_be_unknown(outbox: Outbox) -> None:
-    with pytest.raises(NotFoundError, match="no message with digest"):
-        outbox.entry(bytes(32))
+    for ask in (outbox.entry, outbox.message):
+        with pytest.raises(NotFoundError, match="no message with digest"):
+            ask(bytes(32))
 
 
-def test_the_last_answer_is_the_last_that_was_not_rejected(outbox: Outbox) -> None:
+def test_a_message_is_found_by_its_first_digits(outbox: Outbox) -> None:
+    outbox.put(b"\xab\xcd" + bytes(30), ActKind.DENY, ANNA, ANNA, b"m", deadline=None)
+    outbox.put(b"\xab\xef" + bytes(30), ActKind.DENY, ANNA, ANNA, b"m", deadline=None)
+    assert outbox.find("0xABCD").digest == b"\xab\xcd" + bytes(30)
+    for prefix, words in (
+        ("ab", "more digits"),
+        ("0x12", "no message"),
+        ("*", "no digest"),
+        ("", "no digest"),
+    ):
+        with pytest.raises(NotFoundError, match=words):
+            outbox.find(prefix)
+
+
+def test_the_last_answer_is_the_last_that_may_count(outbox: Outbox) -> None:
     assert outbox.latest(bytes(32)) is None
-    first, second = put(outbox, 1), put(outbox, 2)
-    outbox.settle(receipt(second, ReceiptStatus.REJECTED), b"receipt")
-    latest = outbox.latest(bytes(32))
-    assert latest is not None
-    assert latest.digest == first
+    first = put(outbox, 1)
+    second = put(outbox, 2, deadline=int(NOW))
+    third = put(outbox, 3, deadline=int(NOW) - 1)
+    outbox.settle(receipt(put(outbox, 4), ReceiptStatus.REJECTED), b"receipt")
+
+    def latest() -> bytes:
+        found = outbox.latest(bytes(32))
+        assert found is not None
+        return found.digest
+
+    assert latest() == second  # the fourth was rejected, and the third's deadline has passed
+    assert outbox.entry(third).is_late(NOW)
+    assert not outbox.entry(second).is_late(NOW)
+    assert not outbox.entry(first).is_late(NOW)
+    outbox.settle(receipt(third), b"receipt")  # it had arrived in time: the receipt decides
+    assert latest() == third
+    assert not outbox.entry(third).is_late(NOW)
 
 
-def test_a_full_disk_does_not_end_the_courier(tmp_path: Path) -> None:
-    with Database(tmp_path / "kiosk.sqlite") as database:
-        outbox, link = Outbox(database, limit=5), FakeLink()
-        put(outbox, 1)
-        courier = Courier(outbox, link)
-        attempted = outbox.attempted
-        failures = iter([StateError("no room")])
-
-        def fail_once(digest: bytes, complaint: str = "") -> None:
-            if failure := next(failures, None):
-                raise failure
-            attempted(digest, complaint)
-
-        outbox.attempted = fail_once  # type: ignore[method-assign]  # the disk is full once
-        courier.start()
-        for _ in range(200):
-            if outbox.entry((1).to_bytes(32, "big")).attempts:
-                break
-            outbox.wait_change(outbox.changes, 0.05)
-        courier.stop()
-        assert outbox.entry((1).to_bytes(32, "big")).attempts == 1
+def test_a_queue_of_an_earlier_version_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with Database(path, SCHEMAS[:1]) as old, old.transaction() as connection:
+        connection.execute(
+            "INSERT INTO outbox (digest, act, subject, about, message, queued_at, next_at)"
+            " VALUES (?, 5, ?, ?, ?, 1, 1)",
+            (bytes(32), ANNA, ANNA, b"m"),
+        )
+    with Database(path) as new:
+        entry = Outbox(new, limit=5).entry(bytes(32))
+        assert entry.deadline is None
+        assert not entry.is_late(NOW)
