@@ -7,7 +7,8 @@ lighter ones, a wet one fills the valleys. The gate errs on the side of letting 
 refuse none of the 752 captures of three public optical sets, but blanks, noise and fingertips that barely
 touch. What it lets through and does not unlock may still be a poor press.
 
-This is no liveness detection: a good copy of a finger passes.
+This is no liveness detection: a good copy of a finger passes. What the image itself tells against it being a
+finger on the glass is in `presentation`.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.image import FingerImage
+from edge.biometrics import presentation
 from edge.biometrics.minutiae import Minutiae
 
 Array = npt.NDArray[np.float64]
@@ -52,6 +54,10 @@ DRY_MEAN, WET_MEAN = 200.0, 90.0
 """Greys beyond which a press that shows too little is called dry or wet: a reason to give, never one to
 refuse by."""
 
+SMEARED = 0.7
+"""Agreement of *all* gradients on one direction, beyond which a press that shows too little is called moved:
+what slides across the glass keeps the ridges along its way and loses the others. A reason to give, too."""
+
 RICH_MINUTIAE, RICH_RIDGES_MM2 = 30.0, 90.0
 """Sum of the minutiae's qualities, and area of ridges, that earn the full score."""
 
@@ -67,6 +73,11 @@ class Reason(Enum):
     PARTIAL = "only the edge of the finger is on the glass: move it to the middle"
     TOO_DRY = "the finger is too dry: breathe on it or moisten it a little, and press again"
     TOO_WET = "the finger is too wet, or pressed too hard: wipe it dry and press more lightly"
+    MOVED = "the finger moved while it was read: lay it down and hold it still until you are asked to lift it"
+    RESIDUE = "the last print is still on the glass: wipe the glass, and press again"
+    REPEATED = "this is an earlier image once more, and no new press: lift the finger and press again"
+    INVERTED = "light and dark are exchanged in this image: clean the glass, or have the sensor looked at"
+    PRINTED = "this looks like a printed picture: press the finger itself"
     TOO_FEW_MINUTIAE = "too few details can be read: lay the finger down flat, hold it still and press again"
     PRESSES_DIFFER = "the presses have too little in common: use the same part of the same finger each time"
 
@@ -103,12 +114,18 @@ class Surface:
         ridges_mm2: area of those whose gradients also agree on a direction.
         mean: mean grey of the contact, 0..255.
         off_centre: distance of the contact's centre from the image's, in half sides of the image (0..1).
+        one_way: how much all gradients of the contact agree on one direction (0..1).
+        inverted: whether light and dark are exchanged.
+        printed: whether it is a printed picture.
     """
 
     contact_mm2: float
     ridges_mm2: float
     mean: float
     off_centre: float
+    one_way: float = 0.0
+    inverted: bool = False
+    printed: bool = False
 
 
 def assess(image: FingerImage, minutiae: Minutiae) -> Quality:
@@ -128,6 +145,10 @@ def reasons_against(surface: Surface, minutiae: int) -> tuple[Reason, ...]:
     """The first thing that the person should change; none if the press is fit."""
     if surface.contact_mm2 < LEAST_CONTACT_MM2:
         return (Reason.NO_FINGER,)
+    if surface.inverted:
+        return (Reason.INVERTED,)
+    if surface.printed:
+        return (Reason.PRINTED,)
     if surface.ridges_mm2 < LEAST_RIDGE_SHARE * surface.contact_mm2:
         return (Reason.NOT_A_FINGER,)
     if surface.contact_mm2 < FULL_CONTACT_MM2:
@@ -137,6 +158,8 @@ def reasons_against(surface: Surface, minutiae: int) -> tuple[Reason, ...]:
             return (Reason.TOO_DRY, Reason.TOO_FEW_MINUTIAE)
         if surface.mean < WET_MEAN:
             return (Reason.TOO_WET, Reason.TOO_FEW_MINUTIAE)
+        if surface.one_way > SMEARED:
+            return (Reason.MOVED, Reason.TOO_FEW_MINUTIAE)
         return (Reason.TOO_FEW_MINUTIAE,)
     return ()
 
@@ -147,17 +170,23 @@ def segment(image: FingerImage) -> Surface:
     try:
         means = blocks(grey).mean(axis=(1, 3))
         contact = blocks(grey).std(axis=(1, 3)) > LEAST_DEVIATION
-        ridges = contact & (coherence(grey) > LEAST_COHERENCE)
+        tensor = structure(grey)
+        ridges = contact & (agreement(*tensor) > LEAST_COHERENCE)
         block_mm2 = (BLOCK_PX * MM_PER_INCH / image.dpi) ** 2
         if not contact.any():
             return Surface(0, 0, float(means.mean()), 0)
         rows, columns = np.nonzero(contact)
+        whole = grey[: contact.shape[0] * BLOCK_PX, : contact.shape[1] * BLOCK_PX]
+        covered = contact.repeat(BLOCK_PX, axis=0).repeat(BLOCK_PX, axis=1)
         centre = np.array([rows.mean() + 0.5, columns.mean() + 0.5]) / contact.shape
         return Surface(
             contact_mm2=float(contact.sum() * block_mm2),
             ridges_mm2=float(ridges.sum() * block_mm2),
             mean=float(means[contact].mean()),
             off_centre=float(np.abs(centre * 2 - 1).max()),
+            one_way=float(agreement(*(part[contact].sum() for part in tensor))),
+            inverted=presentation.is_inverted(whole, covered),
+            printed=presentation.is_printed(whole, covered),
         )
     finally:
         grey.fill(0)
@@ -171,6 +200,17 @@ def blocks(grey: Array) -> Array:
 
 def coherence(grey: Array) -> Array:
     """How much the gradients of each block agree on a direction: 0 (not at all) to 1."""
+    return agreement(*structure(grey))
+
+
+def structure(grey: Array) -> tuple[Array, Array, Array]:
+    """The structure tensor of each block: squared gradients along x and y, and their product, summed."""
     down, across = np.asarray(np.gradient(grey, axis=0)), np.asarray(np.gradient(grey, axis=1))
     xx, yy, xy = (blocks(product).sum(axis=(1, 3)) for product in (across**2, down**2, across * down))
+    return xx, yy, xy
+
+
+def agreement(xx: npt.ArrayLike, yy: npt.ArrayLike, xy: npt.ArrayLike) -> Array:
+    """Coherence of a structure tensor."""
+    xx, yy, xy = (np.asarray(part, dtype=np.float64) for part in (xx, yy, xy))
     return np.asarray(np.hypot(xx - yy, 2 * xy) / np.maximum(xx + yy, 1e-9))

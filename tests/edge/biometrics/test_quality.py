@@ -11,6 +11,7 @@ from tests.edge.biometrics.points import finger, press
 WIDTH, HEIGHT = 256, 288
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH].astype(float)
 RIDGES = 127.5 + 127.5 * np.sin(np.hypot(ROWS - 400, COLUMNS - 128) * 2 * np.pi / 9)
+LOOPS = 127.5 + 127.5 * np.sin(np.hypot(ROWS - 150, COLUMNS - 120) * 2 * np.pi / 9)
 MANY, FEW = press(finger(1), 1), Minutiae(press(finger(1), 1).table[:6])
 
 
@@ -54,7 +55,8 @@ def test_a_full_press_with_minutiae_is_fit():
     [
         (0.25 * RIDGES + 190, Reason.TOO_DRY),
         (0.3 * RIDGES, Reason.TOO_WET),
-        (RIDGES, Reason.TOO_FEW_MINUTIAE),
+        (LOOPS, Reason.TOO_FEW_MINUTIAE),
+        (RIDGES, Reason.MOVED),
     ],
 )
 def test_too_few_minutiae_come_with_what_to_do_about_it(inside, reason):
