@@ -1,92 +1,157 @@
-"""Reading a contract's history from a ledger: its events, and the headers of their blocks."""
+"""Reading a contract's history from a ledger: headers, and of the blocks that matter receipts or events.
 
-from collections.abc import Callable, Sequence
+A block's header has a filter that never misses an event, and a hash over all receipts. So nothing that the
+ledger says beside the headers is taken on trust; and headers name each other.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from contracts.hexes import to_hex
+from contracts.keccak import keccak256
+from gateway.audit import headers
+from gateway.audit.ahead import ahead
 from gateway.audit.errors import AuditError
+from gateway.audit.headers import BadHeaderError
 from gateway.audit.history import History, HistoryBlock, LoggedEvent
-from gateway.ledger.answers import Block, Log
-from gateway.ledger.client import LedgerClient
+from gateway.audit.source import HEADERS, RECEIPTS, Source
+from gateway.ledger.answers import Log
+from gateway.ledger.client import LOG_BLOCKS, LedgerClient
 from gateway.ledger.registry import Registry
 
-HEADERS_PER_BLOCK = 4
-"""At most so many headers for each block with events, and all of them from the first event on are read: each
-names the one before, so none is missing. On a ledger shared with others, only the blocks with events are."""
-
-ALWAYS_ALL = 2_000
-"""Headers that are always read: a second or two."""
-
-BATCH = 200
-"""Headers in one request."""
+ALL_HEADERS = 250_000
+"""Blocks up to which all headers are read: a minute on a ledger at hand. Of a longer ledger those of the
+blocks with events are, unless all are asked for."""
 
 
 class LedgerContradictsItselfError(AuditError):
     """What the ledger says in one answer does not fit what it says in another."""
 
 
-def fetch(
-    client: LedgerClient,
-    contract: bytes,
-    subject: bytes | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> History:
-    """Read the history of a contract up to the ledger's newest block.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be read.
+
+    Attributes:
+        subject: only what is about this person; None for everybody.
+        first: the block to begin with, for a contract that was deployed late on a long ledger.
+        every_header: read the headers of all blocks, however many; None leaves that to `ALL_HEADERS`.
+        proven: read the receipts of blocks with events, which their headers prove complete.
+    """
+
+    subject: bytes | None = None
+    first: int = 0
+    every_header: bool | None = None
+    proven: bool = True
+
+
+def fetch(client: LedgerClient, contract: bytes, wanted: Wanted | None = None) -> History:
+    """The history of a contract up to the ledger's newest block, read while its blocks are gone through.
 
     Args:
         client: The ledger.
         contract: Address of the contract, which must be ours.
-        subject: Only what is about this person.
-        progress: Called with the number of headers read, and how many there are to read.
+        wanted: What of it.
 
     Raises:
         NotOurContractError: it is another contract.
-        LedgerContradictsItselfError: an event is in a block of which the ledger gives another hash.
-        LedgerError: the ledger cannot be read.
+        LedgerContradictsItselfError, LedgerError: also while the blocks are gone through.
     """
+    wanted = wanted or Wanted()
     registry = Registry(client, contract)
     registry.check()
     last = client.block_number()
-    logs = registry.logs(0, last, subject)
-    numbers = wanted_blocks([log.block for log in logs], last)
-    blocks: list[Block] = []
-    for start in range(0, len(numbers), BATCH):
-        blocks += client.blocks(numbers[start : start + BATCH])
-        if progress is not None:
-            progress(len(blocks), len(numbers))
+    length = last - wanted.first + 1
+    unbroken = length <= ALL_HEADERS if wanted.every_header is None else wanted.every_header
+    reading = _Reading(registry, wanted, last)
     return History(
         chain_id=client.chain_id(),
         contract=contract,
         salt=registry.salt(),
-        subject=subject,
-        unbroken=len(numbers) == numbers[-1] - numbers[0] + 1,
-        blocks=assemble(blocks, logs),
+        subject=wanted.subject,
+        first=wanted.first,
+        unbroken=unbroken,
+        proven=wanted.proven,
+        blocks=_flat(ahead(reading.every() if unbroken else reading.named())),
+        count=length if unbroken else None,
     )
 
 
-def wanted_blocks(named: Sequence[int], last: int) -> Sequence[int]:
-    """Numbers of the blocks to read: all from the first event on where that is cheap, and always the last."""
-    distinct = sorted({*named, last})
-    span = last - distinct[0] + 1
-    if span <= max(ALWAYS_ALL, HEADERS_PER_BLOCK * len(distinct)):
-        return range(distinct[0], last + 1)
-    return distinct
+class _Reading:
+    """The blocks from the first wanted one to the last, in pages."""
+
+    def __init__(self, registry: Registry, wanted: Wanted, last: int) -> None:
+        self._registry, self._wanted, self._last = registry, wanted, last
+        self._source = Source(registry.client)
+
+    def every(self) -> Iterator[list[HistoryBlock]]:
+        """All blocks; the filters in the headers say which of them matter."""
+        for start in range(self._wanted.first, self._last + 1, HEADERS):
+            numbers = range(start, min(start + HEADERS, self._last + 1))
+            found = dict(zip(numbers, self._source.headers(numbers), strict=True))
+            if self._wanted.proven:
+                yield self._with_receipts(found)
+            else:
+                yield _with_events(found, self._logs(numbers[0], numbers[-1]))
+
+    def named(self) -> Iterator[list[HistoryBlock]]:
+        """The blocks with events, by the word of the ledger, and the last one."""
+        for start in range(self._wanted.first, self._last + 1, LOG_BLOCKS):
+            stop = min(start + LOG_BLOCKS, self._last + 1)
+            logs = self._logs(start, stop - 1)
+            numbers = sorted({log.block for log in logs} | ({self._last} if stop > self._last else set()))
+            for part in _pages(numbers, HEADERS):
+                found = dict(zip(part, self._source.headers(part), strict=True))
+                if self._wanted.proven:
+                    yield self._with_receipts(found)
+                else:
+                    yield _with_events(found, [log for log in logs if part[0] <= log.block <= part[-1]])
+
+    def _logs(self, first: int, last: int) -> list[Log]:
+        return self._registry.logs(first, last, self._wanted.subject)
+
+    def _with_receipts(self, found: dict[int, bytes]) -> list[HistoryBlock]:
+        about = headers.about(self._registry.contract, self._wanted.subject)
+        matter = [number for number, header in found.items() if _may_matter(header, about)]
+        receipts: dict[int, tuple[bytes, ...]] = {}
+        for part in _pages(matter, RECEIPTS):
+            receipts |= zip(part, self._source.receipts(part), strict=True)
+        return [
+            HistoryBlock(keccak256(header), header, receipts=receipts.get(number))
+            for number, header in found.items()
+        ]
 
 
-def assemble(blocks: Sequence[Block], logs: Sequence[Log]) -> tuple[HistoryBlock, ...]:
-    """Blocks with their events.
+def _may_matter(header: bytes, about: int) -> bool:
+    try:
+        return headers.may_hold(headers.decode(header).bloom, about)
+    except BadHeaderError:
+        return False  # the audit will say so
+
+
+def _with_events(found: dict[int, bytes], logs: Sequence[Log]) -> list[HistoryBlock]:
+    """Blocks with the events that the ledger puts into them.
 
     Raises:
-        LedgerContradictsItselfError: an event says another hash of its block than the block.
+        LedgerContradictsItselfError: an event says another hash of its block than the block has.
     """
-    events: dict[int, list[LoggedEvent]] = {}
-    hashes = {block.number: block.hash for block in blocks}
+    events: dict[int, list[LoggedEvent]] = {number: [] for number in found}
+    hashes = {number: keccak256(header) for number, header in found.items()}
     for log in logs:
         if hashes.get(log.block) != log.block_hash:
             raise LedgerContradictsItselfError(
                 f"the ledger puts an event into block {to_hex(log.block_hash)}, but its block "
                 f"{log.block} is another one; if it was just reorganised, audit again"
             )
-        events.setdefault(log.block, []).append(LoggedEvent(log.topics, log.data))
-    return tuple(
-        HistoryBlock(block.hash, block.header, tuple(events.get(block.number, ()))) for block in blocks
-    )
+        events[log.block].append(LoggedEvent(log.topics, log.data))
+    return [HistoryBlock(hashes[number], found[number], tuple(events[number])) for number in found]
+
+
+def _pages(numbers: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(numbers), size):
+        yield numbers[start : start + size]
+
+
+def _flat(pages: Iterator[list[HistoryBlock]]) -> Iterator[HistoryBlock]:
+    for page in pages:
+        yield from page

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import rlp  # type: ignore[import-untyped]  # rlp ships no types
 
 from contracts.keccak import keccak256
 
-PARENT, BLOOM, NUMBER, TIMESTAMP = 0, 6, 8, 11
+PARENT, RECEIPTS, BLOOM, NUMBER, TIMESTAMP = 0, 5, 6, 8, 11
 """Places in a header (yellow paper, section 4.4; the same in every fork so far)."""
 
 FEWEST_FIELDS = 15
@@ -32,6 +33,7 @@ class Header:
         parent: hash of the block before.
         number: its height.
         timestamp: Unix time, seconds.
+        receipts: root of the trie of the block's receipts.
         bloom: the 2048-bit filter over addresses and topics of all events in the block, as a number.
     """
 
@@ -39,6 +41,7 @@ class Header:
     parent: bytes
     number: int
     timestamp: int
+    receipts: bytes
     bloom: int
 
 
@@ -58,7 +61,7 @@ def decode(encoded: bytes) -> Header:
         or not all(isinstance(f, bytes) for f in fields)
     ):
         raise BadHeaderError("its header has another form")
-    if len(fields[PARENT]) != 32 or len(fields[BLOOM]) != BLOOM_BYTES:
+    if len(fields[PARENT]) != 32 or len(fields[RECEIPTS]) != 32 or len(fields[BLOOM]) != BLOOM_BYTES:
         raise BadHeaderError("its header has another form")
     if len(fields[NUMBER]) > 8 or len(fields[TIMESTAMP]) > 8:
         raise BadHeaderError("its number or time is out of bounds")
@@ -67,6 +70,7 @@ def decode(encoded: bytes) -> Header:
         parent=fields[PARENT],
         number=int.from_bytes(fields[NUMBER], "big"),
         timestamp=int.from_bytes(fields[TIMESTAMP], "big"),
+        receipts=fields[RECEIPTS],
         bloom=int.from_bytes(fields[BLOOM], "big"),
     )
 
@@ -82,6 +86,7 @@ def follows(header: Header, previous: Header) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def bloom_bits(entry: bytes) -> int:
     """The three bits that an address or a topic sets (yellow paper, section 4.4.1)."""
     digest = keccak256(entry)
@@ -93,7 +98,16 @@ def bloom_bits(entry: bytes) -> int:
 
 def is_in(bloom: int, entry: bytes) -> bool:
     """Whether an address or topic may be in a block; False is certain."""
-    bits = bloom_bits(entry)
+    return may_hold(bloom, bloom_bits(entry))
+
+
+def about(contract: bytes, subject: bytes | None) -> int:
+    """The bits of every block's filter in which something happened: in a contract, and about a person."""
+    return bloom_bits(contract) | (0 if subject is None else bloom_bits(subject.rjust(32, b"\0")))
+
+
+def may_hold(bloom: int, bits: int) -> bool:
+    """Whether a block may hold what sets these bits; False is certain."""
     return bloom & bits == bits
 
 

@@ -27,23 +27,34 @@ from gateway.audit.verify import AuditedEvent, Report, name_of, request_of, subj
 from gateway.ledger.events import ActEvent, PublishedEvent, RecoveredEvent, SkippedEvent
 from gateway.ledger.reasons import explain
 
+MAX_SHOWN = 1_000
+"""Events that are shown one by one, and findings; more than anybody reads."""
+
 SHORT = 10
 """Characters of a hash or address in a table: enough to tell those of one person apart."""
 
 
 def show(report: Report, console: Console) -> None:
     """Print the tables and the verdict."""
-    people: dict[bytes | None, list[AuditedEvent]] = {}
-    for audited in report.events:
-        people.setdefault(None if audited.event is None else subject_of(audited.event), []).append(audited)
-    for subject, events in people.items():
-        console.print(_table(subject, events), end="\n\n")
-    for finding in report.findings:
+    if len(report.events) <= MAX_SHOWN:
+        _show_people(report, console)
+    else:
+        text = f"{len(report.events):,} events; --subject shows a person's, --json all of them"
+        console.print(text, highlight=False)
+    for finding in report.findings[:MAX_SHOWN]:
         console.print(Text(f"✗ {finding}", style="red"))
     console.print(Text(verdict(report), style="bold green" if report.holds else "bold red"))
     if report.last is not None and report.last_hash is not None:
         linked = f"{report.links} links between blocks checked, " if report.links else ""
         console.print(f"{linked}up to block {report.last}, {to_hex(report.last_hash)}", highlight=False)
+
+
+def _show_people(report: Report, console: Console) -> None:
+    people: dict[bytes | None, list[AuditedEvent]] = {}
+    for audited in report.events:
+        people.setdefault(None if audited.event is None else subject_of(audited.event), []).append(audited)
+    for subject, events in people.items():
+        console.print(_table(subject, events), end="\n\n")
 
 
 def verdict(report: Report) -> str:

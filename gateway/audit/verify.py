@@ -9,6 +9,7 @@ from contracts.registry import ConsentState
 from gateway.audit import headers
 from gateway.audit.headers import BadHeaderError, Header
 from gateway.audit.history import History, HistoryBlock, LoggedEvent
+from gateway.audit.receipts import BadReceiptError, events_in, root_of
 from gateway.audit.replay import Replay
 from gateway.ledger.answers import Log
 from gateway.ledger.events import (
@@ -22,6 +23,9 @@ from gateway.ledger.events import (
     decode,
 )
 from gateway.ledger.registry import separator
+
+PROGRESS_EVERY = 20
+"""Blocks; a full one takes some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +78,16 @@ def verify(
         history: What the ledger says, or said when it was exported.
         environment: Name of the deployment that it must be of; None accepts any.
         progress: Called with the number of blocks done, now and then.
+
+    Raises:
+        AuditError, LedgerError: its blocks cannot be had to the end; see `fetch` and `load`.
     """
     audit = _Audit(history)
     if environment is not None and environment_salt(environment) != history.salt:
         audit.findings.append(f"the contract was deployed for another environment than {environment!r}")
     for done, block in enumerate(history.blocks, start=1):
         audit.take(block)
-        if progress is not None and (done % 100 == 0 or done == len(history.blocks)):
+        if progress is not None and done % PROGRESS_EVERY == 0:
             progress(done)
     return audit.report()
 
@@ -97,6 +104,7 @@ class _Audit:
         self._links = 0
         self._topics = tuple(SHAPES)
         self._subject = None if history.subject is None else history.subject.rjust(32, b"\0")
+        self._about = headers.about(history.contract, history.subject)
 
     def take(self, block: HistoryBlock) -> None:
         """Check the next block."""
@@ -106,8 +114,29 @@ class _Audit:
             self.findings.append(f"block 0x{block.hash.hex()}: {error}")
             return
         self._take_header(header, block)
-        for event in block.events:
+        for event in self._proven(header, block) if self._history.proven else self._told(header, block):
             self._take_event(event, header)
+
+    def _proven(self, header: Header, block: HistoryBlock) -> Iterator[LoggedEvent]:
+        """The events in the receipts of a block, which its header proves to be all."""
+        if (block.receipts is None) is headers.may_hold(header.bloom, self._about):
+            is_missing = "are missing here" if block.receipts is None else "do not belong here"
+            self.findings.append(f"the receipts of block {header.number} {is_missing}")
+        if block.receipts is None:
+            return
+        if root_of(block.receipts) != header.receipts:
+            self.findings.append(f"the receipts of block {header.number} are not those of its header")
+        try:
+            events = [e for receipt in block.receipts for e in events_in(receipt, self._history.contract)]
+        except BadReceiptError as error:
+            self.findings.append(f"block {header.number}: {error}")
+            return
+        # Others' events stand in the same receipts.
+        yield from (event for event in events if self._subject is None or self._subject in event.topics[1:])
+
+    def _told(self, header: Header, block: HistoryBlock) -> Iterator[LoggedEvent]:
+        """The events of a block by the word of the ledger, as far as its header speaks against that."""
+        yield from block.events
         if not block.events and headers.hides(
             header.bloom, self._history.contract, self._topics, self._subject
         ):
@@ -116,7 +145,10 @@ class _Audit:
     def _take_header(self, header: Header, block: HistoryBlock) -> None:
         if header.hash != block.hash:
             self.findings.append(f"block {header.number} does not hash to what the ledger calls it")
-        if self._previous is not None:
+        if self._previous is None:
+            if self._history.unbroken and header.number != self._history.first:
+                self.findings.append(f"it begins with block {header.number}, not {self._history.first}")
+        else:
             wrong = headers.follows(header, self._previous)
             if wrong is not None:
                 self.findings.append(wrong)
@@ -131,7 +163,7 @@ class _Audit:
         place = Log(
             self._history.contract, logged.topics, logged.data, header.number, header.hash, bytes(32), 0
         )
-        event, findings = None, list(self._absent(logged, header))
+        event, findings = None, [] if self._history.proven else list(self._absent(logged, header))
         try:
             event = decode(place)
         except UndecodableEventError as error:

@@ -19,6 +19,10 @@ MAX_DATA = 1 << 20
 
 QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 
+BLOOM_BYTES = 256
+MAX_RECEIPT_TYPE = 0x7F
+"""EIP-2718; greater first bytes begin an RLP list."""
+
 T = TypeVar("T")
 
 
@@ -148,6 +152,35 @@ def receipt(value: object) -> TransactionReceipt:
         contract=None if contract is None else octets(contract, 20),
         logs=tuple(log(item) for item in _items(members.get("logs"))),
     )
+
+
+def receipt_bytes(value: object) -> bytes:
+    """A receipt as the consensus encodes it (EIP-2718; yellow paper, section 4.4.1), and a header hashes it.
+
+    Args:
+        value: An item of the answer of eth_getBlockReceipts.
+    """
+    members = _members(value)
+    kind = quantity(members.get("type", "0x0"))
+    if kind > MAX_RECEIPT_TYPE:
+        raise IllFormedError("a receipt's type is out of bounds")
+    events = [
+        [
+            octets(one.get("address"), 20),
+            [octets(t, 32) for t in _items(one.get("topics"))],
+            octets(one.get("data")),
+        ]
+        for one in map(_members, _items(members.get("logs")))
+    ]
+    encoded: bytes = rlp.encode(
+        [
+            quantity(members.get("status")),
+            quantity(members.get("cumulativeGasUsed")),
+            octets(members.get("logsBloom"), BLOOM_BYTES),
+            events,
+        ]
+    )
+    return encoded if kind == 0 else bytes([kind]) + encoded
 
 
 HEADER: tuple[tuple[str, Callable[[Any], int | bytes]], ...] = (

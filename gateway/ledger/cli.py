@@ -13,6 +13,7 @@ from gateway.config import DEFAULT_CHAIN_ID, DEFAULT_LEDGER_LISTEN, parse_listen
 from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import NoSuchInputError, RevertedError
+from gateway.ledger.options import access_of, add_ledger
 from gateway.ledger.registry import Registry
 from gateway.ledger.submission import OVERHEAD, read
 from gateway.ledger.submission import submit as submit_to
@@ -73,12 +74,12 @@ def parser() -> ArgumentParser:
     )
 
     deploy_ = _command(commands, "deploy", deploy, "put the contract on a ledger")
-    _add_ledger(deploy_)
+    add_ledger(deploy_, required=True)
     _add_key(deploy_)
     _add_environment(deploy_)
 
     info_ = _command(commands, "info", info, "say which ledger this is, and whether a contract on it is ours")
-    _add_ledger(info_)
+    add_ledger(info_, required=True)
     info_.add_argument(
         "--contract", type=_address, metavar="ADDRESS", help="check that our contract is there"
     )
@@ -90,7 +91,7 @@ def parser() -> ArgumentParser:
         submit,
         "send a kiosk's message straight to the contract, past every gateway check",
     )
-    _add_ledger(submit_)
+    add_ledger(submit_, required=True)
     submit_.add_argument("--contract", type=_address, required=True, metavar="ADDRESS", help="our contract")
     _add_key(submit_)
     submit_.add_argument(
@@ -113,7 +114,7 @@ def run(arguments: Namespace) -> int:
 def deploy(arguments: Namespace) -> int:
     """`ridgekey ledger deploy`."""
     relayer = Relayer.load(arguments.key)
-    with LedgerClient(arguments.ledger) as client:
+    with LedgerClient(access_of(arguments)) as client:
         registry = Registry.deploy(client, relayer, arguments.environment)
         facts = {
             "contract": checksum_address(registry.contract),
@@ -126,7 +127,7 @@ def deploy(arguments: Namespace) -> int:
 
 def info(arguments: Namespace) -> int:
     """`ridgekey ledger info`."""
-    with LedgerClient(arguments.ledger) as client:
+    with LedgerClient(access_of(arguments)) as client:
         facts: dict[str, object] = {
             "ledger": client.version(),
             "chain_id": client.chain_id(),
@@ -146,7 +147,7 @@ def submit(arguments: Namespace) -> int:
     submission = read(_contents(arguments.message))
     relayer = Relayer.load(arguments.key)
     act = type(submission.act).__name__.lower()
-    with LedgerClient(arguments.ledger) as client:
+    with LedgerClient(access_of(arguments)) as client:
         registry = Registry(client, arguments.contract)
         registry.check()
         try:
@@ -186,10 +187,6 @@ def _command(
     command.add_argument("--json", action="store_true", help="one JSON object, for machines")
     command.set_defaults(command=function)
     return command
-
-
-def _add_ledger(command: ArgumentParser) -> None:
-    command.add_argument("--ledger", required=True, metavar="URL", help="JSON-RPC of the ledger")
 
 
 def _add_key(command: ArgumentParser) -> None:

@@ -60,6 +60,11 @@ class Engine:
             self.kill()
             raise
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """End it politely, by force if it lingers; does nothing to one that has ended."""
         if self._process is None:

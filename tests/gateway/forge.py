@@ -17,6 +17,7 @@ from tests.gateway.actors import Person
 
 START = 1_900_000_000
 FAR = START + 10**6
+FIRST = 5
 
 
 def logged(name_of_topic: bytes, members: dict[str, object]) -> LoggedEvent:
@@ -37,7 +38,7 @@ class Forge:
 
     domain: Domain = field(default_factory=lambda: Domain(77, b"\xcc" * 20, "forged"))
     time: int = START
-    number: int = 5
+    number: int = FIRST
     parent: bytes = bytes(32)
     blocks: list[HistoryBlock] = field(default_factory=list)
     subject: bytes | None = None
@@ -81,5 +82,6 @@ class Forge:
     def history(self, *, unbroken: bool = True) -> History:
         salt = environment_salt(self.domain.environment)
         return History(
-            self.domain.chain_id, self.domain.contract, salt, self.subject, unbroken, tuple(self.blocks)
-        )
+            self.domain.chain_id, self.domain.contract, salt, self.subject, FIRST, unbroken,
+            proven=False, blocks=tuple(self.blocks),
+        )  # fmt: skip

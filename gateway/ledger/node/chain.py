@@ -11,7 +11,7 @@ from typing import Any
 
 import rlp  # type: ignore[import-untyped]  # rlp ships no types
 from eth.abc import BlockHeaderAPI, SignedTransactionAPI
-from eth.constants import CREATE_CONTRACT_ADDRESS, ZERO_HASH32
+from eth.constants import BLANK_ROOT_HASH, CREATE_CONTRACT_ADDRESS, ZERO_HASH32
 from eth.db.atomic import AtomicDB
 from eth.exceptions import CanonicalHeadNotFound, HeaderNotFound, PyEVMError
 from eth_keys.exceptions import BadSignature
@@ -87,6 +87,22 @@ class Chain:
         except HeaderNotFound:
             return None
         return header
+
+    def raw_header(self, number: int) -> bytes | None:
+        """RLP of the header of a block, as it is stored and hashed."""
+        try:
+            block_hash = self._chain.chaindb.get_canonical_block_hash(number)
+        except HeaderNotFound:
+            return None
+        return self.store[bytes(block_hash)]
+
+    def raw_receipt(self, header: BlockHeaderAPI) -> bytes | None:
+        """The receipt of a block's one transaction, as the consensus encodes it; None if it has none."""
+        if header.receipt_root == BLANK_ROOT_HASH:
+            return None
+        # A trie of one item is one node, a leaf: how its key goes on, and the item.
+        _, receipt = rlp.decode(self.store[bytes(header.receipt_root)])
+        return bytes(receipt)
 
     def next_base_fee(self) -> int:
         """Wei per gas that the next block will burn (EIP-1559)."""

@@ -61,7 +61,10 @@ class Methods:
             "eth_getTransactionReceipt": self.transaction_receipt,
             "eth_getBlockByNumber": self.block_by_number,
             "eth_getBlockByHash": self.block_by_hash,
+            "eth_getBlockReceipts": self.block_receipts,
             "eth_getLogs": self.logs,
+            "debug_getRawHeader": self.raw_header,
+            "debug_getRawReceipts": self.raw_receipts,
         }
 
     def __call__(self, method: str, params: list[Any]) -> object:
@@ -141,6 +144,27 @@ class Methods:
         entries = self._chain.store.logs(LogQuery(mined.block, mined.block), MAX_LOGS)
         return formats.receipt(mined, self._chain.decode(mined.raw), self._header_of(mined.block), entries)
 
+    def block_receipts(self, block: object) -> object:
+        """The receipts of all transactions of a block, which are one at most; null for an unknown block."""
+        header = self._known(block)
+        if header is None:
+            return None
+        mined = self._chain.store.transaction_in(header.block_number)
+        return [] if mined is None else [self.transaction_receipt(to_hex(mined.hash))]
+
+    def raw_header(self, block: object) -> str:
+        """RLP of a block's header, so that an audit can hash it."""
+        number = parameters.block_number(block, self._chain.head.block_number)
+        raw = self._chain.raw_header(number)
+        if raw is None:
+            raise JsonRpcError(SERVER_ERROR, "header not found")
+        return to_hex(raw)
+
+    def raw_receipts(self, block: object) -> list[str]:
+        """A block's receipts as the consensus encodes them, to which its header commits."""
+        receipt = self._chain.raw_receipt(self._found(self._known(block)))
+        return [] if receipt is None else [to_hex(receipt)]
+
     def block_by_number(self, block: object, whole: object = False) -> object:
         """A block by number or tag, or null."""
         number = parameters.block_number(block, self._chain.head.block_number)
@@ -190,6 +214,12 @@ class Methods:
                 return self._found(self._chain.header(parameters.hash32(block)))
         number = parameters.block_number(block, self._chain.head.block_number)
         return self._found(self._chain.header(number))
+
+    def _known(self, block: object) -> BlockHeaderAPI | None:
+        """A block by number, tag or hash, if there is one."""
+        if isinstance(block, str) and len(block) == 66:
+            return self._chain.header(parameters.hash32(block))
+        return self._chain.header(parameters.block_number(block, self._chain.head.block_number))
 
     def _context(self, block: object, overrides: object) -> BlockHeaderAPI | None:
         """The block in whose context a call runs; None is now, so that expiry is judged by the clock."""

@@ -6,8 +6,9 @@ import pytest
 
 from contracts.hexes import to_hex
 from contracts.registry import EVENT_OF, PUBLISHED, SKIPPED, event_topic
-from gateway.audit.fetch import fetch
+from gateway.audit.fetch import Wanted, fetch
 from gateway.audit.verify import verify
+from gateway.ledger.answers import receipt_bytes
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import RevertedError, RpcError
 from hw.engines.engine import Engine
@@ -108,9 +109,25 @@ def test_the_logs_are_found_by_the_same_filters(
         assert found[0]
 
 
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted(every_header=False), Wanted(proven=False)])
 @pytest.mark.parametrize("engine", ["ours", "theirs"])
-def test_the_audit_of_either_holds(life: Life, engine: str, request: pytest.FixtureRequest) -> None:
+def test_the_audit_of_either_holds(
+    life: Life, engine: str, wanted: Wanted, request: pytest.FixtureRequest
+) -> None:
     client, _ = request.getfixturevalue(engine)
-    report = verify(fetch(client, life.contract), ENVIRONMENT)
+    report = verify(fetch(client, life.contract, wanted), ENVIRONMENT)
     assert report.holds, report.findings
     assert report.acts == 16
+
+
+def test_receipts_put_together_from_json_are_those_of_the_header(ours: tuple[LedgerClient, Outcomes]) -> None:
+    """As the audit does where a node does not serve them raw."""
+    client, outcomes = ours
+    for number in range(client.block_number() + 1):
+        raw = client.request("debug_getRawReceipts", hex(number))
+        json = client.request("eth_getBlockReceipts", hex(number))
+        assert [to_hex(receipt_bytes(receipt)) for receipt in json] == raw
+        header = client.block(number)
+        assert header is not None
+        assert to_hex(header.header) == client.request("debug_getRawHeader", hex(number))
+    assert number == len(outcomes)
