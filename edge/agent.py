@@ -17,6 +17,7 @@ from pathlib import Path
 from contracts.cose import kid_of
 from drivers.mqtt.broker import Broker
 from edge.biometrics.minutiae import MinutiaExtractor
+from edge.biometrics.presentation import Seen
 from edge.config import EdgeConfig
 from edge.errands import Errands
 from edge.errors import StateError, UnavailableError
@@ -96,6 +97,7 @@ def _open_desk(config: EdgeConfig, stack: ExitStack) -> Desk:
         domain=config.domain,
         on_ledger=config.on_ledger,
         requesters=config.requesters,
+        seen=None if config.allow_repeats else Seen(),
     )
 
 

@@ -30,6 +30,7 @@ gateway_key = ""                         # `ridgekey gateway init` prints it
 chain_id = 1
 contract = ""                            # address of the ConsentRegistry
 storage = "store"                        # or "ledger": ciphertexts on the ledger too
+repeated_images = "refuse"               # or "allow": for a simulated finger of few impressions
 
 [requesters]                             # the names that people read; nobody else's word is taken for them
 # "0x0000000000000000000000000000000000000000" = "City hospital"
@@ -53,6 +54,7 @@ class EdgeConfig:
         on_ledger: whether ciphertexts go on the ledger too.
         panel: Unix socket of the agent.
         outbox_limit: most messages that may wait for a receipt.
+        allow_repeats: whether the very same image may come twice; a real sensor never gives it.
         requesters: display names by address.
     """
 
@@ -66,6 +68,7 @@ class EdgeConfig:
     on_ledger: bool
     panel: Path
     outbox_limit: int
+    allow_repeats: bool
     requesters: Mapping[bytes, str]
 
     @property
@@ -99,6 +102,9 @@ def _config(table: dict[str, Any], directory: Path) -> EdgeConfig:
     storage = _take(table, "storage", str, "store")
     if storage not in ("store", "ledger"):
         raise ConfigError(f'storage is "store" or "ledger", not {storage!r}')
+    repeats = _take(table, "repeated_images", str, "refuse")
+    if repeats not in ("refuse", "allow"):
+        raise ConfigError(f'repeated_images is "refuse" or "allow", not {repeats!r}')
     config = EdgeConfig(
         state=state,
         environment=_take(table, "environment", str),
@@ -110,6 +116,7 @@ def _config(table: dict[str, Any], directory: Path) -> EdgeConfig:
         on_ledger=storage == "ledger",
         panel=directory / _take(table, "panel", str, str(state / "agent.sock")),
         outbox_limit=_take(table, "outbox_limit", int, DEFAULT_OUTBOX_LIMIT),
+        allow_repeats=repeats == "allow",
         requesters=_requesters(_take(table, "requesters", dict, {})),
     )
     if table:

@@ -165,8 +165,7 @@ class Errands:
     ) -> JsonObject:
         """Run a journey that signs nothing and leaves all it does at this kiosk."""
         arguments.finish()
-        visit = Visit(self._desk, conversation.report, conversation.cancelled)
-        with self._sensor():
+        with Visit(self._desk, conversation.report, conversation.cancelled) as visit, self._sensor():
             return journey(visit) | {"seconds": visit.seconds}
 
     def _status(self, arguments: Arguments, _: Conversation) -> JsonObject:
@@ -189,8 +188,7 @@ class Errands:
         """Run a journey while nobody else does, then wait for its receipt while others may."""
         wait = arguments.optional_number("wait")
         arguments.finish()
-        visit = Visit(self._desk, conversation.report, conversation.cancelled)
-        with self._sensor():
+        with Visit(self._desk, conversation.report, conversation.cancelled) as visit, self._sensor():
             signed = journey(visit)
         seconds = min(DEFAULT_WAIT if wait is None else wait, LONGEST_WAIT)
         entry = self._desk.outbox.wait_settled(signed.digest, seconds, conversation.cancelled)

@@ -1,7 +1,10 @@
 """One good press: the finger down, its image read and judged, and asked for again where it is too weak."""
 
+from drivers.image import FingerImage
 from edge.biometrics import quality
 from edge.biometrics.minutiae import Minutiae
+from edge.biometrics.presentation import SAME_PLACE, Likeness
+from edge.biometrics.quality import Quality, Reason
 from edge.errors import WeakCaptureError
 from edge.events import Captured, LiftFinger, PlaceFinger, QualityJudged, Transfer
 from edge.journeys.visit import Visit
@@ -58,9 +61,22 @@ def _press(visit: Visit, press: int, of: int) -> tuple[Minutiae, QualityJudged]:
         visit.report(LiftFinger())
         with visit.timing("unlock"):
             minutiae = visit.desk.extractor.extract(image)
-            judged = _judge(quality.assess(image, minutiae))
+            judged = _judge(_presented(visit, image, quality.assess(image, minutiae)))
     visit.report(judged)
     return minutiae, judged
+
+
+def _presented(visit: Visit, image: FingerImage, assessed: Quality) -> Quality:
+    """The judgement, unless the image is one that came before, or what the last press left on the glass."""
+    if not assessed.acceptable:
+        return assessed
+    likeness, seen = Likeness.of(image), visit.desk.seen
+    residue = any(likeness.correlation(last) > SAME_PLACE for last in visit.last)
+    visit.forget()
+    visit.last.append(likeness)
+    if seen is not None and seen.again(image):
+        return Quality(assessed.score, (Reason.REPEATED,))
+    return Quality(assessed.score, (Reason.RESIDUE,)) if residue else assessed
 
 
 def _judge(assessed: quality.Quality) -> QualityJudged:

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.eip712 import Domain
 from edge.biometrics.minutiae import MinutiaExtractor
+from edge.biometrics.presentation import Likeness, Seen
 from edge.errors import CancelledError
 from edge.events import Report
 from edge.links.outbox import Outbox
@@ -37,6 +40,7 @@ class Desk:
         on_ledger: whether ciphertexts go on the ledger too.
         requesters: display names by address.
         room: phones that are here.
+        seen: knows an image that comes twice; None where that is allowed.
         clock: Unix time.
     """
 
@@ -50,6 +54,7 @@ class Desk:
     on_ledger: bool
     requesters: Mapping[bytes, str]
     room: Room = field(default_factory=Room)
+    seen: Seen | None = field(default_factory=Seen)
     clock: Callable[[], float] = time.time
 
     def now(self) -> int:
@@ -66,12 +71,28 @@ class Visit:
         report: shows an event to the person.
         cancelled: whether the person has left or called it off.
         seconds: time spent, by phase: `capture` (image on the wire), `unlock` (image to key), `sign`.
+        last: the last capture, reduced, to know its residue by; biometric, wiped at the end of the `with`.
     """
 
     desk: Desk
     report: Report
     cancelled: Callable[[], bool] = lambda: False
     seconds: dict[str, float] = field(default_factory=dict)
+    last: list[Likeness] = field(default_factory=list, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Overwrite what is kept of the last capture."""
+        for likeness in self.last:
+            likeness.wipe()
+        self.last.clear()
 
     def check_cancelled(self) -> None:
         """A point at which the journey can stop without harm.

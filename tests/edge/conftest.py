@@ -77,6 +77,7 @@ def write_config(path: Path, **changes: object) -> Path:
         "sensor": "serial:/dev/null",
         "broker": "mqtt://127.0.0.1:1",
         "gateway_key": "00" * 32,
+        "repeated_images": "allow",  # a finger here has few impressions
     } | changes
     requesters: Any = settings.pop("requesters", {})
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items() if value is not None]

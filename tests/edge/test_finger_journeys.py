@@ -14,13 +14,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contracts.hexes import from_hex
 from drivers.image import FingerImage
 from edge.biometrics import Minutiae, enrol
-from edge.errors import FingerNotRecognisedError, NotFoundError, RefusedError, StateError, UsageError
+from edge.errors import (
+    FingerNotRecognisedError,
+    NotFoundError,
+    RefusedError,
+    StateError,
+    UsageError,
+    WeakCaptureError,
+)
 from edge.events import Event
 from edge.identity import files
 from edge.identity.keyring import Keyring, Policy, Position
 from edge.identity.keys import signer
 from edge.journeys import fingers, unlocking
 from edge.journeys.enrol import enrol as enrol_person
+from edge.journeys.press import good_press
 from edge.journeys.unlocking import unlocked
 from edge.journeys.visit import Desk, Visit
 from edge.links.outbox import Outbox
@@ -49,7 +57,8 @@ class Person:
     def capture(self, **_: object) -> FingerImage:
         self.now = next(self.hands)
         rows, columns = np.mgrid[:288, :256]
-        ridges = 128 + 110 * np.sin((columns + rows * self.now / 9 + next(self.seeds)) * 2 * np.pi / 9)
+        row, column = np.random.default_rng(next(self.seeds)).uniform((-100, -100), (388, 356))
+        ridges = 128 + 110 * np.sin(np.hypot(rows - row, columns - column) * 2 * np.pi / 9)
         ridges[np.hypot(rows - 144, columns - 128) > 125] = 255
         return FingerImage(bytearray(ridges.astype(np.uint8).tobytes()), 256, 288, 500)
 
@@ -189,7 +198,7 @@ class Until:
         self.pair, self.person = itertools.cycle(pair), person
         self.new = iter([hand for hand in new for _ in range(3)])
 
-    def __iter__(self) -> "Pairs":
+    def __iter__(self) -> "Until":
         return self
 
     def __next__(self) -> int:
@@ -255,3 +264,49 @@ def test_what_does_not_fit_the_policy_is_said_before_any_press(visit: Visit, per
         fingers.remove(presses(visit, person), 4, somebody.address)
     with pytest.raises(UsageError, match="at most 5"):
         fingers.add(presses(visit, person), [Position.UNNAMED] * 5, somebody.address)
+
+
+# How the finger is presented
+
+
+def test_the_very_same_image_is_no_new_press(visit: Visit, person: Person) -> None:
+    somebody = joined(visit, person, INDEX)
+    person.seeds, stays = itertools.repeat(7), INDEX
+    assert opens(visit, person, somebody, stays)
+    with pytest.raises(WeakCaptureError, match="earlier image once more"):
+        opens(visit, person, somebody, *[stays] * 5)
+    assert not person.names("not_recognised")
+
+
+def test_the_print_on_the_glass_is_no_new_press(visit: Visit, person: Person) -> None:
+    """Another image, and yet the same picture in the same place as the press before it."""
+    first = person.presses(INDEX).capture()
+    faint = FingerImage(bytearray(first.pixels), 256, 288, 500)
+    for place in np.random.default_rng(0).integers(0, len(faint.pixels), 2000):
+        faint.pixels[place] = 119
+    pictures = iter([first, faint])
+    person.capture = lambda **_: next(pictures)  # type: ignore[method-assign]
+    with visit:
+        good_press(visit, 1, 3)
+        with pytest.raises(StopIteration):
+            good_press(visit, 2, 3)
+        assert visit.last[-1].detail.any()
+        kept = visit.last[-1].detail
+
+    assert [each.reasons for each in person.names("quality")] == [(), ("RESIDUE",)]
+    assert not kept.any()
+
+
+def test_repeats_can_be_allowed_for_a_simulated_finger(visit: Visit, person: Person) -> None:
+    lenient = Visit(replace(visit.desk, seen=None), visit.report)
+    person.seeds = itertools.repeat(7)
+    for _ in range(2):
+        person.presses(INDEX)
+        good_press(replace_last(lenient), 1, 3)
+    assert [each.reasons for each in person.names("quality")] == [()]
+
+
+def replace_last(visit: Visit) -> Visit:
+    """The next errand of the same kiosk."""
+    visit.forget()
+    return visit
