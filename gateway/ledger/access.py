@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import urlsplit
 
 from contracts.labels import clean
@@ -62,22 +63,23 @@ def parse_access(setting: object, directory: Path) -> LedgerAccess:
     Raises:
         LedgerConfigurationError: It is neither, or a file that it names cannot be used.
     """
-    table = setting if isinstance(setting, dict) else {"url": setting}
+    table: Mapping[str, Any] = setting if isinstance(setting, dict) else {"url": setting}
     unknown = sorted(table.keys() - KNOWN)
     if unknown:
         raise LedgerConfigurationError(
             f"unknown setting {unknown[0]!r} in 'ledger'; known are {', '.join(sorted(KNOWN))}"
         )
     urls = table.get("url")
-    urls, headers, authorities = (
-        urls if isinstance(urls, list) else [urls],
+    texts = [
+        *(urls if isinstance(urls, list) else [urls]),
         table.get("headers", ""),
-        table.get("authorities"),
-    )
-    if not all(isinstance(text, str) for text in (*urls, headers, authorities or "")):
+        table.get("authorities", ""),
+    ]
+    if not all(isinstance(text, str) for text in texts):
         raise LedgerConfigurationError(
             "'ledger' is a URL, or a table of url, headers and authorities, each a text in quotes"
         )
+    *urls, headers, authorities = texts
     return LedgerAccess(
         tuple(secret(url, directory) for url in urls),
         parse_headers(secret(headers, directory)),

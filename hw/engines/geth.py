@@ -1,7 +1,8 @@
 """A network of geth nodes that seal blocks in turn by proof of authority (clique, EIP-225), on this machine.
 
-Each node has a key of its own and may seal; a node that sealed must let half of the others go first. So a node
-that is cut off alone seals one block more and then waits: what hung on that block is undone when it comes back.
+Each node has a key of its own and may seal; a node that sealed must let half of the others go first. So a
+node that is cut off alone seals one block more and then waits: what hung on that block is undone when it
+comes back.
 """
 
 import json
@@ -105,7 +106,7 @@ class GethNode(Engine):
         address = checksum_address(signer.address)
         super().__init__(home.name, [
             program, "--datadir", home, "--networkid", str(CHAIN_ID), "--verbosity", "3",
-            "--http", "--http.addr", HOST, "--http.port", str(port), "--http.api", "eth,net,web3,admin,clique",
+            "--http", "--http.addr", HOST, "--http.port", str(port), "--http.api", "eth,net,web3,admin",
             "--port", str(free_port()), "--nodiscover", "--nat", "none", "--netrestrict", "127.0.0.0/8",
             "--ipcdisable", "--authrpc.port", str(free_port()), "--maxpeers", "10",
             # Every block's state is on the disk, or a killed node would begin again at the first block.
@@ -114,8 +115,10 @@ class GethNode(Engine):
             "--unlock", address, "--password", home / "password", "--allow-insecure-unlock",
         ], port, home / "geth.log")  # fmt: skip
         self._prepare([program, "--datadir", home, "init", "--state.scheme", "hash", first_block])
-        account = ["account", "import", "--datadir", home, "--lightkdf", "--password", home / "password"]
-        self._prepare([program, *account, home / "signer.key"])
+        self._prepare([
+            program, "account", "import", "--datadir", home, "--lightkdf", "--password", home / "password",
+            home / "signer.key",
+        ])  # fmt: skip
 
     def client(self) -> LedgerClient:
         """A client of this node alone."""
