@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from contracts import gatt
 from contracts.errors import ContractError, MalformedError
 from contracts.framing import FramingError, Reassembly, TooLongError, chunks
-from contracts.gatt import End, Refusal, Start
+from contracts.gatt import End, Limits, Refusal, Start
 
 CHUNK_SECONDS = 30.0
 """Longest wait for the next chunk of a message that has begun; LE itself gives a lost link up within 32 s."""
@@ -168,7 +168,7 @@ class Sessions:
         size = gatt.value_size(session.mtu) - gatt.TAG_LENGTH
         return (session.tag + chunk for chunk in chunks(message, size))
 
-    def end(self, client: str, reason: Refusal) -> bytes | None:
+    def end(self, client: str, reason: int = Refusal.CLOSED) -> bytes | None:
         """End a session; returns what to notify on State, or None if there was none."""
         session = self._sessions.pop(client, None)
         return None if session is None else End(session.tag, reason).encode()
@@ -177,10 +177,11 @@ class Sessions:
         """The client has said goodbye, or is out of reach."""
         self._sessions.pop(client, None)
 
-    def overdue(self) -> list[str]:
-        """Clients that took longer than they may: end their sessions."""
+    def expel_overdue(self) -> dict[str, bytes]:
+        """End the sessions of clients that took longer than they may; what to notify on State, by client."""
         now = self._clock()
-        return [name for name, session in self._sessions.items() if session.overdue(now, self._patience)]
+        late = [name for name, session in self._sessions.items() if session.overdue(now, self._patience)]
+        return {name: End(self._sessions.pop(name).tag, Refusal.TOO_SLOW).encode() for name in late}
 
     def _session(self, client: str) -> _Session:
         session = self._sessions.get(client)
@@ -193,12 +194,20 @@ class Conversation:
     """The client's end of one session.
 
     Attributes:
-        start: to be written to State once both notifications are subscribed to.
+        start: to be written to State, once Version was read and both notifications are subscribed to.
     """
 
     def __init__(self, longest_message: int) -> None:
         self.start = Start.fresh()
         self._reassembly = Reassembly(longest_message)
+
+    def hear_version(self, value: bytes) -> None:
+        """What Version reads.
+
+        Raises:
+            MalformedError, UnsupportedVersionError: it is not what it should be, or not our version.
+        """
+        Limits.decode(value).check()
 
     def writes(self, message: bytes, mtu: int) -> Iterator[bytes]:
         """What to write to the inbound characteristic, one after the other, with response."""

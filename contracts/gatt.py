@@ -55,8 +55,9 @@ SEALED_OVERHEAD = 1024
 KIOSK_TO_GATEWAY = Profile.numbered(0xC8F07700, MAX_KIOSK_MESSAGE + SEALED_OVERHEAD)
 """The kiosk is the central, its gateway the peripheral."""
 
-PHONE_TO_KIOSK = Profile.numbered(0xC8F07710, 64 * 1024)
-"""The phone is the central, the kiosk the peripheral. A person's protected record has a few KB."""
+PHONE_TO_KIOSK = Profile.numbered(0xC8F07710, MAX_KIOSK_MESSAGE + 4 * SEALED_OVERHEAD)
+"""The phone is the central, the kiosk the peripheral. The longest message is one of the kiosk's outbox, that
+the phone carries to the gateway."""
 
 LARGEST_VALUE = 500
 """Bytes of a value on the air. BlueZ 5.66 as a server refuses writes over 510, whatever the MTU."""
@@ -99,6 +100,8 @@ class Refusal(IntEnum):
     WRONG_VERSION = 0x88
     BAD_STATE = 0x89
     """What was written to State is neither Start nor End."""
+    CLOSED = 0x8A
+    """The server has nothing more to say, or is about to stop."""
 
     @property
     def words(self) -> str:

@@ -1,4 +1,4 @@
-"""The Noise Protocol Framework, revision 34, for the two handshakes between phone and kiosk.
+"""The Noise Protocol Framework, revision 34: two handshakes of phone and kiosk, one of kiosk and gateway.
 
 `cryptography` has HPKE in its base mode only, which authenticates nobody, and the Noise packages for Python
 have had no release for years. The framework itself is short and its patterns are analysed by others; so here
@@ -7,9 +7,11 @@ browser's static key can be one that nobody can extract. Names are the specifica
 
     Noise_XKpsk0_25519_AESGCM_SHA256    pairing: the phone has the kiosk's key and a secret, from the QR code
     Noise_IK_25519_AESGCM_SHA256        every later session: both know each other
+    Noise_NN_25519_AESGCM_SHA256        kiosk and gateway, who know each other by Ed25519 keys and then sign
+                                        the transcript with them (contracts.introduction)
 
-In both the phone is the initiator, and its own key crosses encrypted, so that nobody in reach of the radio
-can tell one phone from another.
+In the first two the phone is the initiator, and its own key crosses encrypted, so that nobody in reach of the
+radio can tell one phone from another.
 """
 
 from dataclasses import dataclass
@@ -34,7 +36,7 @@ MAX_COUNT = 2**32
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A handshake pattern, section 7; in both of ours the initiator has the responder's static key before.
+    """A handshake pattern, section 7.
 
     Attributes:
         name: as the specification writes it.
@@ -54,9 +56,15 @@ class Pattern:
         """Whether a pre-shared key takes part, section 9."""
         return any("psk" in parts for parts in self.messages)
 
+    @property
+    def with_statics(self) -> bool:
+        """Whether long-term keys take part; the initiator then has the responder's beforehand."""
+        return any("s" in parts for parts in self.messages)
+
 
 XK_PSK0 = Pattern("XKpsk0", (("psk", "e", "es"), ("e", "ee"), ("s", "se")))
 IK = Pattern("IK", (("e", "es", "s", "ss"), ("e", "ee", "se")))
+NN = Pattern("NN", (("e",), ("e", "ee")))
 
 
 class Role(Enum):
@@ -161,10 +169,10 @@ class Handshake:
     """One end's HandshakeState, section 5.3; good for one handshake.
 
     Args:
-        pattern: one of the two above.
+        pattern: one of those above.
         role: which end this is.
         prologue: what both ends must agree on beforehand.
-        static: this end's long-term key.
+        static: this end's long-term key; None where the pattern has none.
         remote_static: the other end's, 32 bytes; the initiator must give it, the responder learns it.
         psk: 32 bytes, where the pattern has one.
     """
@@ -174,12 +182,14 @@ class Handshake:
         pattern: Pattern,
         role: Role,
         prologue: bytes,
-        static: X25519PrivateKey,
+        static: X25519PrivateKey | None,
         *,
         remote_static: bytes | None = None,
         psk: bytes | None = None,
     ) -> None:
-        if (role is Role.INITIATOR) != (remote_static is not None) or pattern.with_psk != (psk is not None):
+        gives_remote = pattern.with_statics and role is Role.INITIATOR
+        given = (static is not None, remote_static is not None, psk is not None)
+        if given != (pattern.with_statics, gives_remote, pattern.with_psk):
             raise ValueError("these are not the keys that the pattern begins with")
         self._pattern, self._role, self._static, self._psk = pattern, role, static, psk
         self._ephemeral = X25519PrivateKey.generate()
@@ -187,7 +197,8 @@ class Handshake:
         self._step = 0
         self._state = SymmetricState(pattern.protocol)
         self._state.mix_hash(prologue)
-        self._state.mix_hash(remote_static or static.public_key().public_bytes_raw())
+        if static is not None:
+            self._state.mix_hash(remote_static or static.public_key().public_bytes_raw())
 
     @property
     def remote_static(self) -> bytes:
@@ -195,6 +206,12 @@ class Handshake:
         if self._remote_static is None:
             raise ValueError("the other end has not said who it is yet")
         return self._remote_static
+
+    @property
+    def _own_static(self) -> X25519PrivateKey:
+        if self._static is None:
+            raise ValueError("this end has no long-term key")
+        return self._static
 
     @property
     def transcript(self) -> bytes:
@@ -239,7 +256,7 @@ class Handshake:
             self._mix_ephemeral(public)
             return public
         if part == "s":
-            return self._state.encrypt_and_hash(self._static.public_key().public_bytes_raw())
+            return self._state.encrypt_and_hash(self._own_static.public_key().public_bytes_raw())
         self._mix(part)
         return b""
 
@@ -269,7 +286,7 @@ class Handshake:
             self._state.mix_key_and_hash(self._psk or b"")
             return
         ours, theirs = (part[0], part[1]) if self._role is Role.INITIATOR else (part[1], part[0])
-        private = self._ephemeral if ours == "e" else self._static
+        private = self._ephemeral if ours == "e" else self._own_static
         public = self._remote_ephemeral if theirs == "e" else self.remote_static
         self._state.mix_key(_agree(private, public))
 

@@ -98,6 +98,16 @@ class Bus:
         if self._bus.connected:
             self._bus.send(message).add_done_callback(_swallow)
 
+    async def catch_up(self) -> None:
+        """Wait until bluetoothd has read what was sent to it.
+
+        dbus-fast takes a socket that is full for one that is broken, so nothing may be sent in long bursts.
+
+        Raises:
+            BluezError, ForbiddenError, NoBluetoothError: as `call`.
+        """
+        await self.call("/", "org.freedesktop.DBus.Peer", "Ping")
+
     async def call(self, path: str, interface: str, member: str, signature: str = "", *body: object) -> Any:
         """Call bluetoothd.
 

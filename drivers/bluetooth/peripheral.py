@@ -34,6 +34,9 @@ INVALID_OFFSET = "org.bluez.Error.InvalidOffset"
 LONGEST_VALUE = 512
 """Bytes of an attribute's value (Core Specification, Vol 3, Part F, 3.2.9)."""
 
+BURST = 16
+"""Notifications that are sent before bluetoothd has to have read them."""
+
 Connected = Callable[[str, bool], None]
 """Takes the path of a device, and whether it is connected now."""
 
@@ -59,7 +62,7 @@ class Peripheral:
             application: what to offer.
             connected: told of every device that connects or disconnects, in whatever role.
             adapter: its name, such as `hci0`; empty for the first that will do.
-            spare: services whose peripherals are not disconnected at the start, because we use them.
+            spare: services whose peripherals are none of our clients, as we are theirs.
         """
         self._application = application
         self._connected = connected
@@ -68,7 +71,7 @@ class Peripheral:
         self._bus: Bus | None = None
         self._adapter = ""
         self._devices: set[str] = set()
-        self._paired: set[str] = set()
+        self._friends: set[str] = set()
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -98,23 +101,31 @@ class Peripheral:
 
     @property
     def devices(self) -> frozenset[str]:
-        """Paths of the connected devices that are not paired with this machine: clients, and strangers."""
-        return frozenset(self._devices - self._paired)
+        """Paths of the connected devices that are clients or strangers.
+
+        Others are paired with this machine, or peripherals that it uses itself.
+        """
+        return frozenset(self._devices - self._friends)
 
     async def lost(self) -> str:
         """Wait until the service is off the air; returns why."""
         return await asyncio.shield(self._lost)
 
-    def notify(self, uuid: str, value: bytes) -> None:
-        """Notify every client that has subscribed to a characteristic.
+    async def notify(self, uuid: str, *values: bytes) -> None:
+        """Notify every client that has subscribed to a characteristic, of one value after the other.
 
         Raises:
-            ValueError: the value is longer than BlueZ sends; it would be cut without a word.
+            ValueError: a value is longer than BlueZ sends; it would be cut without a word.
+            BluetoothError: bluetoothd is gone.
         """
-        if len(value) > LONGEST_VALUE:
-            raise ValueError(f"a value of {len(value)} bytes would be cut to {LONGEST_VALUE}")
-        if self._bus is not None:
-            self._bus.send(value_changed(self._application.path_of(uuid), value))
+        path = self._application.path_of(uuid)
+        for number, value in enumerate(values, 1):
+            if len(value) > LONGEST_VALUE:
+                raise ValueError(f"a value of {len(value)} bytes would be cut to {LONGEST_VALUE}")
+            if self._bus is not None:
+                self._bus.send(value_changed(path, value))
+                if number % BURST == 0:
+                    await self._bus.catch_up()
 
     async def disconnect(self, device: str) -> None:
         """End the connection with a device; one that has gone by itself is as good."""
@@ -221,11 +232,12 @@ class Peripheral:
         if path == self._adapter and bluez.ADAPTER in interfaces:
             self._lose("the Bluetooth adapter is gone")
         if bluez.DEVICE in interfaces:
-            self._note(path, {"Connected": False, "Paired": False})
+            self._note(path, {"Connected": False})
+            self._friends.discard(path)
 
     def _note(self, path: str, properties: dict[str, Any]) -> None:
-        if "Paired" in properties:
-            (self._paired.add if properties["Paired"] else self._paired.discard)(path)
+        if properties.get("Paired") or any(uuid in self._spare for uuid in properties.get("UUIDs", ())):
+            self._friends.add(path)
         now = properties.get("Connected")
         if now is None or now == (path in self._devices):
             return

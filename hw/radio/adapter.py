@@ -155,6 +155,7 @@ class Adapter:
         elif member == "Disconnect":
             if path not in self._connections:
                 raise refused("NotConnected", "Not Connected")
+            await self.local.drained()
             await self._connections[path].disconnect()
         else:
             raise refused("NotSupported", "Operation is not supported")  # pairing among others

@@ -137,6 +137,13 @@ class Local:
             if len(value) > room:
                 self._complain(f"a notification of {len(value)} bytes was cut to {room}")
             await self._device.notify_subscribers(characteristic, value[:LONGEST_VALUE])
+            # dbus-fast gives a bus up when its socket is full; so the signals that follow must not pile up.
+            await self._ask(DBUS, "/org/freedesktop/DBus", DBUS, "GetId")
+            self._to_notify.task_done()
+
+    async def drained(self) -> None:
+        """Wait until what was to be notified has been; BlueZ gives a disconnection two seconds for it."""
+        await self._to_notify.join()
 
     def _subscribers(self, characteristic: Characteristic[bytes]) -> list[Connection]:
         held = self._device.gatt_server.subscribers

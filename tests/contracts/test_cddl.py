@@ -14,6 +14,7 @@ from zcbor import CddlValidationError, DataTranslator
 from contracts import cbor
 from contracts.acts import ActKind
 from contracts.envelope import _associated_data
+from contracts.introduction import GATEWAY_AAD, KIOSK_AAD, Statement
 from tests.contracts.fixtures import (
     DENY,
     FINAL,
@@ -63,6 +64,17 @@ def test_every_message_conforms(rule, message, key):
     assert conforms("signed-message", data)
     assert conforms(rule, cbor2.loads(data)[2])
     assert message.AAD.decode() == f"ridgekey/1/{rule}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "aad", "to"),
+    [("gateway-introduction", GATEWAY_AAD, b""), ("kiosk-introduction", KIOSK_AAD, b"gateway!")],
+)
+def test_every_introduction_conforms(rule, aad, to):
+    data = Statement("test", RECORD, to).sign(KIOSK, aad)
+    assert conforms("signed-message", data)
+    assert conforms(rule, cbor2.loads(data)[2])
+    assert aad.decode() == f"ridgekey/1/{rule}"
 
 
 @pytest.mark.parametrize("act", [*PERSONS_ACTS, REQUEST])

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from contracts import conversation, gatt
 from contracts.conversation import Conversation, Patience, RefusedError, Sessions
+from contracts.errors import MalformedError, UnsupportedVersionError
 from contracts.framing import FramingError
-from contracts.gatt import Refusal, Start
+from contracts.gatt import End, Limits, Refusal, Start
 
 MTU = 185
 PATIENCE = Patience(sessions=2, greeting=64, greeting_seconds=10, idle_seconds=100)
@@ -143,30 +144,42 @@ def test_who_says_nothing_is_overdue(sessions: Sessions, clock: Clock) -> None:
     begin(sessions, "a", known=False)
     known = begin(sessions, "b")
     clock.now += PATIENCE.greeting_seconds + 1
-    assert sessions.overdue() == ["a"]
+    expelled = sessions.expel_overdue()
+    assert set(expelled) == {"a"}
+    assert End.decode(expelled["a"]).reason == Refusal.TOO_SLOW
+    assert "a" not in sessions
     write(sessions, known, b"hello", "b")
     clock.now += 101
-    assert sessions.overdue() == ["a", "b"]
+    assert set(sessions.expel_overdue()) == {"b"}
 
 
 def test_who_stops_in_the_midst_of_a_message_is_overdue(sessions: Sessions, clock: Clock) -> None:
     begin(sessions)
     sessions.write_chunk("a", MTU, b"\x01first")
     clock.now += conversation.CHUNK_SECONDS
-    assert sessions.overdue() == []
+    assert not sessions.expel_overdue()
     clock.now += 1
-    assert sessions.overdue() == ["a"]
+    assert set(sessions.expel_overdue()) == {"a"}
 
 
 def test_who_drips_is_overdue(sessions: Sessions, clock: Clock) -> None:
     begin(sessions)
     for _ in range(100):
-        assert sessions.overdue() == []
+        assert not sessions.expel_overdue()
         sessions.write_chunk("a", MTU, b"\x01x")
         clock.now += 10
         if clock.now > 1000 + conversation.MESSAGE_SECONDS:
             break
-    assert sessions.overdue() == ["a"]
+    assert set(sessions.expel_overdue()) == {"a"}
+
+
+def test_a_server_of_a_later_version_is_told_from_one_that_is_none() -> None:
+    end = Conversation(10)
+    end.hear_version(Limits(1, 3, 100).encode())
+    with pytest.raises(UnsupportedVersionError):
+        end.hear_version(Limits(2, 3, 100).encode())
+    with pytest.raises(MalformedError):
+        end.hear_version(b"")
 
 
 def test_a_server_that_talks_nonsense_is_noticed() -> None:

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from noise.connection import Keypair, NoiseConnection
 
 from contracts.errors import ContractError, MalformedError, VerificationError
-from contracts.noise import IK, MAX_COUNT, XK_PSK0, CipherState, Handshake, Pattern, Role
+from contracts.noise import IK, MAX_COUNT, NN, XK_PSK0, CipherState, Handshake, Pattern, Role
 
 PHONE, KIOSK = (X25519PrivateKey.from_private_bytes(bytes([seed]) * 32) for seed in (1, 2))
 PROLOGUE, SECRET = b"what both know", b"\x05" * 32
@@ -15,15 +15,16 @@ SMALL_ORDER = (bytes(32), b"\x01" + bytes(31), bytes.fromhex("ecffffff" + "ff" *
 def ends(pattern: Pattern, **phone: object) -> tuple[Handshake, Handshake]:
     """Both ends of a handshake, the phone's with something changed."""
     psk = SECRET if pattern.with_psk else None
+    statics = pattern.with_statics
     ours: dict[str, object] = {
         "prologue": PROLOGUE,
-        "static": PHONE,
-        "remote_static": KIOSK.public_key().public_bytes_raw(),
+        "static": PHONE if statics else None,
+        "remote_static": KIOSK.public_key().public_bytes_raw() if statics else None,
         "psk": psk,
     }
     return (
         Handshake(pattern, Role.INITIATOR, **(ours | phone)),
-        Handshake(pattern, Role.RESPONDER, PROLOGUE, KIOSK, psk=psk),
+        Handshake(pattern, Role.RESPONDER, PROLOGUE, KIOSK if statics else None, psk=psk),
     )
 
 
@@ -41,16 +42,18 @@ def oracle(pattern: Pattern, role: Role) -> NoiseConnection:
     other.set_prologue(PROLOGUE)
     if role is Role.INITIATOR:
         other.set_as_initiator()
-        other.set_keypair_from_private_bytes(Keypair.STATIC, PHONE.private_bytes_raw())
-        other.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, KIOSK.public_key().public_bytes_raw())
     else:
         other.set_as_responder()
-        other.set_keypair_from_private_bytes(Keypair.STATIC, KIOSK.private_bytes_raw())
+    if pattern.with_statics:
+        own = PHONE if role is Role.INITIATOR else KIOSK
+        other.set_keypair_from_private_bytes(Keypair.STATIC, own.private_bytes_raw())
+    if pattern.with_statics and role is Role.INITIATOR:
+        other.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, KIOSK.public_key().public_bytes_raw())
     other.start_handshake()
     return other
 
 
-@pytest.mark.parametrize("pattern", [XK_PSK0, IK], ids=lambda pattern: pattern.name)
+@pytest.mark.parametrize("pattern", [XK_PSK0, IK, NN], ids=lambda pattern: pattern.name)
 @pytest.mark.parametrize("role", list(Role))
 def test_another_implementation_understands_ours(pattern: Pattern, role: Role) -> None:
     phone, kiosk = ends(pattern)
@@ -165,6 +168,8 @@ def test_a_pattern_takes_its_own_keys_alone() -> None:
         Handshake(IK, Role.INITIATOR, b"", PHONE)
     with pytest.raises(ValueError, match="keys"):
         Handshake(XK_PSK0, Role.RESPONDER, b"", KIOSK)
+    with pytest.raises(ValueError, match="keys"):
+        Handshake(NN, Role.INITIATOR, b"", PHONE)
 
 
 def test_a_key_is_not_used_for_ever() -> None:

@@ -1,5 +1,5 @@
-"""The look-alike is held to BlueZ, what bluetoothd shows, asks and answers by its source (5.66 to 5.87), and to
-bleak: what its BlueZ backend asks for is there, and errors come out as bleak reads them."""
+"""The look-alike is held to BlueZ, what bluetoothd shows, asks and answers by its source (5.66 to 5.87), and
+to bleak: what its BlueZ backend asks for is there, and errors come out as bleak reads them."""
 
 import asyncio
 import inspect

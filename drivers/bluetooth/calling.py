@@ -1,0 +1,131 @@
+"""Whole messages to and from a peripheral, for a program of threads: the client's end of a duplex."""
+
+import asyncio
+import contextlib
+import logging
+
+from drivers.bluetooth import central
+from drivers.bluetooth.central import Connection
+from drivers.bluetooth.errors import BluetoothError, LinkLostError
+from drivers.bluetooth.inbox import Inbox
+from drivers.bluetooth.looping import LoopThread
+from drivers.bluetooth.shape import ClientProtocol, Shape
+
+log = logging.getLogger(__name__)
+
+FIND_SECONDS = 20.0
+"""How long to look for a peripheral; one that advertises every second is missed by none."""
+
+SEND_SECONDS = 900.0
+"""Longest time for one message; each of its writes has a bound of its own."""
+
+CLOSE_SECONDS = 15.0
+
+
+class Caller:
+    """Calls peripherals of one service; a thread, until it is closed."""
+
+    def __init__(self, shape: Shape, adapter: str = "") -> None:
+        self._shape = shape
+        self._adapter = adapter
+        self._thread = LoopThread("bluetooth central")
+
+    def call(self, protocol: ClientProtocol, seconds: float = FIND_SECONDS) -> "Call":
+        """Find the nearest peripheral of the service, connect to it and begin a session.
+
+        Args:
+            protocol: the client's end, fresh.
+            seconds: how long to look for one.
+
+        Raises:
+            BluetoothError: none is there, or it does not let us in.
+            Exception: what `protocol.hear_version` raises.
+        """
+        call = Call(self._thread, self._shape, protocol)
+        self._thread.run(call.begin(self._adapter, seconds))
+        return call
+
+    def close(self) -> None:
+        """End the thread, and with it every call."""
+        self._thread.stop()
+
+
+class Call:
+    """A session with one peripheral."""
+
+    def __init__(self, thread: LoopThread, shape: Shape, protocol: ClientProtocol) -> None:
+        self._thread = thread
+        self._shape = shape
+        self._protocol = protocol
+        self._inbox = Inbox()
+        self._stack = contextlib.AsyncExitStack()
+        self._connection: Connection | None = None
+        self._writing = asyncio.Lock()
+
+    async def begin(self, adapter: str, seconds: float) -> None:
+        """Connect; for `Caller`, in its thread."""
+        shape = self._shape
+        await central.clean_up(shape.service, adapter)
+        found = await central.find(shape.service, seconds, adapter)
+        async with contextlib.AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(Connection(found, shape.service, adapter))
+            self._protocol.hear_version(await connection.read(shape.version))
+            await connection.listen(shape.state, self._hear_state)
+            await connection.listen(shape.outbound, self._hear_outbound)
+            await connection.write(shape.state, self._protocol.start.encode())
+            watch = asyncio.create_task(self._watch(connection))
+            stack.callback(watch.cancel)
+            self._stack = stack.pop_all()
+        self._connection = connection
+
+    def send(self, message: bytes) -> None:
+        """Write a message; returns when the peripheral has all of it.
+
+        Raises:
+            GattError: the peripheral refused.
+            LinkLostError: the connection is gone.
+        """
+        self._thread.run(self._send(message), SEND_SECONDS)
+
+    def receive(self, timeout: float) -> bytes | None:
+        """The next message, or None if none came within `timeout` seconds.
+
+        Raises:
+            LinkLostError: the connection is gone, or the peripheral ended the session.
+        """
+        return self._inbox.get(timeout)
+
+    def close(self) -> None:
+        """Disconnect; again does nothing."""
+        self._inbox.close(LinkLostError("the connection was closed"))
+        with contextlib.suppress(BluetoothError):
+            self._thread.run(self._stack.aclose(), CLOSE_SECONDS)
+
+    async def _send(self, message: bytes) -> None:
+        connection, inbound = self._connection, self._shape.inbound
+        if connection is None or self._inbox.closed is not None:
+            raise LinkLostError(str(self._inbox.closed or "there is no connection"))
+        async with self._writing:  # the chunks of two messages must not mix
+            for value in self._protocol.writes(message, connection.mtu(inbound)):
+                await connection.write(inbound, value)
+
+    async def _watch(self, connection: Connection) -> None:
+        await connection.ended()
+        self._inbox.close(LinkLostError("the connection was lost"))
+
+    def _hear_state(self, value: bytes) -> None:
+        farewell = self._protocol.hear_state(value)
+        if farewell is not None:
+            self._inbox.close(LinkLostError(f"the other side ended the session: {farewell.words}"))
+
+    def _hear_outbound(self, value: bytes) -> None:
+        try:
+            message = self._protocol.hear_outbound(value)
+        except Exception as error:  # noqa: BLE001 - bytes of a peer; whatever the protocol says of them
+            self._inbox.close(LinkLostError(f"the other side sends nonsense: {error}"))
+            return
+        if message is None:
+            return
+        if not self._inbox.has_room:
+            self._inbox.close(LinkLostError("the other side sends more than can be read"))
+        self._inbox.put(message)

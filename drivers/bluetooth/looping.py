@@ -1,0 +1,61 @@
+"""An asyncio loop in a thread of its own, for programs that are built of threads."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import CancelledError as WasCancelledError
+from concurrent.futures import TimeoutError as TookTooLongError
+from typing import Any, TypeVar
+
+from drivers.bluetooth.errors import LinkLostError
+
+LONGEST_CALL = 120.0
+"""Seconds: a bound for what has bounds of its own, so that no thread waits for ever on a stuck loop."""
+
+Result = TypeVar("Result")
+
+
+class LoopThread:
+    """Runs coroutines on behalf of other threads."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Result], seconds: float = LONGEST_CALL) -> Result:
+        """Run a coroutine to its end; what it raises is raised here.
+
+        Raises:
+            LinkLostError: it takes too long, or the loop has ended.
+        """
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:
+            work.close()
+            raise LinkLostError("the Bluetooth thread has ended") from None
+        try:
+            return future.result(seconds)
+        except WasCancelledError:
+            raise LinkLostError("the Bluetooth thread has ended") from None
+        except TookTooLongError:
+            future.cancel()
+            raise LinkLostError(f"Bluetooth took longer than {seconds:.0f} s") from None
+
+    def stop(self) -> None:
+        """Cancel what runs, and end the thread."""
+        if self._loop.is_closed():
+            return
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            tasks = asyncio.all_tasks(self._loop)
+            for task in tasks:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self._loop.close()
