@@ -254,6 +254,13 @@ class Farewell(PhoneMessage):
     KIND = 41
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered(PhoneMessage):
+    """Phone: the pairing is on my disk; a kiosk that does not hear this forgets it."""
+
+    KIND = 42
+
+
 FROM_KIOSK = (Paired, News, ReceiptCopy, CaughtUp, RecordWanted, RecordHanded, Parcel, Answer)
 FROM_PHONE = (
     Follow,
@@ -266,6 +273,7 @@ FROM_PHONE = (
     ParcelRefused,
     Delivery,
     Farewell,
+    Remembered,
 )
 
 _BY_KIND: dict[int, type[PhoneMessage]] = {each.KIND: each for each in FROM_KIOSK + FROM_PHONE}

@@ -31,6 +31,7 @@ from contracts.phone import (
     RecordKept,
     RecordLent,
     RecordWanted,
+    Remembered,
     WithdrawalWish,
 )
 from edge.errors import BadDataError, RefusedError, UnavailableError
@@ -291,6 +292,7 @@ def pair(
     if not isinstance(said, Paired):
         raise UnavailableError("the kiosk did not say how the pairing ended; begin anew")
     kiosk = state.add_kiosk(offer.kiosk_id, offer.kiosk_key, phone_key, said)
+    talk.send(Remembered())
     companion = Companion(talk, kiosk, state, tell)
     if said.record_follows:
         companion.attend(ANSWER_SECONDS)

@@ -18,6 +18,7 @@ from contracts.phone import (
     RecordKept,
     RecordLent,
     RecordWanted,
+    Remembered,
 )
 from edge.errors import CancelledError, RefusedError
 from edge.phones.duplex import DuplexClosedError
@@ -31,7 +32,7 @@ PARCEL_SECONDS = 60.0
 
 LOOK_SECONDS = 0.25
 
-REPLIES = (RecordLent, RecordAbsent, RecordKept, ParcelPosted, ParcelRefused)
+REPLIES = (RecordLent, RecordAbsent, RecordKept, ParcelPosted, ParcelRefused, Remembered)
 """What a phone says when it was asked."""
 
 
@@ -80,9 +81,15 @@ class Guest:
         return first if isinstance(first, RecordLent) else None
 
     def confirm(self, paired: Paired) -> None:
-        """Tell the phone that the finger has confirmed the pairing."""
+        """Tell the phone that the finger has confirmed the pairing; when this returns, it remembers it.
+
+        Raises:
+            RefusedError: it did not say so.
+            DuplexClosedError: it has left.
+        """
         self.subject = paired.subject
-        self.talk.send(paired)
+        if not isinstance(self._ask(paired, ANSWER_SECONDS, lambda: False), Remembered):
+            raise RefusedError("the phone did not confirm that it remembers the pairing; begin anew")
 
     def decline(self, why: str) -> None:
         """Tell it that nothing came of it."""

@@ -1,0 +1,134 @@
+"""The same over Bluetooth: bleak is the phone's radio, our peripheral the kiosk's, BlueZ a look-alike."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.gatt import PHONE_TO_KIOSK
+from contracts.pairing import Offer, Refusal, RefusedByKioskError
+from edge.journeys.enrol import enrol
+from edge.links.link import LinkState
+from edge.phone.companion import Companion, pair
+from edge.phone.radio import KioskDuplex, Radio
+from edge.phone.state import PhoneState
+from edge.phones.door import Door
+from edge.phones.duplex import DuplexClosedError
+from edge.state import phones, subjects
+from hw.radio import radio as virtual
+from hw.radio.faults import Fault, Mishap
+from tests.edge.phones.kiosk import Kiosk, Phone
+from tests.edge.standin import until
+
+
+@pytest.fixture
+def kiosk(radio: virtual.Radio, tmp_path: Path) -> Iterator[Kiosk]:
+    kiosk = Kiosk(tmp_path / "kiosk")
+    kiosk.settle(enrol(kiosk.visit()))
+    door = Door("Kiosk", kiosk.reception.arrived, "hci0")
+    door.start()
+    until(lambda: door.status.state is LinkState.UP, 60)
+    yield kiosk
+    door.stop()
+    assert door.status.state is LinkState.STOPPED
+    kiosk.database.close()
+
+
+@pytest.fixture
+def phone(tmp_path: Path) -> Iterator[Phone]:
+    state = PhoneState(tmp_path / "phone")
+    yield Phone(state)
+    state.close()
+
+
+@pytest.fixture
+def central(radio: virtual.Radio) -> Iterator[Radio]:
+    with Radio("hci1") as central:
+        yield central
+
+
+def nearest(central: Radio) -> KioskDuplex:
+    return next(iter(central.kiosks()))
+
+
+def meet(central: Radio, kiosk: Kiosk, phone: Phone) -> Companion:
+    return Companion.connect(nearest(central), phone.state.kiosk(kiosk.id.hex()), phone.state, phone.tell)
+
+
+def test_pair_carry_hear_and_be_revoked(
+    kiosk: Kiosk, phone: Phone, central: Radio, radio: virtual.Radio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.phone.radio.SCAN_SECONDS", 1.0)
+    subject = subjects.everyone(kiosk.database)[0]
+    beginning = kiosk.begin(carry=True)
+    companion = phone.scan(nearest(central), beginning.code)
+    pairing = beginning.at_kiosk.result()
+    assert pairing.carried
+    assert phone.state.record(subject.address) == subject.sealed
+    request = kiosk.notify(kiosk.known.ask(subject.address, b"\x01" * 32, "to test"))
+    companion.catch_up()
+    assert phone.state.request(request).name == "City hospital"
+    companion.close()
+    until(lambda: not kiosk.desk.room.guests())
+
+    companion = meet(central, kiosk, phone)
+    companion.catch_up()
+    phones.remove(kiosk.database, pairing.phone.key)
+    kiosk.desk.room.turn_out(pairing.phone.key)
+    with pytest.raises(DuplexClosedError, match="closed"):
+        companion.attend(30)
+    companion.close()
+    with pytest.raises(RefusedByKioskError) as error:
+        meet(central, kiosk, phone)
+    assert error.value.refusal is Refusal.NOT_PAIRED
+    assert not radio.complaints
+
+
+def test_two_phones_at_once(
+    kiosk: Kiosk, phone: Phone, central: Radio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.phone.radio.SCAN_SECONDS", 1.0)
+    subject = subjects.everyone(kiosk.database)[0].address
+    second = Phone(PhoneState(tmp_path / "second"))
+    with Radio("hci2") as other:
+        companions = []
+        for each, air in ((phone, central), (second, other)):
+            beginning = kiosk.begin()
+            companions.append(each.scan(nearest(air), beginning.code))
+            beginning.at_kiosk.result()
+        for companion in companions:
+            companion.catch_up()
+        request = kiosk.notify(kiosk.known.ask(subject, b"\x01" * 32))
+        for each, companion in zip((phone, second), companions, strict=True):
+            until(lambda companion=companion, each=each: companion.attend(0.2) and each.told("request"))
+            assert each.state.request(request)
+            companion.close()
+    second.state.close()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(
+    "uuid", [PHONE_TO_KIOSK.inbound, PHONE_TO_KIOSK.outbound], ids=["to kiosk", "to phone"]
+)
+def test_a_link_lost_in_the_middle_of_a_pairing_pairs_nothing(
+    kiosk: Kiosk,
+    phone: Phone,
+    central: Radio,
+    radio: virtual.Radio,
+    monkeypatch: pytest.MonkeyPatch,
+    uuid: str,
+    number: int,
+) -> None:
+    monkeypatch.setattr("edge.phone.radio.SCAN_SECONDS", 1.0)
+    monkeypatch.setattr("edge.phone.companion.ANSWER_SECONDS", 5.0)
+    radio.arm(Fault(Mishap.LOST_BEFORE, uuid, number))
+    leave: list[bool] = []
+    beginning = kiosk.begin(cancelled=lambda: bool(leave))
+    with pytest.raises(Exception, match=r"kiosk|connection|write|talk|lost"):
+        pair(nearest(central), Offer.parse(beginning.code), "x", phone.state, phone.tell, now=time.time())
+    leave.append(True)
+    with pytest.raises(Exception, match=r"cancelled|left|over"):
+        beginning.at_kiosk.result()
+    assert not phones.everything(kiosk.database)
+    assert not phone.state.kiosks()
