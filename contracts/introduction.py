@@ -98,7 +98,7 @@ class Sealed:
 
 
 class KioskIntroduction:
-    """The kiosk's side: `hello` goes out, the gateway's two answers into `hear`, what that returns goes out."""
+    """The kiosk's side: `hello` goes out, the gateway's two answers into `hear`, what that returns out."""
 
     def __init__(self, key: Ed25519PrivateKey, gateway_key: Ed25519PublicKey, environment: str) -> None:
         self._key = key
