@@ -22,7 +22,7 @@ from edge.config import EdgeConfig
 from edge.errands import Errands
 from edge.errors import StateError, UnavailableError
 from edge.events import JsonObject
-from edge.identity import files, hardening
+from edge.identity import certificate, files, hardening
 from edge.identity.keys import wipe
 from edge.journeys.visit import Desk
 from edge.links.courier import Courier, Route
@@ -59,7 +59,8 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
         desk = _open_desk(config, stack)
         kiosk_id = kid_of(desk.device_key.public_key()).hex()
         inbox = Inbox(desk.database, desk.outbox, gateway_key=config.gateway_key, domain=config.domain)
-        link = MqttLink(broker, kiosk_id, inbox.hear, desk.outbox.wake)
+        credentials = certificate.credentials(config.state) if broker.tls else None
+        link = MqttLink(broker, kiosk_id, inbox.hear, desk.outbox.wake, credentials=credentials)
 
         def status() -> JsonObject:
             return {

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from contracts.acts import RecordKind
 from contracts.envelope import MAX_PLAINTEXT
-from edge import commands
+from edge import certificate_cli, commands
 from edge.identity.keyring import Policy, Position
 from edge.panel import DEFAULT_WAIT
 
@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     _add_answers(words)
     _add(words, "status", commands.status, "Say how the kiosk stands.")
     _add_outbox(words)
+    certificate_cli.add_to(words)
     _add_scan(words)
     return top
 

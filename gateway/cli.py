@@ -15,10 +15,12 @@ from contracts.hexes import checksum_address
 from gateway import keyfiles
 from gateway.config import load_config
 from gateway.ledger.access import LedgerAccess
+from gateway.provisioning import cli as provisioning
 
 EXAMPLES = """examples:
   ridgekey gateway init --state gateway-state
   ridgekey gateway run --config gateway.toml
+  ridgekey gateway provision broker --host broker.example
   ridgekey gateway run --config gateway.toml --ledger http://127.0.0.1:8545 --json
 
 A configuration, of which only the first three settings are needed:
@@ -64,6 +66,8 @@ def parser() -> ArgumentParser:
     init_.add_argument("--state", type=Path, required=True, metavar="DIR", help="made if missing")
     init_.add_argument("--json", action="store_true", help="one JSON object, for machines")
     init_.set_defaults(command=init)
+
+    provisioning.add_to(commands)
 
     run_ = commands.add_parser(
         "run",

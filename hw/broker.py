@@ -7,10 +7,12 @@ matters is signed, so the broker need not be trusted (MQTT 3.1.1).
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -61,14 +63,14 @@ class Broker:
         """Process id, for a test that wants to kill it."""
         return self._process.pid
 
-    def wait_ready(self) -> None:
-        """Wait until a client's CONNECT is accepted.
+    def wait_ready(self, answers: Callable[[int], bool]) -> None:
+        """Wait until `answers` says that the broker at its port does.
 
         Raises:
             UnavailableError: it ended, or does not answer in time.
         """
         deadline = time.monotonic() + START_SECONDS
-        while not accepts(self.port):
+        while not answers(self.port):
             if self._process.poll() is not None:
                 raise UnavailableError(f"the broker {self.name} did not start: {self._last_words()}")
             if time.monotonic() > deadline:
@@ -76,6 +78,10 @@ class Broker:
                     f"the broker {self.name} does not answer after {START_SECONDS:.0f} s; see {self._log}"
                 )
             time.sleep(POLL_SECONDS)
+
+    def reload(self) -> None:
+        """Have mosquitto read its access list and certificates again, as `systemctl reload` does."""
+        self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """End the process, politely first; does nothing to one that has ended."""
@@ -116,6 +122,41 @@ def start(directory: Path, port: int = 0) -> Broker:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         name, command = _prepare(directory, port)
+    except OSError as error:
+        raise _no_room(directory, error) from error
+    return _launch(directory, name, command, port, accepts)
+
+
+def start_provisioned(directory: Path, provisioned: Path, port: int) -> Broker:
+    """Start a mosquitto that reads what `ridgekey gateway provision broker` wrote, as Debian's does.
+
+    Args:
+        directory: for its own configuration and log; made if it is missing.
+        provisioned: directory with a `*.conf` that says everything else.
+        port: where that makes it listen.
+
+    Raises:
+        UnavailableError: mosquitto is not installed, or does not come up.
+        FileTroubleError: the directory cannot be written.
+    """
+    mosquitto = shutil.which("mosquitto")
+    if mosquitto is None:
+        raise UnavailableError("mosquitto is not installed; install Debian's package of this name")
+    config = directory / "mosquitto.conf"
+    lines = ["persistence false", "log_dest stderr", f"include_dir {provisioned}", *_as_starter()]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        config.write_text("\n".join(lines) + "\n", encoding="ascii")
+    except OSError as error:
+        raise _no_room(directory, error) from error
+    return _launch(directory, "mosquitto", [mosquitto, "-c", str(config)], port, listens)
+
+
+def _launch(
+    directory: Path, name: str, command: list[str], port: int, answers: Callable[[int], bool]
+) -> Broker:
+    """Start a broker's process, its log in `directory`, and wait until it answers."""
+    try:
         log = directory / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -126,12 +167,10 @@ def start(directory: Path, port: int = 0) -> Broker:
                 start_new_session=True,  # Ctrl-C is for the starter, which ends the broker in its turn
             )
     except OSError as error:
-        raise FileTroubleError(
-            f"cannot start a broker in {directory}: {error.strerror}; give another directory"
-        ) from error
+        raise _no_room(directory, error) from error
     broker = Broker(name, port, process, log)
     try:
-        broker.wait_ready()
+        broker.wait_ready(answers)
     except BaseException:
         broker.stop()
         raise
@@ -154,6 +193,15 @@ def free_port(port: int = 0) -> int:
                 f"cannot use port {port} for the broker: {reason}; stop what uses it or choose another"
             ) from error
         return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether anybody listens at `port`: all that can be seen of a broker without a certificate for it."""
+    try:
+        with socket.create_connection((HOST, port), REPLY_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def accepts(port: int) -> bool:
@@ -188,9 +236,16 @@ def _prepare(directory: Path, port: int) -> tuple[str, list[str]]:
 def mosquitto_config(port: int) -> str:
     """Configuration for mosquitto 2 (mosquitto.conf(5))."""
     lines = [f"listener {port} {HOST}", "allow_anonymous true", "persistence false", "log_dest stderr"]
-    if os.geteuid() == 0:
-        lines.append("user root")  # started by root it would become a user who cannot enter the directory
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_as_starter()]) + "\n"
+
+
+def _as_starter() -> list[str]:
+    """Started by root mosquitto would become a user who cannot enter the directory."""
+    return ["user root"] if os.geteuid() == 0 else []
+
+
+def _no_room(directory: Path, error: OSError) -> FileTroubleError:
+    return FileTroubleError(f"cannot start a broker in {directory}: {error.strerror}; give another directory")
 
 
 def amqtt_config(port: int) -> str:

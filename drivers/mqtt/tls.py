@@ -30,14 +30,12 @@ class Credentials:
 
     Attributes:
         authority: certificates of the authority that signed the broker's.
-        certificate: our own, with what stands between it and the authority.
-        key: our private key.
+        own: our private key and our certificate, in one file, so that they always fit each other.
         remedy: what brings a new certificate, to end an error's text with.
     """
 
     authority: Path
-    certificate: Path
-    key: Path
+    own: Path
     remedy: str
 
     def context(self) -> ssl.SSLContext:
@@ -54,11 +52,9 @@ class Credentials:
         except (OSError, ssl.SSLError) as error:
             raise CredentialsError(f"cannot use {self.authority}: {_reason(error)}; {self.remedy}") from None
         try:
-            context.load_cert_chain(self.certificate, self.key)
+            context.load_cert_chain(self.own)
         except (OSError, ssl.SSLError) as error:
-            raise CredentialsError(
-                f"cannot use the key {self.key} with {self.certificate}: {_reason(error)}; {self.remedy}"
-            ) from None
+            raise CredentialsError(f"cannot use {self.own}: {_reason(error)}; {self.remedy}") from None
         return context
 
     def expiry(self) -> datetime:
@@ -67,7 +63,7 @@ class Credentials:
         Raises:
             CredentialsError: there is none, or it is unreadable.
         """
-        return self._own().not_valid_after_utc
+        return self._certificate().not_valid_after_utc
 
     def check_dates(self, now: datetime) -> None:
         """Refuse to show a certificate that is not valid `now`: the broker would say less clearly why.
@@ -75,27 +71,27 @@ class Credentials:
         Raises:
             CredentialsError: it is not valid now, missing or unreadable.
         """
-        own = self._own()
+        own = self._certificate()
         if now >= own.not_valid_after_utc:
             raise CredentialsError(
-                f"our certificate {self.certificate} ended on {own.not_valid_after_utc:%Y-%m-%d %H:%M} UTC;"
+                f"our certificate {self.own} ended on {own.not_valid_after_utc:%Y-%m-%d %H:%M} UTC;"
                 f" {self.remedy}"
             )
         if now < own.not_valid_before_utc:
             raise CredentialsError(
-                f"our certificate {self.certificate} begins on {own.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+                f"our certificate {self.own} begins on {own.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
                 f" and this machine's clock says {now:%Y-%m-%d %H:%M}; set the clock"
             )
 
-    def _own(self) -> x509.Certificate:
+    def _certificate(self) -> x509.Certificate:
         try:
-            with self.certificate.open("rb") as file:
+            with self.own.open("rb") as file:
                 return x509.load_pem_x509_certificate(file.read(MAX_CERTIFICATE_FILE))
         except OSError as error:
             reason = _reason(error)
         except ValueError:
             reason = "it holds no certificate"
-        raise CredentialsError(f"cannot use {self.certificate}: {reason}; {self.remedy}")
+        raise CredentialsError(f"cannot use {self.own}: {reason}; {self.remedy}")
 
 
 def failure_of(error: OSError | ValueError, broker: Broker) -> Failure:

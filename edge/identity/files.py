@@ -50,6 +50,27 @@ def create_secret(path: Path, data: bytearray) -> bool:
     return True
 
 
+def replace(path: Path, data: bytes | bytearray) -> None:
+    """Write a file of mode 0600, or replace it: whoever reads it sees the old bytes or the new.
+
+    Raises:
+        StateError: the directory cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                file.write(data)
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise StateError(f"cannot write {path}: {error.strerror}") from None
+
+
 def read_secret(path: Path, length: int = SECRET_BYTES) -> bytearray:
     """Read a secret file after checking that it is fit to hold one.
 

@@ -1,0 +1,1 @@
+"""Who may speak with the broker: a small private authority, certificates, revocation, mosquitto's files."""

@@ -1,0 +1,39 @@
+"""The gateway's own key and certificate for the broker, in its state directory."""
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from drivers.mqtt.tls import Credentials
+from gateway.provisioning import files
+from gateway.provisioning.authority import Authority, Use, pem
+from gateway.provisioning.mosquitto import GATEWAY, key_pem
+
+KEY_AND_CERTIFICATE = "broker.pem"
+"""One file for both, so that they always fit each other; mode 0600."""
+
+BROKER_AUTHORITY = "broker-authority.pem"
+
+DEFAULT_DAYS = 730
+"""Of a gateway's certificate, which its operator renews; `/health` says when it ends."""
+
+
+def credentials(state: Path) -> Credentials:
+    """What a gateway shows its broker."""
+    return Credentials(
+        authority=state / BROKER_AUTHORITY,
+        own=state / KEY_AND_CERTIFICATE,
+        remedy="make one with: ridgekey gateway provision gateway",
+    )
+
+
+def write(authority: Authority, state: Path, days: int) -> None:
+    """Make a gateway's key and certificate.
+
+    Raises:
+        ProvisioningError: the directory cannot be written.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = authority.issue(key.public_key(), GATEWAY, Use.CLIENT, days=days)
+    files.write(state / BROKER_AUTHORITY, pem(authority.certificate))
+    files.write(state / KEY_AND_CERTIFICATE, key_pem(key) + pem(certificate), 0o600)
