@@ -34,6 +34,10 @@ MAX_SEALED_RECORD = 48 * 1024
 """Bytes of what a kiosk keeps of a person's fingers, sealed; one finger takes under 1 KB, ten under 48."""
 
 
+NOBODY = bytes(ADDRESS_LENGTH)
+"""Stands where no person is meant."""
+
+
 def _octets(least: int, most: int | None = None) -> Any:
     return field(metadata={"octets": (least, least if most is None else most)})
 
@@ -135,7 +139,10 @@ class CaughtUp(PhoneMessage):
 
 @dataclass(frozen=True, slots=True)
 class RecordWanted(PhoneMessage):
-    """Kiosk: the person is here with their finger; lend their protected record."""
+    """Kiosk: the person is here with their finger; lend their protected record.
+
+    In a pairing, before the finger, the kiosk asks for `NOBODY`'s: whatever record the phone has brought.
+    """
 
     KIND = 5
     subject: bytes = _octets(ADDRESS_LENGTH)
@@ -176,11 +183,7 @@ class Follow(PhoneMessage):
 
 @dataclass(frozen=True, slots=True)
 class RecordLent(PhoneMessage):
-    """Phone: the sealed record, for this visit; the kiosk keeps it in memory as long as the journey lasts.
-
-    A phone that carries a record sends it on its own after a pairing at another kiosk, where nobody knows the
-    person yet.
-    """
+    """Phone: the sealed record, for this visit; the kiosk keeps it in memory as long as the journey lasts."""
 
     KIND = 33
     subject: bytes = _octets(ADDRESS_LENGTH)

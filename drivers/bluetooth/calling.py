@@ -5,7 +5,7 @@ import contextlib
 import logging
 
 from drivers.bluetooth import central
-from drivers.bluetooth.central import Connection
+from drivers.bluetooth.central import Connection, Found
 from drivers.bluetooth.errors import BluetoothError, LinkLostError
 from drivers.bluetooth.inbox import Inbox
 from drivers.bluetooth.looping import LoopThread
@@ -30,19 +30,34 @@ class Caller:
         self._adapter = adapter
         self._thread = LoopThread("bluetooth central")
 
-    def call(self, protocol: ClientProtocol, seconds: float = FIND_SECONDS) -> "Call":
-        """Find the nearest peripheral of the service, connect to it and begin a session.
+    def in_reach(self, seconds: float) -> list[Found]:
+        """All peripherals of the service that are seen within some seconds, the nearest first.
+
+        Raises:
+            BluetoothError: scanning is not possible.
+        """
+        return self._thread.run(self._in_reach(seconds))
+
+    async def _in_reach(self, seconds: float) -> list[Found]:
+        await central.clean_up(self._shape.service, self._adapter)
+        return await central.scan(self._shape.service, seconds, self._adapter)
+
+    def call(
+        self, protocol: ClientProtocol, seconds: float = FIND_SECONDS, found: Found | None = None
+    ) -> "Call":
+        """Find a peripheral of the service, connect to it and begin a session.
 
         Args:
             protocol: the client's end, fresh.
             seconds: how long to look for one.
+            found: which one; by default the first that is seen.
 
         Raises:
             BluetoothError: none is there, or it does not let us in.
             Exception: what `protocol.hear_version` raises.
         """
         call = Call(self._thread, self._shape, protocol)
-        self._thread.run(call.begin(self._adapter, seconds))
+        self._thread.run(call.begin(self._adapter, seconds, found))
         return call
 
     def close(self) -> None:
@@ -62,11 +77,12 @@ class Call:
         self._connection: Connection | None = None
         self._writing = asyncio.Lock()
 
-    async def begin(self, adapter: str, seconds: float) -> None:
+    async def begin(self, adapter: str, seconds: float, found: Found | None) -> None:
         """Connect; for `Caller`, in its thread."""
         shape = self._shape
-        await central.clean_up(shape.service, adapter)
-        found = await central.find(shape.service, seconds, adapter)
+        if found is None:
+            await central.clean_up(shape.service, adapter)
+            found = await central.find(shape.service, seconds, adapter)
         async with contextlib.AsyncExitStack() as stack:
             connection = await stack.enter_async_context(Connection(found, shape.service, adapter))
             self._protocol.hear_version(await connection.read(shape.version))

@@ -13,6 +13,7 @@ from contracts.pairing import Offer, PhonePairing, PhoneSession
 from contracts.phone import (
     FROM_KIOSK,
     MAX_TEXT,
+    NOBODY,
     Answer,
     CaughtUp,
     Delivery,
@@ -46,9 +47,6 @@ FINGER_SECONDS = 300.0
 """How long a pairing waits for the finger: three presses, and a person who reads first."""
 
 Message = TypeVar("Message", bound=PhoneMessage)
-
-NOBODY = bytes(20)
-"""Said in a pairing by a phone that brings no record."""
 
 
 class Carrier(Protocol):
@@ -284,9 +282,11 @@ def pair(
     duplex.send(frame)
     tell(Happened("number", {"number": channel.number}))
     talk = Talk(duplex, channel, FROM_KIOSK)
-    sealed = None if bring is None else state.record(bring)
-    talk.send(RecordAbsent(NOBODY) if bring is None or sealed is None else RecordLent(bring, sealed))
-    said = talk.receive(FINGER_SECONDS)
+    said = talk.receive(ANSWER_SECONDS)
+    if isinstance(said, RecordWanted):
+        sealed = None if bring is None else state.record(bring)
+        talk.send(RecordAbsent(NOBODY) if bring is None or sealed is None else RecordLent(bring, sealed))
+        said = talk.receive(FINGER_SECONDS)
     if isinstance(said, Answer):
         raise RefusedError(said.text)
     if not isinstance(said, Paired):

@@ -7,6 +7,7 @@ from queue import Empty, Queue
 from time import monotonic
 
 from contracts.phone import (
+    NOBODY,
     Answer,
     Paired,
     Parcel,
@@ -50,7 +51,6 @@ class Guest:
         self.label = label
         self.subject = subject
         self.carries = False
-        self._first: Queue[PhoneMessage] = Queue(maxsize=1)
         self._asking = threading.Lock()
         self._replies: Queue[PhoneMessage] = Queue(maxsize=4)
 
@@ -64,10 +64,8 @@ class Guest:
         self.talk.close()
 
     def replied(self, message: PhoneMessage) -> None:
-        """Take a reply; one that nobody asked for is let go, but the first one in a pairing."""
-        if self.subject is None and self._first.empty():
-            self._first.put(message)
-        elif self._asking.locked() and not self._replies.full():
+        """Take a reply; one that nobody asked for is let go."""
+        if self._asking.locked() and not self._replies.full():
             self._replies.put(message)
 
     def brought(self, cancelled: Callable[[], bool]) -> RecordLent | None:
@@ -77,8 +75,8 @@ class Guest:
             DuplexClosedError: the phone has left.
             CancelledError: the person has.
         """
-        first = self._wait(self._first, ANSWER_SECONDS, cancelled)
-        return first if isinstance(first, RecordLent) else None
+        reply = self._ask(RecordWanted(NOBODY), ANSWER_SECONDS, cancelled)
+        return reply if isinstance(reply, RecordLent) else None
 
     def confirm(self, paired: Paired) -> None:
         """Tell the phone that the finger has confirmed the pairing; when this returns, it remembers it.
@@ -139,18 +137,13 @@ class Guest:
             while not self._replies.empty():  # of a question that was given up
                 self._replies.get()
             self.talk.send(question)
-            return self._wait(self._replies, seconds, cancelled)
-
-    def _wait(
-        self, replies: "Queue[PhoneMessage]", seconds: float, cancelled: Callable[[], bool]
-    ) -> PhoneMessage | None:
-        end = monotonic() + seconds
-        while monotonic() < end:
-            try:
-                return replies.get(timeout=LOOK_SECONDS)
-            except Empty:
-                if cancelled():
-                    raise CancelledError("cancelled; nothing was signed") from None
-                if self.talk.closed:
-                    raise DuplexClosedError("the phone has left") from None
+            end = monotonic() + seconds
+            while monotonic() < end:
+                try:
+                    return self._replies.get(timeout=LOOK_SECONDS)
+                except Empty:
+                    if cancelled():
+                        raise CancelledError("cancelled; nothing was signed") from None
+                    if self.talk.closed:
+                        raise DuplexClosedError("the phone has left") from None
         return None

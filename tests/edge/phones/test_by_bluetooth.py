@@ -9,12 +9,11 @@ import pytest
 from contracts.gatt import PHONE_TO_KIOSK
 from contracts.pairing import Offer, Refusal, RefusedByKioskError
 from edge.journeys.enrol import enrol
-from edge.links.link import LinkState
 from edge.phone.companion import Companion, pair
-from edge.phone.radio import KioskDuplex, Radio
+from edge.phone.radio import Radio
 from edge.phone.state import PhoneState
 from edge.phones.door import Door
-from edge.phones.duplex import DuplexClosedError
+from edge.phones.duplex import Duplex, DuplexClosedError
 from edge.state import phones, subjects
 from hw.radio import radio as virtual
 from hw.radio.faults import Fault, Mishap
@@ -26,12 +25,11 @@ from tests.edge.standin import until
 def kiosk(radio: virtual.Radio, tmp_path: Path) -> Iterator[Kiosk]:
     kiosk = Kiosk(tmp_path / "kiosk")
     kiosk.settle(enrol(kiosk.visit()))
-    door = Door("Kiosk", kiosk.reception.arrived, "hci0")
+    door = Door(kiosk.reception.arrived, "hci0")
     door.start()
-    until(lambda: door.status.state is LinkState.UP, 60)
+    until(lambda: door.status == "up", 60)
     yield kiosk
     door.stop()
-    assert door.status.state is LinkState.STOPPED
     kiosk.database.close()
 
 
@@ -48,7 +46,7 @@ def central(radio: virtual.Radio) -> Iterator[Radio]:
         yield central
 
 
-def nearest(central: Radio) -> KioskDuplex:
+def nearest(central: Radio) -> Duplex:
     return next(iter(central.kiosks()))
 
 
