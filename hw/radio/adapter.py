@@ -91,7 +91,7 @@ class Adapter:
     async def disconnect_all(self) -> None:
         """End every connection, as radio silence would."""
         for connection in list(self._connections.values()):
-            await connection.disconnect()
+            await self._end(connection)
 
     def set_mtu(self, mtu: int) -> None:
         """Agree to no more than this."""
@@ -156,7 +156,7 @@ class Adapter:
             if path not in self._connections:
                 raise refused("NotConnected", "Not Connected")
             await self.local.drained()
-            await self._connections[path].disconnect()
+            await self._end(self._connections.get(path))
         else:
             raise refused("NotSupported", "Operation is not supported")  # pairing among others
         return NOTHING
@@ -253,6 +253,11 @@ class Adapter:
         self._tree.change(path, DEVICE, ServicesResolved=Variant("b", False), Connected=Variant("b", False))
         self._start(self.local.advertise())
 
+    async def _end(self, connection: Connection | None) -> None:
+        """Disconnect, unless the other side was quicker."""
+        if connection is not None and connection.handle in self._device.connections:
+            await connection.disconnect()
+
     def _hide_services(self, path: str) -> None:
         for one in self._tree.under(path):
             self._remote.pop(one, None)
@@ -261,8 +266,7 @@ class Adapter:
     async def _remove_device(self, path: str) -> None:
         if path not in self._addresses:
             raise refused("DoesNotExist", "Does Not Exist")
-        if path in self._connections:
-            await self._connections[path].disconnect()
+        await self._end(self._connections.get(path))
         del self._addresses[path]
         self._tree.remove(path)
 

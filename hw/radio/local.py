@@ -225,6 +225,7 @@ class Local:
         attributes, services = self._built_in
         del server.attributes[attributes:]
         del server.services[services:]
+        server.attributes_by_handle.clear()
         server.subscribers.clear()
         self._applications = left
         for application in left:
