@@ -24,6 +24,8 @@ COMMANDS = {
     "bench sensor": ("hw.bench.sensor.cli", "the driver and its peers through every fault, timed"),
     "bench biometrics": ("hw.bench.biometrics.cli", "acceptance and security, on folders of real fingers"),
     "bench gas": ("hw.bench.gas.cli", "what each act costs on the ledger, beside EAS and ERC-1056"),
+    "bench audit": ("hw.bench.audit.cli", "a ledger full of consents checked, and altered byte by byte"),
+    "bench chaos": ("hw.bench.chaos.cli", "gateway and ledger killed over and over; what became of it all"),
     "edge": ("edge.cli", "the kiosk: agent, enrol, records, grant, deny, withdraw"),
     "gateway": ("gateway.cli", "the relay between kiosks, requesters and the ledger"),
     "ledger": ("gateway.ledger.cli", "the embedded ledger node: run, deploy, info, submit"),

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hw.demo.processes import COMMAND
 from hw.errors import BenchError
+from hw.processes import COMMAND
 
 Event = dict[str, Any]
 """One JSON line of a command."""

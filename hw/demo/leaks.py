@@ -4,9 +4,9 @@ import json
 import subprocess
 from collections.abc import Iterable
 
-from hw.demo.processes import COMMAND
 from hw.demo.stage import Stage
 from hw.errors import BenchError
+from hw.processes import COMMAND
 from hw.simulator.profiles import PROFILES
 
 SHOWN = 3

@@ -8,8 +8,8 @@ from typing import Any
 
 from hw import broker
 from hw.demo import commands
-from hw.demo.processes import Part
 from hw.fingers import FingerSource, open_source
+from hw.processes import Part
 from hw.simulator.remote import SensorRemote
 
 ENVIRONMENT = "demo"
@@ -176,6 +176,7 @@ gateway_key = "{facts["gateway_key"]}"
 contract = "{facts["contract"]}"
 chain_id = {facts["chain_id"]}
 storage = "{storage}"
+repeated_images = "allow"  # a folder of fingers has few impressions
 
 [requesters]
 "{requester}" = "{REQUESTER_NAME}"

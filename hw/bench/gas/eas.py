@@ -12,8 +12,9 @@ from eth_abi.abi import encode
 
 from contracts.keccak import keccak256
 from contracts.struct import SEALED_KEY_LENGTH
+from hw.bench.crowd.account import Account
 from hw.bench.gas.artifacts import Package, contract, fetch
-from hw.bench.gas.evm import DEADLINE, EXPIRY, Account, Evm, encode_call
+from hw.bench.gas.evm import DEADLINE, EXPIRY, Evm, encode_call
 
 PACKAGE = Package(
     "@ethereum-attestation-service/eas-contracts@1.4.1",
@@ -100,7 +101,7 @@ def measure(evm: Evm, cache: Path) -> Mapping[str, int]:
         PeerMissingError: the package cannot be had.
     """
     bench = Bench(evm, fetch(PACKAGE, cache))
-    people = [Account(number) for number in range(40, 40 + BATCH)]
+    people = [Account(f"bench gas {number}") for number in range(40, 40 + BATCH)]
     for person in people:
         bench.attest(person)
     uid, grant = bench.attest(people[0])
@@ -119,7 +120,7 @@ def _attestation(person: Account, *, sealed: bool = True) -> Attestation:
     key = person.octets("sealed", SEALED_KEY_LENGTH if sealed else 32)
     told = [person.octets("request", 32), person.octets("purpose", 32), key]
     data = encode(["bytes32", "bytes32", "bytes"], told)
-    return Account(1).address, EXPIRY, True, bytes(32), data, 0
+    return Account("bench gas 1").address, EXPIRY, True, bytes(32), data, 0
 
 
 def _code(artifact: Mapping[str, Any]) -> bytes:

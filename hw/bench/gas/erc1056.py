@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from contracts.keccak import keccak256
+from hw.bench.crowd.account import Account
 from hw.bench.gas.artifacts import Package, contract, fetch
-from hw.bench.gas.evm import Account, Evm, encode_call
+from hw.bench.gas.evm import Evm, encode_call
 
 PACKAGE = Package(
     "ethr-did-registry@1.3.0",
@@ -26,7 +27,7 @@ class Bench:
     def __init__(self, evm: Evm, artifact: Mapping[str, Any]) -> None:
         self._evm, self._abi = evm, artifact["abi"]
         self._address, self.deployment = evm.deploy(bytes.fromhex(artifact["bytecode"][2:]))
-        self._person = Account(70)
+        self._person = Account("bench gas 70")
         self._nonce = 0
 
     def add(self, delegate: Account) -> int:
@@ -56,7 +57,7 @@ def measure(evm: Evm, cache: Path) -> Mapping[str, int]:
     """
     folder = "package/artifacts/contracts/EthereumDIDRegistry.sol"
     bench = Bench(evm, contract(fetch(PACKAGE, cache), f"{folder}/EthereumDIDRegistry.json"))
-    first, second = Account(71), Account(72)
+    first, second = Account("bench gas 71"), Account("bench gas 72")
     bench.add(first)
     return {
         "gas_deploy": bench.deployment,

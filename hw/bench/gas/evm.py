@@ -1,10 +1,8 @@
-"""An EVM in this process, one open block, and accounts whose keys are made from numbers."""
+"""An EVM in this process, with one open block."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coincurve import PrivateKey
 from eth.chains.base import MiningChain
 from eth.consensus.applier import ConsensusApplier
 from eth.consensus.noproof import NoProofConsensus
@@ -16,6 +14,7 @@ from eth_typing import Address
 
 from contracts.keccak import keccak256
 from contracts.registry import signature_of
+from hw.bench.crowd.account import Account
 from hw.errors import BenchError
 
 CHAIN_ID = 31337
@@ -33,24 +32,6 @@ class RevertedCallError(BenchError):
     """A contract refused what the benchmark asked of it."""
 
 
-class Account:
-    """A secp256k1 key and its address, the same at every run."""
-
-    def __init__(self, number: int) -> None:
-        self.seed = hashlib.sha256(f"bench gas {number}".encode()).digest()
-        self._key = PrivateKey(self.seed)
-        self.address = keccak256(self._key.public_key.format(compressed=False)[1:])[-20:]
-
-    def sign(self, digest: bytes) -> bytes:
-        """65 bytes: r, s (low), and v as 27 or 28."""
-        signature = self._key.sign_recoverable(digest, hasher=None)
-        return signature[:64] + bytes([27 + signature[64]])
-
-    def octets(self, label: str, length: int) -> bytes:
-        """Bytes that look random, as sealed keys do: in calldata those that are not zero cost more."""
-        return hashlib.shake_256(self.seed + label.encode()).digest(length)
-
-
 class Evm:
     """The chain's rules are Prague's; one account pays for every transaction."""
 
@@ -58,7 +39,7 @@ class Evm:
         vms = ConsensusApplier(NoProofConsensus).amend_vm_configuration(((0, PragueVM),))
         # py-evm types what all chains have, and not what one that mines has besides.
         chain: Any = type("BenchChain", (MiningChain,), {"chain_id": CHAIN_ID, "vm_configuration": vms})
-        payer = Account(0)
+        payer = Account("bench gas 0")
         self._payer = PayersKey(payer.seed)
         rich = {"balance": 10**30, "nonce": 0, "code": b"", "storage": {}}
         genesis = {"difficulty": 0, "gas_limit": BLOCK_GAS, "timestamp": NOW - 1, "extra_data": b""}

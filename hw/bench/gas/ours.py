@@ -1,7 +1,6 @@
 """Gas of our contract's acts in steady state: the person's word of 256 nonces is in use already."""
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 
 from contracts import registry
 from contracts.acts import (
@@ -9,49 +8,20 @@ from contracts.acts import (
     Contest,
     Deactivate,
     Deny,
-    Enrol,
     Entrust,
-    Grant,
-    RecordKind,
     Recover,
-    Register,
     Renew,
     Request,
     Rotate,
     Withdraw,
 )
 from contracts.eip712 import Domain
-from contracts.struct import SEALED_KEY_LENGTH
-from hw.bench.gas.evm import CHAIN_ID, DEADLINE, EXPIRY, Account, Evm, RevertedCallError, encode_call
+from hw.bench.crowd.account import Account
+from hw.bench.crowd.people import Person, Requester
+from hw.bench.gas.evm import CHAIN_ID, DEADLINE, EXPIRY, Evm, RevertedCallError, encode_call
 
 BATCH = 20
 ENVIRONMENT = "bench"
-KIND = RecordKind.IDENTITY_DOCUMENT.identifier
-
-
-class Person(Account):
-    """A subject with one record, who fills one word of nonces."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.nonces = count(int.from_bytes(self.octets("word", 31), "big") << 8)
-        self.record = self.octets("record", 32)
-
-    def enrol(self) -> Enrol:
-        """The person joins."""
-        return Enrol(self.address, self.octets("encryption", 32), next(self.nonces), DEADLINE)
-
-    def register(self) -> Register:
-        """The person's one record."""
-        commitment = self.octets("commitment", 32)
-        return Register(self.address, self.record, KIND, commitment, next(self.nonces), DEADLINE)
-
-    def grant(self, asked: Request) -> Grant:
-        """Yes to a request, for as long as can be."""
-        sealed = self.octets("sealed", SEALED_KEY_LENGTH)
-        return Grant(
-            self.address, asked.hash_struct(), asked.purpose, EXPIRY, sealed, next(self.nonces), DEADLINE
-        )
 
 
 class Bench:
@@ -61,29 +31,18 @@ class Bench:
         self._evm = evm
         self._contract, self.deployment = evm.deploy(registry.deployment_code(ENVIRONMENT))
         self._domain = Domain(CHAIN_ID, self._contract, ENVIRONMENT)
-        self._requester = Account(1)
-        self._numbers = count(1)
+        self._requester = Requester("bench gas 1", DEADLINE, EXPIRY)
 
     def newcomer(self, number: int) -> Person:
         """Somebody who is enrolled and has registered a record."""
-        person = Person(number)
+        person = _person(number)
         self.send(person, person.enrol())
-        self.send(person, person.register())
+        self.send(person, person.register(person.octets("commitment", 32)))
         return person
 
     def asked(self, person: Person) -> tuple[Request, int]:
         """A request for the person's record, and its gas."""
-        number = next(self._numbers)
-        asked = Request(
-            self._requester.address,
-            person.address,
-            person.record,
-            self._requester.octets(f"purpose {number}", 32),
-            self._requester.octets("encryption", 32),
-            EXPIRY,
-            int.from_bytes(self._requester.octets(f"nonce {number}", 32), "big"),
-            DEADLINE,
-        )
+        asked = self._requester.ask(person)
         return asked, self.send(self._requester, asked)
 
     def send(self, signer: Account, act: Act, asked: Request | None = None) -> int:
@@ -106,12 +65,16 @@ class Bench:
         return encode_call(registry.ABI, name, *arguments)
 
 
+def _person(number: int) -> Person:
+    return Person(f"bench gas {number}", DEADLINE)
+
+
 def measure(evm: Evm) -> Mapping[str, int]:
     """Gas by figure: every act alone, and each of `BATCH` grants in one transaction."""
     bench = Bench(evm)
-    person, figures = Person(2), {"gas_deploy": bench.deployment}
+    person, figures = _person(2), {"gas_deploy": bench.deployment}
     figures["gas_enrol"] = bench.send(person, person.enrol())
-    figures["gas_register"] = bench.send(person, person.register())
+    figures["gas_register"] = bench.send(person, person.register(person.octets("commitment", 32)))
     figures |= _consents(bench, person) | _identity(bench, person)
     crowd = [bench.newcomer(number) for number in range(10, 10 + BATCH)]
     figures["gas_batch_distinct"] = round(bench.batch(crowd))
@@ -122,7 +85,7 @@ def measure(evm: Evm) -> Mapping[str, int]:
 def _consents(bench: Bench, person: Person) -> dict[str, int]:
     asked, request = bench.asked(person)
     grant = bench.send(person, person.grant(asked), asked)
-    renewal = Renew(person.address, asked.hash_struct(), EXPIRY + 1, next(person.nonces), DEADLINE)
+    renewal = Renew(person.address, asked.hash_struct(), EXPIRY + 1, person.nonce(), DEADLINE)
     renew = bench.send(person, renewal)
     withdraw = bench.send(person, Withdraw(person.address, asked.hash_struct(), DEADLINE))
     other, _ = bench.asked(person)
@@ -137,11 +100,11 @@ def _consents(bench: Bench, person: Person) -> dict[str, int]:
 
 
 def _identity(bench: Bench, person: Person) -> dict[str, int]:
-    guardian, heir = Account(3), Account(4)
-    entrust = Entrust(person.address, guardian.address, next(person.nonces), DEADLINE)
+    guardian, heir = Account("bench gas 3"), Account("bench gas 4")
+    entrust = Entrust(person.address, guardian.address, person.nonce(), DEADLINE)
     keys = (heir.address, heir.octets("encryption", 32))
-    recover = Recover(person.address, *keys, next(person.nonces), DEADLINE)
-    rotate = Rotate(person.address, *keys, next(person.nonces), DEADLINE)
+    recover = Recover(person.address, *keys, person.nonce(), DEADLINE)
+    rotate = Rotate(person.address, *keys, person.nonce(), DEADLINE)
     return {
         "gas_entrust": bench.send(person, entrust),
         "gas_recover": bench.send(guardian, recover),

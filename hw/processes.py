@@ -1,4 +1,4 @@
-"""The demo's parts run as processes of their own: started here, waited for, and ended."""
+"""The parts of ridgekey as processes of their own: started here, waited for, ended or killed."""
 
 import json
 import os
@@ -27,13 +27,13 @@ COMMAND = (sys.executable, "-m", "ridgekey")
 
 
 class PartError(BenchError):
-    """A part of the demo did not start, or ended before its time."""
+    """A part did not start, or ended before its time."""
 
     exit_code = 69
 
 
 class Part:
-    """One process of the demo, with its log in a file; used in a `with`, which also ends it.
+    """One `ridgekey ...` process, with its log in a file; used in a `with`, which also ends it.
 
     Args:
         name: what the person calls it: "sensor", "gateway", ...
@@ -51,9 +51,14 @@ class Part:
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=self._log_file,
-            start_new_session=True,  # Ctrl-C reaches the demo alone, which then ends its parts in order
+            start_new_session=True,  # Ctrl-C reaches the starter alone, which then ends its parts in order
         )
         os.close(theirs)
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
 
     def wait_ready(self) -> dict[str, Any]:
         """The part's readiness line, a JSON object; raises `PartError` with the part's own last words."""
@@ -84,6 +89,12 @@ class Part:
         self._log_file.flush()
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else "it said nothing"
+
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+        self.stop()
 
     def stop(self) -> int:
         """End the process, politely first; returns its exit status."""

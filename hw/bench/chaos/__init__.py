@@ -1,0 +1,1 @@
+"""`ridgekey bench chaos`: gateway and ledger are killed over and over, and nothing may be lost or doubled."""
