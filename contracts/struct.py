@@ -6,6 +6,7 @@ Bounds, hash, digest and CBOR map are read off the fields, so that an act is wri
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
 from enum import IntEnum
+from functools import cache
 from typing import Any, ClassVar
 
 from contracts.cbor import UINT64_MAX, Fields
@@ -85,6 +86,7 @@ def encode_type(act: type[Struct]) -> str:
     return f"{act.__name__}({members})"
 
 
+@cache
 def type_hash(act: type[Struct]) -> bytes:
     """EIP-712's typeHash, 32 bytes."""
     return keccak256(encode_type(act).encode("ascii"))
