@@ -7,7 +7,7 @@ from contracts.cose import kid_of
 from contracts.pairing import Offer
 from contracts.phone import Paired
 from edge.errors import RefusedError
-from edge.events import PairingCode, PhoneMet
+from edge.events import JsonObject, PairingCode, PhoneMet
 from edge.identity import files
 from edge.journeys.unlocking import SEARCH_LIMIT, unlocked
 from edge.journeys.visit import Desk, Visit
@@ -48,6 +48,16 @@ class Pairing:
     phone: Phone
     number: str
     carried: bool
+
+    def to_json(self) -> JsonObject:
+        """The result for a screen or a script."""
+        return {
+            "phone": self.phone.name,
+            "label": self.phone.label,
+            "subject": self.phone.subject,
+            "number": self.number,
+            "record_on_phone": self.carried,
+        }
 
 
 def pair(visit: Visit, terms: Terms, *, carry: bool = False, subject: bytes | None = None) -> Pairing:

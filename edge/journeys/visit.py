@@ -40,6 +40,7 @@ class Desk:
         on_ledger: whether ciphertexts go on the ledger too.
         requesters: display names by address.
         room: phones that are here.
+        gateway_url: of the gateway's HTTP, as phones reach it; empty if they are not to carry messages.
         seen: knows an image that comes twice; None where that is allowed.
         clock: Unix time.
     """
@@ -54,6 +55,7 @@ class Desk:
     on_ledger: bool
     requesters: Mapping[bytes, str]
     room: Room = field(default_factory=Room)
+    gateway_url: str = ""
     seen: Seen | None = field(default_factory=Seen)
     clock: Callable[[], float] = time.time
 
