@@ -1,0 +1,122 @@
+"""The phone's own way to the gateway: HTTP, with what a kiosk gave it and what it brings back."""
+
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+
+from contracts.cose import OVERHEAD
+from contracts.hexes import HASH_LENGTH, from_hex, to_hex
+from contracts.messages import MAX_RECEIPT
+from edge.errors import ConfigError, RefusedError, UnavailableError
+
+TIMEOUT = 20.0
+"""Seconds for one request, on a slow network."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds between two questions for the same receipt, doubling: a few blocks, then patience."""
+
+MAX_ANSWER = 4096
+"""Bytes of an answer in JSON."""
+
+MAX_PENDING = 1000
+"""Receipts that are waited for; the kiosk sends the rest again."""
+
+
+class HttpCarrier:
+    """Carries by HTTP; implements `edge.phone.companion.Carrier`.
+
+    Args:
+        url: of the gateway.
+        kiosk_id: whose messages are carried, 8 bytes.
+        authority: certificates to trust, PEM, for a gateway with its own authority; None for the system's.
+
+    Raises:
+        ConfigError: it is no http or https URL, or the certificates cannot be read.
+    """
+
+    def __init__(self, url: str, kiosk_id: bytes, authority: Path | None = None) -> None:
+        if not url.startswith(("https://", "http://")):
+            raise ConfigError("the kiosk named no address of its gateway; give one with --gateway URL")
+        self._url = url.rstrip("/")
+        self._kiosk = kiosk_id.hex()
+        try:
+            context = ssl.create_default_context(cafile=None if authority is None else str(authority))
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"cannot use the certificates in {authority}: {error}") from None
+        self._opener = urllib.request.build_opener(
+            urllib.request.HTTPSHandler(context=context), _NoRedirect()
+        )
+        self._pending: dict[bytes, tuple[float, float]] = {}  # digest: when to ask, the pause after that
+
+    @property
+    def waiting(self) -> int:
+        """Receipts that are not here yet."""
+        return len(self._pending)
+
+    def post(self, message: bytes) -> None:
+        """As `Carrier.post`: POST /messages/{kiosk_id}."""
+        status, answer = self._ask(f"/messages/{self._kiosk}", MAX_ANSWER, message)
+        if status != 202:
+            raise RefusedError(_words(status, answer))
+        try:
+            digest = from_hex(str(json.loads(answer)["digest"]), HASH_LENGTH)
+        except (ValueError, KeyError, TypeError):
+            raise RefusedError("the gateway answered in another way than it should") from None
+        if len(self._pending) < MAX_PENDING:
+            self._pending[digest] = (time.monotonic(), FIRST_PAUSE)
+
+    def receipts(self) -> list[bytes]:
+        """As `Carrier.receipts`: GET /receipts/{digest}; where none is there yet, it is asked again later."""
+        now, found = time.monotonic(), []
+        for digest, (due, pause) in list(self._pending.items()):
+            if now < due:
+                continue
+            try:
+                status, answer = self._ask(f"/receipts/{to_hex(digest)}", MAX_RECEIPT + OVERHEAD)
+            except UnavailableError:
+                status, answer = 0, b""
+            if status == 200:
+                del self._pending[digest]
+                found.append(answer)
+            else:
+                self._pending[digest] = (now + pause, min(2 * pause, LONGEST_PAUSE))
+        return found
+
+    def _ask(self, path: str, limit: int, body: bytes | None = None) -> tuple[int, bytes]:
+        """Status and body of an answer.
+
+        Raises:
+            UnavailableError: there is none, or one that is too long.
+        """
+        headers = {"content-type": "application/cose"} if body is not None else {}
+        request = urllib.request.Request(self._url + path, body, headers)  # noqa: S310 - http or https, checked
+        try:
+            with self._opener.open(request, timeout=TIMEOUT) as response:
+                status, answer = response.status, response.read(limit + 1)
+        except urllib.error.HTTPError as error:
+            with error:
+                status, answer = error.code, error.read(limit + 1)
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise UnavailableError(f"the gateway at {self._url} does not answer: {reason}") from None
+        if len(answer) > limit:
+            raise UnavailableError(f"the gateway at {self._url} answers more than it should")
+        return status, answer
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A gateway redirects nobody; what does is another server."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow nothing."""
+
+
+def _words(status: int, answer: bytes) -> str:
+    try:
+        return f"the gateway refused: {json.loads(answer)['error']}"[:200]
+    except (ValueError, KeyError, TypeError):
+        return f"the gateway refused with status {status}"
