@@ -30,6 +30,14 @@ class Caller:
         self._adapter = adapter
         self._thread = LoopThread("bluetooth central")
 
+    def first_seen(self, seconds: float) -> Found:
+        """The first peripheral of the service that is seen.
+
+        Raises:
+            BluetoothError: none was seen in that time, or scanning is not possible.
+        """
+        return self._thread.run(self._first_seen(seconds))
+
     def in_reach(self, seconds: float) -> list[Found]:
         """All peripherals of the service that are seen within some seconds, the nearest first.
 
@@ -37,6 +45,10 @@ class Caller:
             BluetoothError: scanning is not possible.
         """
         return self._thread.run(self._in_reach(seconds))
+
+    async def _first_seen(self, seconds: float) -> Found:
+        await central.clean_up(self._shape.service, self._adapter)
+        return await central.find(self._shape.service, seconds, self._adapter)
 
     async def _in_reach(self, seconds: float) -> list[Found]:
         await central.clean_up(self._shape.service, self._adapter)

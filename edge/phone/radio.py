@@ -10,7 +10,8 @@ from contracts.errors import ContractError
 from contracts.gatt import PHONE_TO_KIOSK, refusal_words
 from contracts.pairing import MAX_FRAME
 from drivers.bluetooth.calling import Call, Caller
-from drivers.bluetooth.errors import BluetoothError, GattError
+from drivers.bluetooth.central import Found
+from drivers.bluetooth.errors import BluetoothError, GattError, LinkLostError, NotFoundError, NotOursError
 from edge.errors import UnavailableError
 from edge.phones.duplex import Duplex, DuplexClosedError
 
@@ -37,21 +38,29 @@ class Radio:
         self._caller.close()
 
     def kiosks(self) -> Iterator[Duplex]:
-        """A connection to each kiosk within reach, the nearest first; whoever does not want one closes it.
+        """A connection to each kiosk within reach, the first seen first; whoever does not want one closes it.
 
         Raises:
             BluetoothError: there is no Bluetooth; the text says what to do.
             UnavailableError: no kiosk is within reach.
         """
-        found = self._caller.in_reach(SCAN_SECONDS)
-        if not found:
-            raise UnavailableError("no kiosk is within reach; go up to it, and see that its agent is running")
-        for each in found:
-            try:
-                call = self._caller.call(Conversation(MAX_FRAME), found=each)
-            except (BluetoothError, ContractError):  # out of reach again, or of another version
-                continue
-            yield CallDuplex(call)
+        try:
+            first = self._caller.first_seen(SCAN_SECONDS)
+        except NotFoundError:
+            raise UnavailableError(
+                "no kiosk is within reach; go up to it, and see that its agent is running"
+            ) from None
+        yield from self._call(first)
+        for other in self._caller.in_reach(SCAN_SECONDS):
+            if other.address != first.address:
+                yield from self._call(other)
+
+    def _call(self, found: Found) -> Iterator[Duplex]:
+        try:
+            call = self._caller.call(Conversation(MAX_FRAME), found=found)
+        except (LinkLostError, NotOursError, ContractError):  # out of reach again, or of another version
+            return
+        yield CallDuplex(call)
 
 
 class CallDuplex:

@@ -57,7 +57,6 @@ def meet(central: Radio, kiosk: Kiosk, phone: Phone) -> Companion:
 def test_pair_carry_hear_and_be_revoked(
     kiosk: Kiosk, phone: Phone, central: Radio, radio: virtual.Radio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.phone.radio.SCAN_SECONDS", 1.0)
     subject = subjects.everyone(kiosk.database)[0]
     beginning = kiosk.begin(carry=True)
     companion = phone.scan(nearest(central), beginning.code)
@@ -86,7 +85,6 @@ def test_pair_carry_hear_and_be_revoked(
 def test_two_phones_at_once(
     kiosk: Kiosk, phone: Phone, central: Radio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.phone.radio.SCAN_SECONDS", 1.0)
     subject = subjects.everyone(kiosk.database)[0].address
     second = Phone(PhoneState(tmp_path / "second"))
     with Radio("hci2") as other:
@@ -118,7 +116,6 @@ def test_a_link_lost_in_the_middle_of_a_pairing_pairs_nothing(
     uuid: str,
     number: int,
 ) -> None:
-    monkeypatch.setattr("edge.phone.radio.SCAN_SECONDS", 1.0)
     monkeypatch.setattr("edge.phone.companion.ANSWER_SECONDS", 5.0)
     radio.arm(Fault(Mishap.LOST_BEFORE, uuid, number))
     leave: list[bool] = []
