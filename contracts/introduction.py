@@ -10,6 +10,7 @@ they know each other:
       |  <--  2   e, ee                              |   from here on all is sealed with fresh keys
       |  <--  3   the gateway's signature            |   the kiosk goes on with its own gateway alone
       |   4   the kiosk's signature           -->    |   the gateway knows which kiosk it is
+      |  <--  5   nothing, sealed: welcome           |   the kiosk knows that it may begin
       |   messages  <->  messages                    |   each under the next number
 
 Who listens sees neither who talks nor what; who alters, repeats or leaves out a message ends the link; a
@@ -31,6 +32,9 @@ GATEWAY_AAD = b"ridgekey/1/gateway-introduction"
 KIOSK_AAD = b"ridgekey/1/kiosk-introduction"
 
 PROLOGUE = b"ridgekey/1/introduction"
+
+WELCOME = b""
+"""What the gateway seals first, once it knows the kiosk."""
 
 MAX_STATEMENT = 512
 """Bytes of what is signed; an environment's name in four-byte characters takes 256 of them."""
@@ -95,6 +99,15 @@ class Sealed:
             VerificationError: it was altered, repeated, or is out of place; the link is over.
         """
         return self._receiving.decrypt(b"", sealed)
+
+    def hear_welcome(self, sealed: bytes) -> None:
+        """Message 5, at the kiosk.
+
+        Raises:
+            VerificationError: it is none.
+        """
+        if self.open(sealed) != WELCOME:
+            raise VerificationError("the gateway's welcome carries what it should not")
 
 
 class KioskIntroduction:

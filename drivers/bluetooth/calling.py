@@ -6,7 +6,7 @@ import logging
 
 from drivers.bluetooth import central
 from drivers.bluetooth.central import Connection, Found
-from drivers.bluetooth.errors import BluetoothError, LinkLostError
+from drivers.bluetooth.errors import BluetoothError, EndedError, LinkLostError
 from drivers.bluetooth.inbox import Inbox
 from drivers.bluetooth.looping import LoopThread
 from drivers.bluetooth.shape import ClientProtocol, Shape
@@ -144,7 +144,7 @@ class Call:
     def _hear_state(self, value: bytes) -> None:
         farewell = self._protocol.hear_state(value)
         if farewell is not None:
-            self._inbox.close(LinkLostError(f"the other side ended the session: {farewell.words}"))
+            self._inbox.close(EndedError(farewell.reason, farewell.words))
 
     def _hear_outbound(self, value: bytes) -> None:
         try:

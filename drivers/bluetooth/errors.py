@@ -31,6 +31,24 @@ class LinkLostError(BluetoothError):
     exit_code = 74
 
 
+class EndedError(LinkLostError):
+    """The other side ended the session, and said why.
+
+    Attributes:
+        reason: of the service's own.
+    """
+
+    def __init__(self, reason: int, words: str) -> None:
+        super().__init__(f"the other side ended the session: {words}")
+        self.reason = reason
+
+
+class AddressError(BluetoothError):
+    """The text that should name an adapter does not."""
+
+    exit_code = 78
+
+
 class NotOursError(BluetoothError):
     """The peripheral lacks a characteristic that its service should have."""
 

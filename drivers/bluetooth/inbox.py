@@ -56,5 +56,5 @@ class Inbox:
                 self._bytes -= len(message)
                 return message
             if self._closed is not None:
-                raise type(self._closed)(*self._closed.args)
+                raise self._closed.with_traceback(None)
             return None

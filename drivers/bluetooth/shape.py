@@ -70,6 +70,10 @@ class Farewell(Protocol):
     """A server's end of a session."""
 
     @property
+    def reason(self) -> int:
+        """Of the service's own."""
+
+    @property
     def words(self) -> str:
         """The reason."""
 

@@ -11,6 +11,7 @@ from contracts.introduction import (
     GATEWAY_AAD,
     KIOSK_AAD,
     MAX_INTRODUCTION,
+    WELCOME,
     GatewayIntroduction,
     KioskIntroduction,
     Sealed,
@@ -34,6 +35,7 @@ def introduced() -> tuple[Sealed, Sealed]:
     proof, at_kiosk = ours.hear(*theirs.answer(ours.hello()))
     who, at_gateway = theirs.hear(proof)
     assert who == kid_of(KIOSK.public_key())
+    at_kiosk.hear_welcome(at_gateway.seal(WELCOME))
     return at_kiosk, at_gateway
 
 
@@ -43,6 +45,12 @@ def test_both_know_each_other_and_talk_in_secret() -> None:
         assert at_gateway.open(at_kiosk.seal(message)) == message
         assert at_kiosk.open(at_gateway.seal(message)) == message
     assert b"a consent" not in at_kiosk.seal(b"a consent")
+
+
+def test_another_welcome_is_none() -> None:
+    at_kiosk, at_gateway = introduced()
+    with pytest.raises(VerificationError, match="welcome"):
+        at_kiosk.hear_welcome(at_gateway.seal(b"receipt"))
 
 
 def test_every_message_of_it_is_within_the_limit() -> None:
