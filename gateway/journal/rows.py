@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from contracts.acts import ActKind
@@ -17,6 +17,9 @@ ENTRY = (
 """Columns of an entry, in the order of `Entry`'s fields."""
 
 SHIPMENT = "number, sender, nonce, state, data, gas, tx, block, block_hash, cost"
+"""Columns of a shipment, in the order of `Shipment`'s fields, without its candidates."""
+
+COLUMNS = 10
 
 OVER = (State.FINAL, State.REJECTED)
 
@@ -29,12 +32,11 @@ def entry_of(row: Sequence[Any]) -> Entry:
     )
 
 
-def shipment_of(row: Sequence[Any], candidates: Iterable[Sequence[Any]]) -> Shipment:
-    """A shipment from its row, in the order of `SHIPMENT`, and those of its candidates."""
-    number, sender, nonce, state, data, gas, *rest = row
-    return Shipment(
-        number, sender, nonce, State(state), data, gas, tuple(Candidate(*each) for each in candidates), *rest
-    )
+def shipment_of(rows: Sequence[Sequence[Any]]) -> Shipment:
+    """A shipment from its rows, one for each candidate: the columns of `SHIPMENT`, then the candidate's."""
+    number, sender, nonce, state, data, gas, *rest = rows[0][:COLUMNS]
+    candidates = tuple(Candidate(*row[COLUMNS:]) for row in rows if row[COLUMNS] is not None)
+    return Shipment(number, sender, nonce, State(state), data, gas, candidates, *rest)
 
 
 def marks(count: int) -> str:

@@ -33,11 +33,19 @@ class Bumping:
         self._policy, self._counts = policy, counts
 
     def turn(self) -> int:
-        """Sign replacements for what is stuck; how many."""
+        """Sign replacements for what the node has taken and no block takes; how many."""
+        return self.bump(self._journal.shipments(State.ACCEPTED))
+
+    def bump(self, shipments: Sequence[Shipment]) -> int:
+        """Sign replacements for those of these shipments that are stuck; how many.
+
+        Raises:
+            LedgerError: The ledger can't be asked for fees.
+        """
         since = time.time() - self._policy.bump_after
         stuck = [
             shipment
-            for shipment in self._journal.shipments(State.ACCEPTED)
+            for shipment in shipments
             if shipment.latest.signed_at <= since and shipment.sender in self._relayers
         ]
         if not stuck:

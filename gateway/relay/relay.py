@@ -23,7 +23,11 @@ from gateway.store import ObjectStore
 
 
 class Relay:
-    """Moves acts on. Each of its three turns may have a thread of its own, but not more than one."""
+    """Moves acts on.
+
+    Its three turns may run in threads of their own, one for each: no two of them take acts from the same
+    state. `prepare` takes the received and verified, `send` the signed, `confirm` the accepted and mined.
+    """
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class Relay:
         self.verifying = Verifying(journal, store, registry, calls, verdicts, policy, sender, counts)
         self.signing = Signing(journal, registry, relayers, chain_id, calls, gas, verdicts, policy, counts)
         self.bumping = Bumping(journal, registry, relayers, chain_id, policy, counts)
-        self.sending = Sending(journal, registry.client, counts)
+        self.sending = Sending(journal, registry.client, self.bumping, counts)
         self.confirming = Confirming(journal, registry, calls, verdicts, policy, sender, counts)
 
     def prepare(self) -> bool:
@@ -69,7 +73,7 @@ class Relay:
             LedgerUnreachableError: Nothing answers; nothing is lost, call again later.
             JournalError, StoreError: The disk refuses.
         """
-        return bool(self.verifying.turn() + self.signing.turn() + self.bumping.turn())
+        return bool(self.verifying.turn() + self.signing.turn())
 
     def send(self) -> bool:
         """Bring signed bytes to the node; as `prepare`."""
@@ -77,7 +81,7 @@ class Relay:
 
     def confirm(self) -> bool:
         """See what became of them; as `prepare`."""
-        return bool(self.confirming.turn())
+        return bool(self.confirming.turn() + self.bumping.turn())
 
     def advance(self) -> bool:
         """Take every act that is under way as far as it will go now, in this thread.

@@ -8,6 +8,7 @@ from gateway.entries import Shipment, State
 from gateway.journal import Journal
 from gateway.ledger.client import LedgerClient, Question, ask_known, ask_send
 from gateway.ledger.errors import LedgerError
+from gateway.relay.bumping import Bumping
 
 LOG = logging.getLogger(__name__)
 
@@ -17,11 +18,14 @@ second, and answers nobody else meanwhile; one would leave it idle while the jou
 
 
 class Sending:
-    """The third stage. Knows nothing of keys: any gateway can send what is signed."""
+    """The third stage."""
 
-    def __init__(self, journal: Journal, client: LedgerClient, counts: Counter[str]) -> None:
+    def __init__(
+        self, journal: Journal, client: LedgerClient, bumping: Bumping, counts: Counter[str]
+    ) -> None:
         """Connect the parts."""
-        self._journal, self._client, self._counts = journal, client, counts
+        self._journal, self._client = journal, client
+        self._bumping, self._counts = bumping, counts
 
     def turn(self) -> int:
         """Send what is signed, each sender's transactions by nonce.
@@ -65,16 +69,19 @@ class Sending:
         return sorted({number for (number, _), answer in zip(asked, answers, strict=True) if answer is True})
 
     def _after_refusals(self, refused: Sequence[tuple[Shipment, LedgerError]]) -> int:
-        """The node does not take them: those whose nonce is gone are signed anew, the others wait."""
+        """The node does not take them: if the nonce is gone, sign anew; else wait, and offer more in time."""
         moved = 0
+        waiting: list[tuple[Shipment, LedgerError]] = []
         for shipment, error in refused:
             if self._client.transaction_count(shipment.sender, "latest") > shipment.nonce:
                 LOG.warning("nonce %d was taken by another transaction; signing again", shipment.nonce)
                 self._journal.sign_again(shipment.number)
                 moved += 1
-                continue
+            else:
+                waiting.append((shipment, error))
+        for shipment, error in waiting:
             LOG.warning("transaction %s has to wait: %s", shipment.latest.hash.hex(), error)
             self._counts["refused by the node"] += 1
             for entry in self._journal.carried(shipment.number):
                 self._journal.note(entry.digest, str(error))
-        return moved
+        return moved + self._bumping.bump([shipment for shipment, _ in waiting])
