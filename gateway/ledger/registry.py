@@ -28,12 +28,21 @@ from contracts.registry import (
 from gateway.ledger.account import Relayer
 from gateway.ledger.answers import Log, TransactionReceipt
 from gateway.ledger.client import LedgerClient
-from gateway.ledger.errors import LedgerError, NotOurContractError, RevertedError
+from gateway.ledger.errors import (
+    LedgerConfigurationError,
+    LedgerError,
+    NotOurContractError,
+    RevertedError,
+    RpcError,
+)
 from gateway.ledger.events import ActEvent, UndecodableEventError
 from gateway.ledger.events import decode as decode_event
 
 IMMUTABLES = 3 * 32
 """Bytes after the code: environment salt, chain id, domain separator, as Vyper lays immutables out."""
+
+UNPAID = ("insufficient funds", "upfront cost exceeds", "insufficient balance", "balance too low")
+"""How nodes say that an account cannot pay: geth and anvil, Besu, others."""
 
 GAS_MARGIN = 1.2
 """Over the ledger's estimate, since the state may change before the transaction is executed."""
@@ -244,8 +253,21 @@ def transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: byt
 
     Raises:
         RevertedError: the contract refuses, at the estimate or in the block.
+        LedgerConfigurationError: the account cannot pay for it.
         LedgerError: the ledger does not take the transaction.
     """
+    try:
+        return _transact(client, relayer, to, data)
+    except RpcError as error:
+        if not any(words in error.reason.lower() for words in UNPAID):
+            raise
+        raise LedgerConfigurationError(
+            f"the account {checksum_address(relayer.address)} cannot pay for transactions on {client.url}: "
+            "send funds to it, then try again"
+        ) from error
+
+
+def _transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: bytes) -> TransactionReceipt:
     gas = client.estimate_gas(to, data, sender=relayer.address)
     signed = relayer.sign(
         chain_id=client.chain_id(),

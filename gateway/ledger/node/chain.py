@@ -17,6 +17,7 @@ from eth.exceptions import CanonicalHeadNotFound, HeaderNotFound, PyEVMError
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 
+from contracts.hexes import checksum_address
 from gateway.ledger.errors import LedgerConfigurationError
 from gateway.ledger.node.rules import (
     LedgerVM,
@@ -187,6 +188,13 @@ class Chain:
         if transaction.nonce != expected:
             word = "low" if transaction.nonce < expected else "high"
             raise RefusedError(f"nonce too {word}: next nonce {expected}, tx nonce {transaction.nonce}")
+        owned, price = self.balance(sender, self.head), transaction.max_fee_per_gas
+        wanted = transaction.gas * price + transaction.value
+        if owned < wanted:
+            raise RefusedError(
+                f"insufficient funds for gas * price + value: address {checksum_address(sender)} "
+                f"have {owned} want {wanted}"
+            )
         least = max(transaction.intrinsic_gas, floor_gas(transaction.data))
         if transaction.gas < least:
             raise RefusedError(f"intrinsic gas too low: gas {transaction.gas}, minimum needed {least}")

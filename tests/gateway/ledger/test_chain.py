@@ -118,7 +118,7 @@ def test_too_large(chain: Chain, relayer: Relayer) -> None:
 
 def test_a_stranger_without_funds(chain: Chain, tmp_path: Path) -> None:
     stranger = Relayer.create(tmp_path / "stranger.pem")
-    with pytest.raises(RefusedError, match="afford"):
+    with pytest.raises(RefusedError, match="insufficient funds"):
         chain.send(signed(chain, stranger, bytes(20)).raw)
 
 

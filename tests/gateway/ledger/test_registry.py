@@ -17,7 +17,12 @@ from contracts.signing import ORDER
 from gateway.ledger.account import Relayer
 from gateway.ledger.answers import Log
 from gateway.ledger.client import LedgerClient
-from gateway.ledger.errors import LedgerError, NotOurContractError, RevertedError
+from gateway.ledger.errors import (
+    LedgerConfigurationError,
+    LedgerError,
+    NotOurContractError,
+    RevertedError,
+)
 from gateway.ledger.events import (
     SHAPES,
     ActEvent,
@@ -92,7 +97,7 @@ def test_our_very_code_at_another_address(client: LedgerClient, relayer: Relayer
 
 def test_deploying_without_funds(client: LedgerClient, tmp_path_factory: pytest.TempPathFactory) -> None:
     poor = Relayer.create(tmp_path_factory.mktemp("poor") / "relayer.pem")
-    with pytest.raises(LedgerError, match="afford"):
+    with pytest.raises(LedgerConfigurationError, match="cannot pay"):
         Registry.deploy(client, poor, ENVIRONMENT)
 
 
