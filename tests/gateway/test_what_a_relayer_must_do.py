@@ -1,0 +1,327 @@
+"""The eight things that go wrong in relayers elsewhere, each with the test that it does not here.
+
+Where blocks must come late, cost more or be taken back, the ledger is anvil, which does so on request.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from contracts.acts import Act
+from contracts.eip712 import Domain
+from contracts.messages import Receipt, ReceiptStatus
+from contracts.purpose import Purpose
+from contracts.registry import ConsentState
+from gateway.entries import Entry, State
+from gateway.ledger.account import Relayer
+from gateway.ledger.client import LedgerClient
+from gateway.ledger.registry import Registry
+from gateway.ledger.signatures import with_recovery_id
+from gateway.relay.policy import GWEI
+from hw.engines.anvil import anvil
+from hw.engines.tools import npm_tool
+from hw.errors import BenchError
+from tests.gateway.actors import Person
+from tests.gateway.bench import CHAIN_ID, ENVIRONMENT, Bench, Ground
+
+PURPOSE = Purpose.of("test")
+
+
+@pytest.fixture(scope="module")
+def restless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """A ledger that makes a block when it is told to."""
+    try:
+        npm_tool("anvil")
+    except BenchError as error:
+        pytest.skip(str(error))
+    relayer = Relayer(ec.generate_private_key(ec.SECP256K1()))
+    with anvil(tmp_path_factory.mktemp("anvil"), CHAIN_ID, relayer.address) as engine:
+        with LedgerClient(engine.url) as client:
+            contract = Registry.deploy(client, relayer, ENVIRONMENT).contract
+            client.request("evm_setAutomine", False)
+        yield Ground(engine.url, relayer, Domain(CHAIN_ID, contract, ENVIRONMENT))
+
+
+@pytest.fixture
+def slow(restless: Ground, tmp_path: Path) -> Iterator["Slow"]:
+    """The relay on that ledger; each test leaves no transaction in its pool."""
+    slow = Slow(restless, tmp_path)
+    yield slow
+    slow.set_base_fee(GWEI)
+    slow.mine(3)
+    slow.journal.close()
+
+
+def signature(ground: Ground, person: Person, act: Act) -> bytes:
+    """As the contract takes it."""
+    digest = act.digest(ground.domain)
+    return with_recovery_id(digest, person.sign(act, ground.domain), person.address)
+
+
+class Slow(Bench):
+    """A relay that has to wait for blocks."""
+
+    def mine(self, blocks: int = 1) -> None:
+        for _ in range(blocks):
+            self.client.request("evm_mine")
+
+    def set_base_fee(self, fee: int) -> None:
+        """In wei per gas, from the next block on."""
+        self.client.request("anvil_setNextBlockBaseFeePerGas", hex(fee))
+
+    def drop(self, entry: Entry) -> None:
+        """Take an act's transaction out of the pool."""
+        for candidate in self.shipment(entry).candidates:
+            self.client.request("anvil_dropTransaction", f"0x{candidate.hash.hex()}")
+
+    def enrol(self, person: Person) -> Entry:
+        return self.receive(person, person.enrol())
+
+
+def test_1_nonces_come_from_chain_and_journal_and_signed_is_not_accepted(slow: Slow) -> None:
+    first, second, third = (slow.receive(person, person.enrol()) for person in (Person(), Person(), Person()))
+    slow.with_policy(max_batch=1)
+    on_chain = slow.client.transaction_count(slow.ground.relayer.address, "latest")
+    slow.bring(first, State.SIGNED)
+    assert slow.network.sent == [], "signed is not sent"
+    assert [slow.shipment(entry).nonce - on_chain for entry in (first, second, third)] == [0, 1, 2]
+    slow.crash()
+    slow.relay.advance()
+    assert {slow.now(entry).state for entry in (first, second, third)} == {State.ACCEPTED}
+    fourth = slow.enrol(Person())
+    slow.relay.advance()
+    assert slow.shipment(fourth).nonce == on_chain + 3, "what is under way counts, though no block has it"
+    slow.mine()
+    slow.relay.advance()
+    assert {slow.now(entry).state for entry in (first, second, third, fourth)} == {State.FINAL}
+
+
+def test_1_a_nonce_that_another_transaction_took_is_replaced(bench: Bench, ground: Ground) -> None:
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    bench.bring(entry, State.SIGNED)
+    first = bench.shipment(entry).nonce
+    bench.registry.submit(ground.relayer, bench.registry.encode("keyOf", (person.address,)))
+    bench.relay.advance()
+    assert (bench.now(entry).state, bench.shipment(entry).nonce) == (State.FINAL, first + 1)
+    assert bench.events("Enrolled", person) == 1
+
+
+def test_2_the_digest_is_the_key_and_a_repeat_gets_the_same_answer(bench: Bench) -> None:
+    person = Person()
+    act = person.enrol()
+    (entry,) = bench.relay_all((person, act))
+    again = bench.receive(person, act)
+    assert (again.number, again.receipt) == (entry.number, entry.receipt)
+    assert bench.relay.advance() is False
+    assert bench.events("Enrolled", person) == 1
+
+
+def test_2_an_act_that_somebody_else_brought_to_the_ledger_is_final_in_their_transaction(
+    bench: Bench, ground: Ground
+) -> None:
+    person = Person()
+    act, data = person.register(b"record")
+    bench.relay_all((person, person.enrol()))
+    entry = bench.receive(person, act, data)
+    theirs = bench.registry.submit(
+        ground.relayer, bench.registry.encode_act(act, signature(ground, person, act))
+    )
+    bench.relay.advance()
+    receipt = bench.receipt(entry)
+    assert (receipt.status, receipt.transaction) == (ReceiptStatus.FINAL, theirs.transaction)
+    assert bench.store.get(act.commitment) == data
+    assert bench.events("Registered", person) == 1
+
+
+def test_3_the_raw_transaction_is_stored_before_it_is_sent_and_the_same_bytes_are_sent_again(
+    slow: Slow,
+) -> None:
+    entry = slow.enrol(Person())
+    slow.bring(entry, State.SIGNED)
+    stored = slow.shipment(entry).latest
+    assert slow.network.sent == []
+    slow.client.send(stored.raw)  # and the process dies before it can note it
+    slow.crash()
+    slow.relay.advance()
+    assert slow.now(entry).state is State.ACCEPTED
+    slow.drop(entry)
+    slow.relay.advance()
+    slow.mine()
+    slow.relay.advance()
+    assert slow.receipt(entry).transaction == stored.hash
+    assert len(slow.network.sent) >= 3
+    assert set(slow.network.sent) == {f"0x{stored.raw.hex()}"}
+
+
+def test_4_fees_are_bumped_up_to_the_cap_and_recover_when_prices_fall(slow: Slow) -> None:
+    slow.set_base_fee(GWEI)
+    slow.mine()
+    slow.with_policy(bump_after=0, fee_cap=10 * GWEI)
+    entry = slow.enrol(Person())
+    slow.bring(entry, State.ACCEPTED)
+    first = slow.shipment(entry).latest
+    slow.set_base_fee(4 * GWEI)  # more than the transaction offers
+    slow.mine()
+    assert slow.client.receipt(first.hash) is None
+    slow.relay.confirm()
+    slow.relay.send()
+    second = slow.shipment(entry).latest
+    assert second.most >= 4 * GWEI
+    assert second.most >= first.most * 11 // 10
+    assert second.tip >= first.tip * 11 // 10
+
+    slow.set_base_fee(20 * GWEI)  # more than the cap
+    slow.mine()
+    slow.relay.confirm()
+    slow.relay.send()
+    candidates = slow.shipment(entry).candidates
+    assert max(candidate.most for candidate in candidates) <= 10 * GWEI
+    other = slow.enrol(Person())
+    slow.relay.prepare()
+    assert (slow.now(other).state, "above the cap" in slow.now(other).trouble) == (State.VERIFIED, True)
+
+    slow.set_base_fee(GWEI)
+    slow.mine()
+    slow.with_policy(bump_after=60)
+    slow.relay.advance()
+    slow.mine()
+    slow.relay.advance()
+    assert (slow.now(entry).state, slow.now(other).state) == (State.FINAL, State.FINAL)
+    assert slow.receipt(entry).transaction in {candidate.hash for candidate in candidates}
+    last = slow.client.request("eth_getTransactionByHash", f"0x{slow.receipt(other).transaction.hex()}")
+    assert int(last["maxFeePerGas"], 16) < second.most, "the next one offers what prices ask for"
+
+
+def test_4_the_first_candidate_counts_if_it_is_mined_after_all(slow: Slow) -> None:
+    slow.with_policy(bump_after=0)
+    entry = slow.enrol(Person())
+    slow.bring(entry, State.ACCEPTED)
+    first = slow.shipment(entry).latest
+    slow.relay.bumping.turn()
+    assert len(slow.shipment(entry).candidates) == 2
+    slow.mine()  # before the second could be sent
+    slow.relay.advance()
+    assert slow.receipt(entry).transaction == first.hash
+
+
+def test_5_confirmations_are_counted_and_a_reorganisation_takes_an_act_back_through_the_states(
+    slow: Slow,
+) -> None:
+    slow.with_policy(confirmations=3)
+    person = Person()
+    snapshot = slow.client.request("evm_snapshot")
+    entry = slow.enrol(person)
+    slow.bring(entry, State.ACCEPTED)
+    raw = slow.shipment(entry).latest.raw
+    slow.mine()
+    slow.relay.advance()
+    first_block = slow.shipment(entry).block_hash
+    assert slow.now(entry).state is State.MINED
+    slow.mine()
+    slow.relay.advance()
+    assert slow.now(entry).receipt is None, "two blocks are not three"
+
+    assert slow.client.request("evm_revert", snapshot) is True
+    slow.relay.confirming.turn()
+    assert (slow.now(entry).state, slow.shipment(entry).block) == (State.SIGNED, None)
+    slow.client.request("evm_increaseTime", 7)  # so that the other branch has other blocks
+    slow.relay.advance()
+    assert slow.network.sent[-1] == f"0x{raw.hex()}", "the same bytes"
+    slow.mine(2)
+    slow.relay.advance()
+    assert (slow.now(entry).state, slow.now(entry).receipt) == (State.MINED, None)
+    assert slow.shipment(entry).block_hash != first_block
+    slow.mine()
+    slow.relay.advance()
+    assert slow.receipt(entry).status is ReceiptStatus.FINAL
+    assert slow.events("Enrolled", person) == 1
+    assert slow.counts["reorganised"] == 1
+
+
+def test_5_a_block_of_another_hash_at_the_same_height_is_not_the_block(slow: Slow) -> None:
+    slow.with_policy(confirmations=2)
+    entry = slow.enrol(Person())
+    snapshot = slow.client.request("evm_snapshot")
+    slow.bring(entry, State.ACCEPTED)
+    slow.mine()
+    slow.relay.advance()
+    raw, mined = slow.shipment(entry).latest.raw, slow.shipment(entry)
+    slow.client.request("evm_revert", snapshot)
+    slow.client.request("evm_increaseTime", 11)
+    slow.client.send(raw)
+    slow.mine(2)
+    slow.relay.confirming.turn()
+    assert slow.now(entry).state is State.SIGNED, (
+        "it lies under two blocks, and not in the one that was noted"
+    )
+    slow.relay.advance()
+    assert slow.now(entry).state is State.FINAL
+    assert slow.receipt(entry).block == mined.block
+
+
+def test_6_a_batch_goes_across_people_and_a_bad_item_reverts_no_other(bench: Bench, ground: Ground) -> None:
+    people = [Person() for _ in range(6)]
+    acts = [person.enrol() for person in people]
+    entries = [bench.receive(person, act) for person, act in zip(people, acts, strict=True)]
+    bench.bring(entries[0], State.SIGNED)
+    assert len({bench.now(entry).shipment for entry in entries}) == 1, "all in one transaction"
+    # While it was being signed, the third person enrolled by another way, with another signature.
+    bench.journal.sign_again(bench.shipment(entries[0]).number)
+    other = people[2].enrol()
+    bench.registry.submit(
+        ground.relayer, bench.registry.encode_act(other, signature(ground, people[2], other))
+    )
+    assert bench.relay.advance() is False
+    states = [bench.now(entry).state for entry in entries]
+    assert states == [State.FINAL] * 2 + [State.REJECTED] + [State.FINAL] * 3
+    refused, taken = bench.receipt(entries[2]), bench.receipt(entries[0])
+    assert "enrolled already" in refused.reason
+    assert refused.transaction == taken.transaction, "it was in the same transaction as the others"
+    assert [bench.events("Enrolled", person) for person in people] == [1] * 6
+
+
+def test_7_nonces_are_unordered_so_kiosks_offline_do_not_block_one_another(bench: Bench) -> None:
+    person = Person()
+    bench.relay_all((person, person.enrol()))
+    (early, first), (late, second) = person.register(b"signed first"), person.register(b"signed later")
+    late = replace(late, nonce=early.nonce ^ 1)  # in the same word of the bitmap
+    (there,) = bench.relay_all((person, late, second))
+    (here,) = bench.relay_all((person, early, first))
+    assert (there.state, here.state) == (State.FINAL, State.FINAL)
+
+
+def test_8_a_grant_and_a_withdrawal_have_a_signed_receipt_once_the_ledger_has_them(slow: Slow) -> None:
+    person, requester = Person(), Person()
+    act, data = person.register(b"record")
+    request = requester.request(person.address, act.record, PURPOSE)
+
+    def told(entry: Entry) -> Receipt:
+        for _ in range(3):
+            slow.relay.advance()
+            assert slow.now(entry).receipt is None, "no receipt before the block"
+            if slow.now(entry).state is State.ACCEPTED:
+                break
+        slow.mine()
+        slow.relay.advance()
+        receipt = slow.receipt(entry)
+        assert receipt.status is ReceiptStatus.FINAL
+        assert slow.client.receipt(receipt.transaction).block == receipt.block
+        return receipt
+
+    told(slow.receive(person, person.enrol()))
+    told(slow.receive(person, act, data))
+    slow.desk.submit(requester.signed_request(request, PURPOSE, slow.ground.domain).encode())
+    asked = slow.journal.request(request.hash_struct())
+    assert asked is not None
+    told(asked)
+    before = slow.network.asked["eth_call"]
+    granted = told(slow.receive(person, person.grant(request, data)))
+    assert slow.registry.consent_of(request.hash_struct())[0] is ConsentState.GRANTED
+    withdrawn = told(slow.receive(person, person.withdraw(request)))
+    assert slow.registry.consent_of(request.hash_struct())[0] is ConsentState.WITHDRAWN
+    assert granted.transaction != withdrawn.transaction
+    assert slow.network.asked["eth_call"] - before == 2, "both were foreseen; the two calls are this test's"
