@@ -23,10 +23,10 @@ UNLIMITED = {"kiosk_per_minute": 0, "person_per_minute": 0}
 
 
 class Premises:
-    """Where a gateway lives, from its keys on; used in a `with`, which starts it, and ends it at last.
+    """Where a gateway lives; used in a `with`, which makes its keys if it has none, starts and ends it.
 
     Args:
-        directory: of everything.
+        directory: of everything; the gateway's state is in `gateway`.
         broker: `mqtt://host:port`.
         kiosks: those it listens to.
         relay: its settings in the table `[relay]`, beside `UNLIMITED`.
@@ -73,7 +73,8 @@ class Premises:
         return self.gateway
 
     def __enter__(self) -> "Premises":
-        self._furnish()
+        if not self.state.exists():
+            make_keys(self.state, self._log)
         self.open()
         return self
 
@@ -84,11 +85,6 @@ class Premises:
     def journal(self) -> Path:
         """The gateway's journal."""
         return self.state / "journal.sqlite"
-
-    def _furnish(self) -> None:
-        words = ["gateway", "init", "--state", str(self.state), "--json"]
-        with Part("gateway's keys", words, self._log) as part:
-            part.wait_ready()
 
 
 class Running:
@@ -124,6 +120,16 @@ class Running:
     def registry(self) -> Registry:
         """The contract, asked past the gateway."""
         return Registry(LedgerClient(self.ledger), self.domain.contract)
+
+
+def make_keys(state: Path, log: Path) -> None:
+    """`ridgekey gateway init`.
+
+    Raises:
+        PartError: it fails.
+    """
+    with Part("gateway's keys", ["gateway", "init", "--state", str(state), "--json"], log) as part:
+        part.wait_ready()
 
 
 def _toml(table: Mapping[str, object]) -> str:
