@@ -25,7 +25,7 @@ from contracts.registry import (
     selector,
     signature_of,
 )
-from gateway.ledger.account import Relayer
+from gateway.ledger.account import Fees, Relayer
 from gateway.ledger.answers import Log, TransactionReceipt
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import (
@@ -41,8 +41,11 @@ from gateway.ledger.events import decode as decode_event
 IMMUTABLES = 3 * 32
 """Bytes after the code: environment salt, chain id, domain separator, as Vyper lays immutables out."""
 
-UNPAID = ("insufficient funds", "upfront cost exceeds", "insufficient balance", "balance too low")
-"""How nodes say that an account cannot pay: geth and anvil, Besu, others."""
+UNPAID = (
+    "insufficient funds", "upfront cost exceeds", "insufficient balance", "balance too low",
+    "less than block base fee", "underpriced", "gas price below",
+)  # fmt: skip
+"""How geth, anvil, Besu and others say that an account cannot pay, or offers nothing as it owns nothing."""
 
 GAS_MARGIN = 1.2
 """Over the ledger's estimate, since the state may change before the transaction is executed."""
@@ -275,13 +278,18 @@ def _transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: by
         to=to,
         data=data,
         gas=int(gas * GAS_MARGIN),
-        fees=client.fees(),
+        fees=_affordable(client, relayer),
     )
     receipt = client.wait(client.send(signed.raw))
     if not receipt.succeeded:
         client.call(to, data, sender=relayer.address)  # raises with the reason, if it still holds
         raise RevertedError("", f"transaction {to_hex(receipt.transaction)} failed in block {receipt.block}")
     return receipt
+
+
+def _affordable(client: LedgerClient, relayer: Relayer) -> Fees:
+    """What to offer: nothing, if the account owns nothing; on a private ledger gas may cost nothing."""
+    return client.fees() if client.balance(relayer.address) else Fees(most=0, tip=0)
 
 
 def separator(chain_id: int, contract: bytes, salt: bytes) -> bytes:

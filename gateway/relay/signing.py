@@ -23,6 +23,10 @@ LOG = logging.getLogger(__name__)
 
 DAY = 86_400  # seconds
 
+FREE = Fees(most=0, tip=0)
+"""What is offered by accounts that own nothing, on a ledger whose blocks burn nothing: a private one, on
+which gas costs nothing. What a node there suggests as a tip they could not pay."""
+
 
 class Signing:
     """The second stage: packs, prices, takes nonces and signs."""
@@ -57,6 +61,8 @@ class Signing:
             return 0
         now = conditions.ask(self._registry.client, self._active)
         offered = fees.offer(now.base_fee, now.tip, self._policy.fee_cap)
+        if now.base_fee == 0 and not any(now.balances.values()):
+            offered = FREE
         if offered is None:
             self._wait(entries, f"fees are above the cap: {now.base_fee / GWEI:.1f} gwei and the tip")
             return 0
@@ -121,7 +127,8 @@ class Signing:
         if self._policy.spending is not None:
             spent = self._journal.spent_since(address, int(time.time()) - DAY)
             money = min(money, self._policy.spending - spent)
-        return Lane(address, room, max(0, money * GWEI // max(offered.most, 1)))
+        gas = max(0, money * GWEI // offered.most) if offered.most else room * now.block_gas
+        return Lane(address, room, gas)
 
     def _sign(self, load: Load, nonce: int, offered: Fees) -> None:
         calls = [item.data for item in load.items]

@@ -16,13 +16,17 @@ HARDFORK = "prague"
 
 
 @contextmanager
-def anvil(directory: Path, chain_id: int, funded: bytes, tools: Path = FOLDER) -> Iterator[Engine]:
+def anvil(
+    directory: Path, chain_id: int, funded: bytes | None, *, genesis: Path | None = None, tools: Path = FOLDER
+) -> Iterator[Engine]:
     """A running anvil that mines each transaction at once, as the embedded ledger does.
 
     Args:
         directory: of its log.
         chain_id: EIP-155 chain id.
-        funded: the address that owns funds; anvil's well-known accounts are left out.
+        funded: the address that owns funds, anvil's well-known accounts being left out; None for a ledger
+            on which transactions cost nothing and nobody owns anything.
+        genesis: a file with the first block, in the form that geth and Besu share.
         tools: where the program is kept.
 
     Raises:
@@ -30,11 +34,18 @@ def anvil(directory: Path, chain_id: int, funded: bytes, tools: Path = FOLDER) -
         UnavailableError: it does not start.
     """
     program, port = npm_tool("anvil", tools), free_port()
-    command = [
+    command: list[object] = [
         program, "--host", HOST, "--port", port, "--chain-id", chain_id, "--hardfork", HARDFORK,
-        "--accounts", 0, "--gas-limit", BLOCK_GAS, "--block-base-fee-per-gas", FIRST_BASE_FEE, "--quiet",
+        "--accounts", 0, "--gas-limit", BLOCK_GAS, "--quiet",
     ]  # fmt: skip
+    if funded is None:
+        command += ["--block-base-fee-per-gas", 0, "--gas-price", 0, "--disable-min-priority-fee"]
+    else:
+        command += ["--block-base-fee-per-gas", FIRST_BASE_FEE]
+    if genesis is not None:
+        command += ["--init", genesis]
     with Engine("anvil", [str(word) for word in command], port, directory / "anvil.log") as engine:
-        with LedgerClient(engine.url) as client:
-            client.request("anvil_setBalance", checksum_address(funded), hex(FUNDS))
+        if funded is not None:
+            with LedgerClient(engine.url) as client:
+                client.request("anvil_setBalance", checksum_address(funded), hex(FUNDS))
         yield engine

@@ -48,12 +48,13 @@ FORKS = (
 
 
 def confirmations(signers: int) -> int:
-    """Blocks after which a transaction is final, whichever half of the signers is cut off.
+    """Blocks after which a transaction may count as final among so many signers.
 
-    Among N signers each may seal one of N // 2 + 1 blocks that follow one another (EIP-225). So a part with
-    fewer signers than that gets stuck after that many blocks less one, and its last block is undone.
+    Each may seal one of N // 2 + 1 blocks that follow one another (EIP-225): so a part that is cut off with
+    fewer signers than that gets stuck after at most N // 2 blocks, which are undone. On top of that come the
+    blocks that are sealed out of turn and lose against those in turn, on a slow network some in a row.
     """
-    return signers // 2 + 1
+    return signers + 1
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parents[2] / ".tools"
 NPM_TOOLS = {"anvil": "@foundry-rs/anvil@1.7.1", "forge": "@foundry-rs/forge@1.7.1"}
 """Program: its package and version; npm checks what it fetches against the hash in its index."""
 
-GETH = "v1.13.15"
+GETH_VERSION = "v1.13.15"
 """The last release line that seals blocks by proof of authority (clique): from 1.14 on geth only follows a
 beacon chain. Under clique it has the rules up to London, for which the contract is compiled."""
 
@@ -60,11 +60,11 @@ def geth(folder: Path = FOLDER) -> Path:
     Raises:
         ToolMissingError: there is no Go, no network, or it does not build.
     """
-    home = folder / f"geth-{GETH}"
+    home = folder / f"geth-{GETH_VERSION}"
     program = home / "geth"
     with _alone(folder):
         if not program.exists():
-            _build_by_go(f"{GETH_PACKAGE}@{GETH}", home)
+            _build_by_go(f"{GETH_PACKAGE}@{GETH_VERSION}", home)
     return program
 
 

@@ -189,6 +189,11 @@ class Chain:
             word = "low" if transaction.nonce < expected else "high"
             raise RefusedError(f"nonce too {word}: next nonce {expected}, tx nonce {transaction.nonce}")
         owned, price = self.balance(sender, self.head), transaction.max_fee_per_gas
+        if price < (base_fee := self.next_base_fee()):
+            raise RefusedError(
+                f"max fee per gas less than block base fee: address {checksum_address(sender)}, "
+                f"maxFeePerGas: {price}, baseFee: {base_fee}"
+            )
         wanted = transaction.gas * price + transaction.value
         if owned < wanted:
             raise RefusedError(
