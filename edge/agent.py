@@ -1,7 +1,7 @@
-"""The kiosk's process: it owns the sensor, the state, the outbox and the link, and serves the panel.
+"""The kiosk's process: it owns the sensor, the state, the outbox and the links, and serves the panel.
 
 Starting order is the order of what can be wrong: configuration, keys, another agent, state, sensor, panel.
-The broker is not in that list: a kiosk without a network takes consents, and the outbox keeps them.
+The links are not in that list: a kiosk without a network takes consents, and the outbox keeps them.
 """
 
 import fcntl
@@ -10,34 +10,43 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contracts.cose import kid_of
-from drivers.mqtt.broker import Broker
 from edge.biometrics.minutiae import MinutiaExtractor
 from edge.biometrics.presentation import Seen
 from edge.config import EdgeConfig
 from edge.errands import Errands
-from edge.errors import StateError, UnavailableError
+from edge.errors import ConfigError, StateError, UnavailableError
 from edge.events import JsonObject
-from edge.identity import certificate, files, hardening
+from edge.identity import files, hardening
 from edge.identity.keys import wipe
 from edge.journeys.visit import Desk
+from edge.links import opening, phones
 from edge.links.courier import Courier, Route
 from edge.links.inbox import Inbox
 from edge.links.link import Link, LinkState
-from edge.links.mqtt import MqttLink
+from edge.links.opening import Ends
 from edge.links.outbox import Outbox
+from edge.links.phones import PhoneLink
+from edge.outbox_errands import OutboxErrands
 from edge.panel import Panel
+from edge.phones.errands import PhoneErrands
+from edge.phones.reception import Reception
+from edge.phones.room import Room
 from edge.sensor import KioskSensor
 from edge.state.database import FILE_NAME, Database
+
+if TYPE_CHECKING:
+    from edge.phones.door import Door
 
 log = logging.getLogger(__name__)
 
 FIRST_LOOK_SECONDS = 3.0
-"""How long the readiness line waits to say how the broker is."""
+"""How long the readiness line waits to say how the links are."""
 
 
 def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
@@ -45,7 +54,7 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
 
     Args:
         config: what the kiosk is told.
-        ready: called once, with kiosk id, sensor model and the broker's state.
+        ready: called once, with kiosk id, sensor model and how the links are.
 
     Raises:
         EdgeError, SensorError: it could not start; the message says what to do.
@@ -54,27 +63,41 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    broker = Broker.of(config.broker)
+    open_links = opening.check(config.links, config.state)
     with ExitStack() as stack:
         desk = _open_desk(config, stack)
         kiosk_id = kid_of(desk.device_key.public_key()).hex()
         inbox = Inbox(desk.database, desk.outbox, gateway_key=config.gateway_key, domain=config.domain)
-        credentials = certificate.credentials(config.state) if broker.tls else None
-        link = MqttLink(broker, kiosk_id, inbox.hear, desk.outbox.wake, credentials=credentials)
+        links = open_links(Ends(kiosk_id, inbox.hear, desk.outbox.wake))
+        doors = []
+        if config.phones is not None:
+            doors.append(_open_door(config.phones, desk, inbox))
+            links.append(Route(phones.NAME, PhoneLink(desk.room)))
+        courier = Courier(desk.outbox, links)
 
         def status() -> JsonObject:
             return {
                 "kiosk": kiosk_id,
                 "environment": config.environment,
                 "sensor": desk.sensor.info.model if desk.sensor.ready else "failed",
-                "broker": str(link.status),
+                "broker": str(links[0].link.status),
+                "links": courier.links(),
+                "phones": doors[0].status if doors else "off",
             }
 
-        panel = Panel(config.panel, Errands(desk, config.gateway_key, status).handle)
-        for part in (link, Courier(desk.outbox, [Route(config.broker, link)]), panel):
+        outbox_errands = OutboxErrands(desk, courier, inbox, config.gateway_key)
+        errands = {**outbox_errands.by_name(), **PhoneErrands(desk).by_name()}
+        panel = Panel(config.panel, Errands(desk, config.gateway_key, status, errands).handle)
+        parts: list[Link | Courier | Panel | Door] = [
+            *(route.link for route in links),
+            courier,
+            *doors,
+            panel,
+        ]
+        for part in parts:
             part.start()
             stack.callback(part.stop)
-        _first_look(link, stopping)
+        _first_look(links, stopping)
         ready(status())
         stopping.wait()
         log.info("stopping")
@@ -88,25 +111,46 @@ def _open_desk(config: EdgeConfig, stack: ExitStack) -> Desk:
     database = stack.enter_context(Database(config.state / FILE_NAME))
     sensor = KioskSensor(config.sensor)
     stack.callback(sensor.close)
+    outbox = Outbox(database, limit=config.outbox_limit)
     return Desk(
         sensor=sensor,
         extractor=MinutiaExtractor(),
         database=database,
-        outbox=Outbox(database, limit=config.outbox_limit),
+        outbox=outbox,
         state=config.state,
         device_key=device_key,
         domain=config.domain,
         on_ledger=config.on_ledger,
         requesters=config.requesters,
+        room=Room(outbox.wake),
+        gateway_url=config.gateway_url,
         seen=None if config.allow_repeats else Seen(),
     )
 
 
-def _first_look(link: Link, stopping: threading.Event) -> None:
-    """Wait a moment for the link's first success or failure."""
+def _open_door(url: str, desk: Desk, inbox: Inbox) -> "Door":
+    """Where phones come in.
+
+    Raises:
+        ConfigError: what Bluetooth needs is not installed.
+    """
+    try:
+        from edge.phones.door import Door
+    except ModuleNotFoundError:
+        raise ConfigError("phones by Bluetooth need more: pip install 'ridgekey[ble]'") from None
+    reception = Reception(desk, files.phone_key(desk.state), inbox.hear)
+    return Door(reception.arrived, url.partition(":")[2])
+
+
+def _first_look(links: Sequence[Route], stopping: threading.Event) -> None:
+    """Wait a moment for the links' first successes or failures."""
     end = time.monotonic() + FIRST_LOOK_SECONDS
-    while link.status.state is LinkState.CONNECTING and time.monotonic() < end:
+    while _any_connecting(links) and time.monotonic() < end:
         stopping.wait(0.05)
+
+
+def _any_connecting(links: Sequence[Route]) -> bool:
+    return any(route.link.status.state is LinkState.CONNECTING for route in links)
 
 
 @contextmanager

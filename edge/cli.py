@@ -7,9 +7,10 @@ from typing import TypeAlias
 
 from contracts.acts import RecordKind
 from contracts.envelope import MAX_PLAINTEXT
-from edge import certificate_cli, commands
+from edge import certificate_cli, commands, outbox_cli
 from edge.identity.keyring import Policy, Position
 from edge.panel import DEFAULT_WAIT
+from edge.phones import cli as phones_cli
 
 DESCRIPTION = """\
 The kiosk. `init` makes its keys and `agent` is its process; the other commands ask the running agent for an
@@ -60,8 +61,10 @@ def parser() -> argparse.ArgumentParser:
     _add_store(words)
     _add(words, "requests", commands.requests, "List the requests heard at this kiosk.")
     _add_answers(words)
+    _add_history(words)
     _add(words, "status", commands.status, "Say how the kiosk stands.")
-    _add_outbox(words)
+    phones_cli.add_to(words)
+    outbox_cli.add_to(words)
     certificate_cli.add_to(words)
     _add_scan(words)
     return top
@@ -136,17 +139,19 @@ def _add_answers(words: Words) -> None:
     ):
         command = _add_errand(words, word, commands.answer, text)
         command.set_defaults(do=word)
-        command.add_argument("request", metavar="0x…", help="identifier of the request, or its first digits")
+        identifier = "identifier of the request, or its first digits"
+        if word == "withdraw":
+            identifier += "; by default the withdrawal that a phone has started"
+        many = "?" if word == "withdraw" else None
+        command.add_argument("request", metavar="0x…", nargs=many, help=identifier)
         if word == "grant":
             command.add_argument("--until", metavar="TIME", help="end it earlier: 2027-01-31, or Unix time")
 
 
-def _add_outbox(words: Words) -> None:
-    outbox = words.add_parser("outbox", help="The signed messages of this kiosk.")
-    text = "Write the message of a signed act to a file: COSE bytes, as sent; they hold no biometrics."
-    command = _add(outbox.add_subparsers(metavar="COMMAND", required=True), "export", commands.export, text)
-    command.add_argument("file", type=Path)
-    command.add_argument("--digest", metavar="0x…", required=True, help="of the act, as its result shows it")
+def _add_history(words: Words) -> None:
+    text = "List what was signed at this kiosk, the latest first, and what became of it."
+    command = _add(words, "history", commands.history, text)
+    command.add_argument("--subject", metavar="0x…", help="only what this person signed")
 
 
 def _add_scan(words: Words) -> None:

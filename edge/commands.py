@@ -79,7 +79,9 @@ def store(arguments: argparse.Namespace) -> int:
 
 def answer(arguments: argparse.Namespace) -> int:
     """Grant, deny or withdraw."""
-    request: JsonObject = {"do": arguments.do, "request": arguments.request}
+    request: JsonObject = {"do": arguments.do}
+    if arguments.request:
+        request["request"] = arguments.request
     if getattr(arguments, "until", None):
         request["until"] = unix_time(arguments.until)
     return _journey(arguments, request)
@@ -103,16 +105,12 @@ def status(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def export(arguments: argparse.Namespace) -> int:
-    """Write a signed message to a file."""
-    done = _ask(arguments, {"do": "export", "digest": arguments.digest})
-    message = bytes.fromhex(str(done["message"]).removeprefix("0x"))
-    try:
-        arguments.file.write_bytes(message)
-    except OSError as error:
-        raise StateError(f"cannot write {arguments.file}: {error.strerror}") from None
+def history(arguments: argparse.Namespace) -> int:
+    """List what was signed here."""
+    done = _ask(arguments, {"do": "history"} | ({"subject": arguments.subject} if arguments.subject else {}))
     if not arguments.json:
-        print(f"{arguments.file}: {done['act']}, {len(message)} bytes")
+        acts: Any = done["acts"]
+        Console().print(render.history_table(acts) if acts else "Nothing was signed here yet.")
     return 0
 
 

@@ -25,11 +25,13 @@ TEMPLATE = """\
 state = "{state}"
 environment = "production"               # goes into every signature; the gateway's must be the same
 sensor = "serial:/dev/serial0"
-broker = "mqtt://127.0.0.1:1883"
+links = ["mqtt://127.0.0.1:1883"]        # ways to the gateway, the preferred one first
 gateway_key = ""                         # `ridgekey gateway init` prints it
 chain_id = 1
 contract = ""                            # address of the ConsentRegistry
 storage = "store"                        # or "ledger": ciphertexts on the ledger too
+phones = ""                              # "ble:" lets people pair their phones by Bluetooth
+gateway_url = ""                         # https://… of the gateway, for phones that carry messages
 repeated_images = "refuse"               # or "allow": for a simulated finger of few impressions
 
 [requesters]                             # the names that people read; nobody else's word is taken for them
@@ -49,12 +51,14 @@ class EdgeConfig:
         chain_id: the ledger's.
         contract: 20 bytes, address of the registry.
         sensor: URL for `drivers.open_sensor`.
-        broker: `mqtt://HOST[:PORT]`.
+        links: URLs of the ways to the gateway, the preferred one first.
         gateway_key: the key that signs receipts and notices.
         on_ledger: whether ciphertexts go on the ledger too.
         panel: Unix socket of the agent.
         outbox_limit: most messages that may wait for a receipt.
         allow_repeats: whether the very same image may come twice; a real sensor never gives it.
+        phones: where phones reach this kiosk, `ble:` or `ble:ADAPTER`; None if they do not.
+        gateway_url: of the gateway's HTTP, as phones reach it; empty if they are not to carry messages.
         requesters: display names by address.
     """
 
@@ -63,12 +67,14 @@ class EdgeConfig:
     chain_id: int
     contract: bytes
     sensor: str
-    broker: str
+    links: tuple[str, ...]
     gateway_key: Ed25519PublicKey
     on_ledger: bool
     panel: Path
     outbox_limit: int
     allow_repeats: bool
+    phones: str | None
+    gateway_url: str
     requesters: Mapping[bytes, str]
 
     @property
@@ -111,12 +117,14 @@ def _config(table: dict[str, Any], directory: Path) -> EdgeConfig:
         chain_id=_take(table, "chain_id", int),
         contract=_hex(table, "contract", ADDRESS_LENGTH),
         sensor=_take(table, "sensor", str),
-        broker=_take(table, "broker", str),
+        links=_links(table),
         gateway_key=Ed25519PublicKey.from_public_bytes(_hex(table, "gateway_key", 32)),
         on_ledger=storage == "ledger",
         panel=directory / _take(table, "panel", str, str(state / "agent.sock")),
         outbox_limit=_take(table, "outbox_limit", int, DEFAULT_OUTBOX_LIMIT),
         allow_repeats=repeats == "allow",
+        phones=_phones(_take(table, "phones", str, "")),
+        gateway_url=_take(table, "gateway_url", str, "").rstrip("/"),
         requesters=_requesters(_take(table, "requesters", dict, {})),
     )
     if table:
@@ -125,6 +133,24 @@ def _config(table: dict[str, Any], directory: Path) -> EdgeConfig:
         raise ConfigError("outbox_limit is at least 1")
     _ = config.domain  # checks chain id and environment
     return config
+
+
+def _phones(url: str) -> str | None:
+    if url and not url.startswith("ble:"):
+        raise ConfigError('\'phones\' is "ble:" or "ble:ADAPTER", such as "ble:hci0"')
+    return url or None
+
+
+def _links(table: dict[str, Any]) -> tuple[str, ...]:
+    """`links`, or the one that is named as `broker`."""
+    if "broker" in table:
+        if "links" in table:
+            raise ConfigError("give 'links' or 'broker', which is short for one link, not both")
+        return (_take(table, "broker", str),)
+    links = table.pop("links", None)
+    if not isinstance(links, list) or not links or not all(isinstance(url, str) for url in links):
+        raise ConfigError("'links' must be a list of URLs in quotes, such as [\"mqtt://127.0.0.1:1883\"]")
+    return tuple(links)
 
 
 def _take(table: dict[str, Any], name: str, kind: type[Value], default: Value | None = None) -> Value:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -19,7 +19,10 @@ from edge.journeys.asked import overview
 from edge.journeys.consent import deny, grant
 from edge.journeys.enrol import enrol
 from edge.journeys.handing_in import SignedAct
+from edge.journeys.history import history
+from edge.journeys.pair import Terms, pair
 from edge.journeys.store import store
+from edge.journeys.telling import REJECTED
 from edge.journeys.visit import Desk, Visit
 from edge.journeys.withdraw import withdraw
 from edge.links.outbox import Entry
@@ -75,23 +78,46 @@ class Arguments:
             raise UsageError(f"{name!r} is missing")
         return value
 
+    def flag(self, name: str) -> bool:
+        """True or false; false where it is missing."""
+        value = self._fields.pop(name, False)
+        if not isinstance(value, bool):
+            raise UsageError(f"{name!r} must be true or false")
+        return value
+
     def finish(self) -> None:
         """Refuse what nobody took."""
         if self._fields:
             raise UsageError(f"unknown argument {next(iter(self._fields))!r}")
 
 
+Errand = Callable[[Arguments, Conversation], JsonObject]
+"""Does one thing that was asked for; returns what goes into the client's `done`."""
+
+
 class Errands:
     """The agent's answers to its panel; one journey at a time, as there is one sensor."""
 
     def __init__(
-        self, desk: Desk, gateway_key: Ed25519PublicKey, agent_status: Callable[[], JsonObject]
+        self,
+        desk: Desk,
+        gateway_key: Ed25519PublicKey,
+        agent_status: Callable[[], JsonObject],
+        more: Mapping[str, "Errand"] | None = None,
     ) -> None:
+        """Prepare.
+
+        Args:
+            desk: the kiosk's parts.
+            gateway_key: checks receipts.
+            agent_status: the agent's part of `status`.
+            more: errands of other rooms, by name.
+        """
         self._desk = desk
         self._gateway_key = gateway_key
         self._agent_status = agent_status
         self._sensor_taken = threading.Lock()
-        self._errands: dict[str, Callable[[Arguments, Conversation], JsonObject]] = {
+        self._errands: dict[str, Errand] = {
             "enrol": self._enrol,
             "store": self._store,
             "requests": self._requests,
@@ -101,8 +127,11 @@ class Errands:
             "fingers": self._fingers,
             "add-finger": self._add_finger,
             "remove-finger": self._remove_finger,
+            "pair": self._pair,
             "status": self._status,
+            "history": self._history,
             "export": self._export,
+            **(more or {}),
         }
 
     def handle(self, request: JsonObject, conversation: Conversation) -> JsonObject:
@@ -139,7 +168,7 @@ class Errands:
         return self._go(arguments, conversation, lambda visit: deny(visit, request))
 
     def _withdraw(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
-        request = arguments.text("request")
+        request = arguments.optional_text("request")
         return self._go(arguments, conversation, lambda visit: withdraw(visit, request))
 
     def _requests(self, arguments: Arguments, _: Conversation) -> JsonObject:
@@ -160,6 +189,13 @@ class Errands:
             arguments, conversation, lambda visit: fingers.remove(visit, int(number), subject)
         )
 
+    def _pair(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
+        carry, subject = arguments.flag("carry"), _subject(arguments)
+        terms = Terms(self._gateway_key.public_bytes_raw(), self._desk.gateway_url)
+        return self._at_home(
+            arguments, conversation, lambda visit: pair(visit, terms, carry=carry, subject=subject).to_json()
+        )
+
     def _at_home(
         self, arguments: Arguments, conversation: Conversation, journey: Callable[[Visit], JsonObject]
     ) -> JsonObject:
@@ -177,6 +213,11 @@ class Errands:
             "subjects": [person.address for person in people],
             "records": [{"record": each.record, "subject": each.subject} for each in stored],
         }
+
+    def _history(self, arguments: Arguments, _: Conversation) -> JsonObject:
+        subject = _subject(arguments)
+        arguments.finish()
+        return {"acts": history(self._desk, subject)}
 
     def _export(self, arguments: Arguments, _: Conversation) -> JsonObject:
         digest = from_hex(arguments.text("digest"), HASH_LENGTH)
@@ -220,6 +261,8 @@ class Errands:
             )
         )
         if receipt.status is ReceiptStatus.REJECTED:
+            if not conversation.cancelled():
+                self._desk.outbox.set_told(receipt.digest, REJECTED)
             raise RefusedError(f"the {entry.act.name.lower()} was rejected: {receipt.reason}")
         return {"state": state, "transaction": receipt.transaction, "block": receipt.block}
 

@@ -160,6 +160,23 @@ class Unlocked(Event):
 
 
 @dataclass(frozen=True)
+class EndedBadly(Event):
+    """What became of an act that the person signed here earlier, told once at their next visit.
+
+    `outcome` is `late` (its deadline passed and no receipt came: unless it had arrived in time it does not
+    count), `rejected` (with the gateway's `reason`), or `final` (told as late before, it had arrived).
+    """
+
+    name, step = "ended_badly", "deliver"
+    digest: bytes
+    act: str
+    about: bytes
+    signed_at: int
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Signed(Event):
     """The person's key signed `act`, whose EIP-712 digest is `digest`."""
 

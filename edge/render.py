@@ -81,6 +81,13 @@ def describe(event: dict[str, Any]) -> str:
                 f"[bold]{escape(event['requester_name'])}[/bold] asks for: {escape(event['kind'])}\n"
                 f"  purpose: {escape(event['purpose'])}\n  until:   {moment(event['expiry'])}"
             )
+        case "phone_met":
+            return (
+                f"[bold]{escape(event['label'])}[/bold] has come. If it shows [bold]{event['number']}[/bold],"
+                " confirm with your finger; if not, walk away."
+            )
+        case "phone_wanted":
+            return "[bold cyan]Open your phone beside the kiosk[/bold cyan]: it carries your record"
         case "place_finger":
             return f"[bold cyan]Place your finger[/bold cyan] (press {event['press']} of {event['of']})"
         case "next_finger":
@@ -97,6 +104,8 @@ def describe(event: dict[str, Any]) -> str:
             return f"  [yellow]not recognised[/yellow] (press {event['press']} of {event['of']})"
         case "unlocked":
             return f"  [green]unlocked[/green] in {event['seconds']:.2f} s"
+        case "ended_badly":
+            return f"[bold yellow]{escape(_ended(event))}[/bold yellow]"
         case "signed":
             return f"  signed: {event['act']}"
         case "queued":
@@ -104,6 +113,20 @@ def describe(event: dict[str, Any]) -> str:
         case "receipt" if event["status"] == "final":
             return f"[green]final[/green] in block {event['block']} after {event['seconds']:.1f} s"
     return ""
+
+
+def _ended(event: dict[str, Any]) -> str:
+    """What became of an earlier act, for the person who signed it."""
+    what = f"The {event['act']} that you signed here on {moment(event['signed_at'])}"
+    match event["outcome"]:
+        case "late":
+            return (
+                f"{what} could not be delivered before its deadline. It does not count, unless it arrived and"
+                " only the answer is missing; if you still want it, sign it again."
+            )
+        case "rejected":
+            return f"{what} was rejected: {event['reason']}"
+    return f"{what} had been delivered in time after all, and counts."
 
 
 def outcome(done: dict[str, Any]) -> str:
@@ -125,7 +148,7 @@ def requests_table(requests: list[dict[str, Any]]) -> Table:
             escape(each["kind"]),
             escape(each["purpose"]),
             moment(each["expiry"]),
-            each["state"],
+            each["state"] + (f" ({each['late']} was late)" if each["late"] else ""),
         )
     return table
 
@@ -140,6 +163,24 @@ def fingers_table(people: list[dict[str, Any]]) -> Table:
             fingers = " and ".join(each["fingers"])
             since = moment(each["since"])
             table.add_row(person["subject"], person["policy"], str(each["number"]), fingers, since)
+    return table
+
+
+def history_table(acts: list[dict[str, Any]]) -> Table:
+    """What was signed at this kiosk."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("signed", "act", "person", "about", "state"):
+        table.add_column(title)
+    for each in acts:
+        late = each["state"] == "late"
+        state = f"late: no receipt before {moment(each['deadline'])}" if late else each["state"]
+        table.add_row(
+            moment(each["signed_at"]),
+            each["act"],
+            each["subject"][:SHORT],
+            each["about"][:SHORT],
+            escape(state + (f": {each['reason']}" if each["state"] == "rejected" else "")),
+        )
     return table
 
 

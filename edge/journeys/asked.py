@@ -28,12 +28,21 @@ def describe(desk: Desk, request_id: bytes, signed: SignedRequest) -> Asked:
 
 
 def overview(desk: Desk) -> list[JsonObject]:
-    """All requests heard here, the latest first, each with how it stands."""
+    """All requests heard here, the latest first: how each stands, and which answer to it came too late."""
     return [
         describe(desk, request_id, signed).to_json()
-        | {"state": standing(desk.outbox, signed.request, desk.now()).value}
+        | {
+            "state": standing(desk.outbox, signed.request, desk.now()).value,
+            "late": _late(desk, request_id),
+        }
         for request_id, signed in requests.everything(desk.database)
     ]
+
+
+def _late(desk: Desk, request_id: bytes) -> str | None:
+    """The act that answered a request and was not delivered before its deadline."""
+    entry = desk.outbox.late(request_id)
+    return entry.act.name.lower() if entry else None
 
 
 def _kind(desk: Desk, record: bytes, subject: bytes) -> str:

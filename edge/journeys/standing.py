@@ -28,7 +28,10 @@ _ANSWERED = {
 
 
 def standing(outbox: Outbox, request: Request, now: int) -> Standing:
-    """How a request stands at `now` (Unix seconds): by its last answer not rejected, else by its time."""
+    """How a request stands at `now` (Unix seconds): by its last answer that counts or may, else by its time.
+
+    An answer whose deadline has passed without a receipt does not, so that the person can answer again.
+    """
     answer = outbox.latest(request.hash_struct())
     if answer is not None:
         return _ANSWERED[answer.act][answer.status is ReceiptStatus.FINAL]

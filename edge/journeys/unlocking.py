@@ -20,6 +20,7 @@ from edge.identity.keyring import Binding, Keyring, Policy
 from edge.identity.keys import Signer, signer, wipe
 from edge.journeys.borrowing import with_records
 from edge.journeys.press import good_press
+from edge.journeys.telling import tell
 from edge.journeys.visit import Visit
 from edge.state.subjects import Subject
 
@@ -80,6 +81,7 @@ def opened(visit: Visit, people: Sequence[Subject]) -> Iterator[Opening]:
         with signer(bytearray(opening.root)) as me:
             if me.address != opening.subject.address:
                 raise StateError("the stored record belongs to another identity; restore the kiosk's state")
+        tell(visit, opening.subject.address)
         yield opening
     finally:
         wipe(opening.root)

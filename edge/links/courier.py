@@ -85,7 +85,7 @@ class Courier:
             chance: draws from [0, 1).
         """
         self._outbox = outbox
-        self._routes = tuple(routes)
+        self.routes = tuple(routes)
         self._backoff = backoff or Backoff()
         self._monotonic = monotonic
         self._chance = chance
@@ -99,7 +99,7 @@ class Courier:
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(route,), name=f"courier {route.name}", daemon=True)
-            for route in self._routes
+            for route in self.routes
         ]
 
     def start(self) -> None:
@@ -166,6 +166,10 @@ class Courier:
             due = self._due.get(digest)
             return None if due is None else max(0.0, due - self._monotonic())
 
+    def links(self) -> dict[str, str]:
+        """How each link stands, in words."""
+        return {route.name: str(route.link.status) for route in self.routes}
+
     def _run(self, route: Route) -> None:
         while not self._stopping.is_set():
             seen = self._outbox.changes
@@ -218,9 +222,7 @@ class Courier:
     def _usable(self, now: float) -> list[Route]:
         """The links that take messages now, the preferred one first."""
         return [
-            route
-            for route in self._routes
-            if route.is_up and now - self._busy.get(route, now) < STUCK_SECONDS
+            route for route in self.routes if route.is_up and now - self._busy.get(route, now) < STUCK_SECONDS
         ]
 
     def _take_off(self, head: Head, route: Route) -> float:
@@ -257,7 +259,7 @@ class Courier:
 
     def _watch_links(self, now: float) -> None:
         """What went by a link that was lost is in doubt; it goes again soon after there is a link."""
-        up = {route for route in self._routes if route.is_up}
+        up = {route for route in self.routes if route.is_up}
         lost = self._were_up - up
         if lost:
             self._window.restart()

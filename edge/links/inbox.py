@@ -13,7 +13,6 @@ from contracts.labels import clean
 from contracts.messages import (
     Command,
     Desired,
-    FromGateway,
     IssuedCertificate,
     Receipt,
     RequestNotice,
@@ -58,29 +57,42 @@ class Inbox:
             StateError: it is genuine, but could not be stored: it must come again.
         """
         try:
-            self._file(from_gateway(message, self._gateway_key), message)
+            self.take(message)
         except (ContractError, BadDataError, NotFoundError) as error:
             log.warning("ignored a message of %d bytes: %s", len(message), error)
 
-    def _file(self, item: FromGateway, message: bytes) -> None:
+    def take(self, message: bytes) -> bool:
+        """File a receipt or a notice; whether it was news.
+
+        Raises:
+            ContractError: it is no message of the gateway's, or does not hold.
+            BadDataError: it is for another environment.
+            NotFoundError: it is about somebody who is not enrolled here.
+            StateError: it is genuine, but could not be stored: it must come again.
+        """
+        item = from_gateway(message, self._gateway_key)
         if item.environment != self._domain.environment:
             raise BadDataError(f"it is of environment {clean(item.environment, MAX_ENVIRONMENT)!r}")
         if isinstance(item, Receipt):
-            self._file_receipt(item, message)
-        elif isinstance(item, RequestNotice):
-            self._file_notice(item.signed_request)
-        else:
-            self._steer(item)
+            return self._file_receipt(item, message)
+        if isinstance(item, RequestNotice):
+            return self._file_notice(item.signed_request)
+        self._steer(item)
+        return True
 
-    def _file_receipt(self, receipt: Receipt, message: bytes) -> None:
-        if self._outbox.settle(receipt, message):
+    def _file_receipt(self, receipt: Receipt, message: bytes) -> bool:
+        settled = self._outbox.settle(receipt, message)
+        if settled:
             log.info(
                 "receipt for %s: %s %s", to_hex(receipt.digest), receipt.status.name.lower(), receipt.reason
             )
+        return settled
 
-    def _file_notice(self, signed: SignedRequest) -> None:
+    def _file_notice(self, signed: SignedRequest) -> bool:
         signed.check(self._domain)
         subjects.find(self._database, signed.request.subject)
         request = signed.request.hash_struct()
-        if requests.add(self._database, request, signed, int(self._clock())):
+        new = requests.add(self._database, request, signed, int(self._clock()))
+        if new:
             log.info("request %s heard", to_hex(request))
+        return new

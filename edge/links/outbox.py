@@ -57,7 +57,7 @@ class Entry:
         deadline: Unix time, the last second at which the contract takes it; None where it is not known.
         attempts: how often it was sent, or was about to be when the power went.
         link: by which it was last sent, or empty.
-        complaint: what went wrong with the last attempt, or empty.
+        complaint: what went wrong with the last attempt, or why the gateway rejected it, or empty.
         status: of the receipt; None while it waits.
         receipt: the receipt's COSE bytes.
         settled_at: Unix time at which it came.
@@ -127,7 +127,7 @@ class Outbox:
             clock: Unix time.
         """
         self._database = database
-        self._limit = limit
+        self.limit = limit
         self._reserve = reserve
         self._clock = clock
         self._changed = threading.Condition()  # held for moments only, never while the database is asked
@@ -139,6 +139,13 @@ class Outbox:
         """How many messages have no receipt yet."""
         row = self._database.row("SELECT count(*) AS n FROM outbox WHERE status IS NULL")
         return int(row["n"]) if row else 0
+
+    def backlog(self) -> tuple[int, float | None]:
+        """How many messages have no receipt yet, and when the oldest of them was queued, Unix time."""
+        row = self._database.row(
+            "SELECT count(*) AS n, min(queued_at) AS oldest FROM outbox WHERE status IS NULL"
+        )
+        return (int(row["n"]), row["oldest"]) if row else (0, None)
 
     def check_room(self) -> None:
         """Called before a person presses a finger in vain.
@@ -181,9 +188,9 @@ class Outbox:
         self.wake()
 
     def _check_count(self) -> None:
-        if self.waiting() >= self._limit:
+        if self.waiting() >= self.limit:
             raise UnavailableError(
-                f"{self._limit} signed messages wait for the gateway and no more can be taken;"
+                f"{self.limit} signed messages wait for the gateway and no more can be taken;"
                 " try again when the kiosk is connected. Nothing was lost"
             )
 
@@ -243,9 +250,9 @@ class Outbox:
         """
         with self._database.transaction() as connection:
             settled = connection.execute(
-                "UPDATE outbox SET status = ?, receipt = ?, settled_at = ?, complaint = ''"
+                "UPDATE outbox SET status = ?, receipt = ?, settled_at = ?, complaint = ?"
                 " WHERE digest = ? AND status IS NULL",
-                (int(receipt.status), encoded, self._clock(), receipt.digest),
+                (int(receipt.status), encoded, self._clock(), receipt.reason, receipt.digest),
             ).rowcount
             if settled and receipt.status is ReceiptStatus.REJECTED:
                 # Perhaps for its nonce: see `edge.state.nonces`. A word too many costs little.
@@ -314,14 +321,19 @@ class Outbox:
 
         One that was rejected does not, nor one whose deadline has passed without a receipt.
         """
-        found = self._entries(
-            "about = ? AND status IS NOT ? AND (status IS NOT NULL OR deadline IS NULL OR deadline >= ?)"
-            " ORDER BY sequence DESC LIMIT 1",
-            about,
-            int(ReceiptStatus.REJECTED),
-            self._clock(),
+        now = self._clock()
+        return next((entry for entry in self._answers(about) if not entry.is_late(now)), None)
+
+    def late(self, about: bytes) -> Entry | None:
+        """The last message about a subject, record or request, if its deadline passed without a receipt."""
+        now = self._clock()
+        return next((entry for entry in self._answers(about)[:1] if entry.is_late(now)), None)
+
+    def _answers(self, about: bytes) -> list[Entry]:
+        """Messages about a subject, record or request that were not rejected, the latest first."""
+        return self._entries(
+            "about = ? AND status IS NOT ? ORDER BY sequence DESC", about, int(ReceiptStatus.REJECTED)
         )
-        return found[0] if found else None
 
     def of(self, subject: bytes) -> list[Entry]:
         """What one person signed here, the oldest first, as far as there may be something to tell of it."""

@@ -160,6 +160,10 @@ def test_status_in_words(world: World) -> None:
 
 EVENTS: list[dict[str, Any]] = [
     {"event": "asked", "requester_name": "City [hospital]", "kind": "x", "purpose": "[b]p", "expiry": 2**63},
+    {"event": "pairing_code", "text": "RIDGEKEY:1", "expires": 1},
+    {"event": "phone_met", "label": "[b]Anna's", "number": "12 34 56"},
+    {"event": "phone_wanted", "subject": "0x00"},
+    {"event": "next_finger", "finger": 1, "of": 2},
     {"event": "place_finger", "press": 1, "of": 3},
     {"event": "transfer", "done": 1, "total": 2},
     {"event": "transfer", "done": 2, "total": 2},
@@ -170,6 +174,9 @@ EVENTS: list[dict[str, Any]] = [
     {"event": "enrol_again", "hint": "use the same part of the finger"},
     {"event": "not_recognised", "press": 1, "of": 3},
     {"event": "unlocked", "seconds": 1.0},
+    {"event": "ended_badly", "act": "grant", "signed_at": 1, "outcome": "late"},
+    {"event": "ended_badly", "act": "deny", "signed_at": 1, "outcome": "rejected", "reason": "[x] no"},
+    {"event": "ended_badly", "act": "grant", "signed_at": 1, "outcome": "final"},
     {"event": "signed", "act": "grant"},
     {"event": "queued"},
     {"event": "receipt", "status": "final", "block": 3, "seconds": 1.0},
@@ -192,3 +199,4 @@ def test_the_screen_shows_every_event(capsys: pytest.CaptureFixture[str]) -> Non
     assert "press 1 of 3" in shown
     assert "too weak: press more" in shown
     assert "final in block 3" in shown
+    assert "was rejected: [x] no" in shown

@@ -18,6 +18,7 @@ def test_a_whole_configuration(tmp_path: Path) -> None:
     assert loaded.state == tmp_path / "kiosk"
     assert loaded.panel == tmp_path / "kiosk" / "agent.sock"
     assert not loaded.on_ledger
+    assert loaded.links == ("mqtt://127.0.0.1:1",)
     assert loaded.domain.chain_id == 1337
     assert config.display_name(loaded.requesters, bytes.fromhex("ab" * 20)) == "City hospital"
     assert config.display_name(loaded.requesters, bytes(20)) == "unknown requester 0x" + "00" * 20
@@ -37,6 +38,10 @@ def test_a_whole_configuration(tmp_path: Path) -> None:
         ({"storage": "cloud"}, '"store" or "ledger"'),
         ({"outbox_limit": 0}, "at least 1"),
         ({"sensors": "typo"}, "unknown setting 'sensors'"),
+        ({"broker": None}, "'links' must be a list of URLs"),
+        ({"broker": None, "links": []}, "'links' must be a list of URLs"),
+        ({"broker": None, "links": [1]}, "'links' must be a list of URLs"),
+        ({"links": ["mqtt://127.0.0.1"]}, "'links' or 'broker'"),
         ({"requesters": {"0x12": "short"}}, "20 bytes"),
         ({"requesters": {ADDRESS: "\u202e"}}, "must be a text"),
         ({"requesters": {ADDRESS: 7}}, "must be a text"),
@@ -47,6 +52,11 @@ def test_each_fault_is_named(tmp_path: Path, change: dict[str, object], words: s
         config.load(write_config(tmp_path / "edge.toml", **change))
     assert "\n" not in str(refused.value)
     assert "edge.toml" in str(refused.value)
+
+
+def test_several_links(tmp_path: Path) -> None:
+    urls = ["mqtt://one.example", "mqtts://two.example"]
+    assert config.load(write_config(tmp_path / "edge.toml", broker=None, links=urls)).links == tuple(urls)
 
 
 @pytest.mark.parametrize("content", [b"state = ", b"\xff\xfe", b"state = 1\nstate = 2"])

@@ -1,0 +1,68 @@
+"""The kiosk's links, by the URLs in its configuration: one opener for each scheme."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drivers.mqtt.broker import Broker
+from edge.errors import ConfigError
+from edge.identity import certificate
+from edge.links.courier import Route
+from edge.links.link import Hear, Link
+from edge.links.mqtt import MqttLink
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What every link is given.
+
+    Attributes:
+        kiosk_id: key id in hex; names the kiosk to the other side.
+        hear: takes each incoming message, on a thread of the link's own.
+        changed: called after each change of a link's status.
+    """
+
+    kiosk_id: str
+    hear: Hear
+    changed: Callable[[], None]
+
+
+Make = Callable[[Ends], Link]
+"""Makes a link, not yet started."""
+
+Opener = Callable[[str, Path], Make]
+"""Checks a URL, and what it needs in the kiosk's state directory; what is wrong comes to light here."""
+
+
+def check(urls: Sequence[str], state: Path) -> Callable[[Ends], list[Route]]:
+    """The links of a configuration, the preferred one first, to be made when the kiosk's other parts are.
+
+    Args:
+        urls: one for each link; it is also its name.
+        state: the kiosk's state directory, where keys and certificates are.
+
+    Raises:
+        ConfigError: a URL comes twice or is of no known scheme.
+        EdgeError, SensorError: it is of a wrong form, or a key or certificate is missing.
+    """
+    if len(set(urls)) < len(urls):
+        raise ConfigError("a link is named twice in the configuration")
+    makes = [(url, _opener(url)(url, state)) for url in urls]
+    return lambda ends: [Route(url, make(ends)) for url, make in makes]
+
+
+def _opener(url: str) -> Opener:
+    opener = OPENERS.get(url.partition(":")[0])
+    if opener is None:
+        raise ConfigError(f"the link {url[:80]!r} does not begin with one of: {', '.join(OPENERS)}")
+    return opener
+
+
+def _mqtt(url: str, state: Path) -> Make:
+    broker = Broker.of(url)
+    credentials = certificate.credentials(state) if broker.tls else None
+    return lambda ends: MqttLink(broker, ends.kiosk_id, ends.hear, ends.changed, credentials=credentials)
+
+
+OPENERS: Mapping[str, Opener] = {"mqtt": _mqtt, "mqtts": _mqtt}
+"""How a link of each scheme is made."""

@@ -1,0 +1,33 @@
+"""The links of a configuration: by scheme, in order, and wrong ones named before anything is started."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ConfigError
+from edge.links import opening
+from edge.links.opening import Ends
+
+ENDS = Ends("0123456789abcdef", lambda _: None, lambda: None)
+
+
+def test_links_are_made_in_order_and_named_by_their_urls(tmp_path: Path) -> None:
+    urls = ["mqtt://one.example", "mqtt://two.example:1884"]
+    routes = opening.check(urls, tmp_path)(ENDS)
+    assert [route.name for route in routes] == urls
+    assert not any(route.is_up for route in routes)
+
+
+@pytest.mark.parametrize(
+    ("urls", "error", "words"),
+    [
+        (["carrier-pigeon://loft"], ConfigError, "does not begin with one of: mqtt"),
+        (["mqtt://one", "mqtt://one"], ConfigError, "twice"),
+        (["mqtt://one/path"], Exception, "not of the form"),
+    ],
+)
+def test_what_is_wrong_comes_to_light_before_a_link_is_made(
+    tmp_path: Path, urls: list[str], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        opening.check(urls, tmp_path)
