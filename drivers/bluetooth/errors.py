@@ -35,12 +35,12 @@ class EndedError(LinkLostError):
     """The other side ended the session, and said why.
 
     Attributes:
-        reason: of the service's own.
+        code: of the service's own.
     """
 
-    def __init__(self, reason: int, words: str) -> None:
+    def __init__(self, code: int, words: str) -> None:
         super().__init__(f"the other side ended the session: {words}")
-        self.reason = reason
+        self.code = code
 
 
 class AddressError(BluetoothError):

@@ -17,12 +17,18 @@ class Inbox:
         self._messages: deque[bytes] = deque()
         self._bytes = 0
         self._closed: BluetoothError | None = None
+        self._in_hand = False
         self._changed = threading.Condition()
 
     @property
     def has_room(self) -> bool:
         """Whether another message may come; a single one may be as large as it likes."""
         return self._bytes < self._largest
+
+    @property
+    def settled(self) -> bool:
+        """Whether the reader has come back for more after the last message."""
+        return not self._messages and not self._in_hand
 
     @property
     def closed(self) -> BluetoothError | None:
@@ -50,10 +56,12 @@ class Inbox:
             BluetoothError: the inbox is closed, and empty.
         """
         with self._changed:
+            self._in_hand = False
             self._changed.wait_for(lambda: self._messages or self._closed, timeout)
             if self._messages:
                 message = self._messages.popleft()
                 self._bytes -= len(message)
+                self._in_hand = True
                 return message
             if self._closed is not None:
                 raise self._closed.with_traceback(None)

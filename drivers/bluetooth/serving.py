@@ -34,8 +34,8 @@ LOOK_SECONDS = 1.0
 STRANGER_SECONDS = 15.0
 """How long a device may be connected without a session; an adapter serves few devices at once."""
 
-QUEUE_SECONDS = 25.0
-"""How long a client's last chunk waits for the reader before it; ATT gives up after 30 s."""
+READER_SECONDS = 25.0
+"""How long a client's last chunk waits for the reader of its messages; ATT gives up after 30 s."""
 
 INBOX_BYTES = 1 << 20
 """Per session, of messages that were not read yet."""
@@ -51,6 +51,8 @@ class Guest:
     def __init__(self, server: "Server", client: str) -> None:
         self.client = client
         self.inbox = Inbox(INBOX_BYTES)
+        self.reason = UNSPECIFIED
+        self.waiting_writes = 0
         self._server = server
 
     def send(self, message: bytes) -> None:
@@ -79,6 +81,8 @@ class Guest:
 
     def close(self, reason: int | None = None) -> None:
         """End the session and the connection, for a reason of the profile's; again does nothing."""
+        if reason is not None:
+            self.reason = reason
         self._server.close_guest(self, reason)
 
 
@@ -98,6 +102,7 @@ class Server:
         name: str,
         version: bytes,
         longest_message: int,
+        acknowledged: bool = False,
         adapter: str = "",
         spare: Container[str] = (),
         changed: Callable[[], None] = lambda: None,
@@ -111,6 +116,8 @@ class Server:
             name: advertised.
             version: what the Version characteristic reads.
             longest_message: from a client that is known.
+            acknowledged: whether the last chunk of a message is answered only when its reader comes for the
+                next one, so that the client knows that it is done with; else when it is in the queue.
             adapter: its name, such as `hci0`; empty for the first that will do.
             spare: services that this machine uses on others.
             changed: called after each change of `problem`.
@@ -120,6 +127,7 @@ class Server:
         self._protocol = protocol
         self._arrived = arrived
         self._longest = longest_message
+        self._acknowledged = acknowledged
         self._adapter = adapter
         self._spare = spare
         self._changed = changed
@@ -267,12 +275,14 @@ class Server:
         guest = self._guests.get(client.device)
         if message is None or guest is None:
             return
-        end = time.monotonic() + QUEUE_SECONDS
-        while not guest.inbox.has_room and guest.inbox.closed is None:
-            if time.monotonic() > end:
-                raise AttError(UNSPECIFIED)
-            await asyncio.sleep(0.05)
-        guest.inbox.put(message)
+        guest.waiting_writes += 1
+        try:
+            await _until(lambda: guest.inbox.has_room, guest)
+            guest.inbox.put(message)
+            if self._acknowledged:
+                await _until(lambda: guest.inbox.settled, guest)
+        finally:
+            guest.waiting_writes -= 1
 
     def _host(self, guest: Guest) -> None:
         """A guest's own thread."""
@@ -305,6 +315,8 @@ class Server:
         if self._peripheral is not None:
             if farewell is not None:
                 await self._peripheral.notify(self._shape.state, farewell)
+            while guest.waiting_writes:  # they have their answer before the connection ends
+                await asyncio.sleep(0.005)
             await self._peripheral.disconnect(guest.client)
 
     def _peripheral_of(self, guest: Guest) -> Peripheral:
@@ -324,6 +336,16 @@ class Server:
         if problem and not self._stopping.is_set():
             log.warning("Bluetooth: %s", problem)
         self._changed()
+
+
+async def _until(holds: Callable[[], bool], guest: Guest) -> None:
+    """Wait for a guest's reader, who is on another thread."""
+    end, nap = time.monotonic() + READER_SECONDS, 0.001
+    while not holds():
+        if guest.inbox.closed is not None or time.monotonic() > end:
+            raise AttError(guest.reason)
+        await asyncio.sleep(nap)
+        nap = min(2 * nap, 0.05)
 
 
 def _or_refuse(work: Callable[[], Result]) -> Result:

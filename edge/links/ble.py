@@ -110,10 +110,13 @@ class BleLink:
     def stop(self) -> None:
         """Disconnect, and end the thread."""
         self._stopping.set()
+        connection = self._open
+        if connection is not None:
+            connection[0].close()  # wakes the thread
         self._thread.join()
 
     def send(self, message: bytes, *, again: bool) -> None:  # noqa: ARG002 - there is no place to say it
-        """Write to the gateway; returns when the gateway has all of it.
+        """Write to the gateway; returns when the gateway has it on its disk.
 
         Raises:
             LinkDownError: there is no connection.
@@ -205,12 +208,10 @@ class BleLink:
             sealed.hear_welcome(_due(call))
         except VerificationError as error:
             raise _ForbiddenError(f"this is not the kiosk's gateway: {error}") from None
-        except EndedError as error:
-            if error.reason in FOR_THE_OPERATOR:
-                raise _ForbiddenError(
-                    f"the gateway refused this kiosk: {refusal_words(error.reason)}"
-                ) from None
-            raise
+        except (GattError, EndedError) as error:
+            words = f"the gateway refused this kiosk: {refusal_words(error.code)}"
+            kind = _ForbiddenError if error.code in FOR_THE_OPERATOR else CallLostError
+            raise kind(words) from None
         return sealed
 
     def _pause(self, status: LinkStatus, pause: float) -> float:

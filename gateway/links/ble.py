@@ -116,6 +116,7 @@ class BleLink:
             name=NAME,
             version=Limits(gatt.VERSION, gatt.VERSION, KIOSK_TO_GATEWAY.longest_message).encode(),
             longest_message=KIOSK_TO_GATEWAY.longest_message,
+            acknowledged=True,  # with the last chunk answered, the message is on the gateway's disk
             adapter=adapter,
             spare={PHONE_TO_KIOSK.service},
         )
