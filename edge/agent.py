@@ -68,7 +68,16 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
         desk = _open_desk(config, stack)
         kiosk_id = kid_of(desk.device_key.public_key()).hex()
         inbox = Inbox(desk.database, desk.outbox, gateway_key=config.gateway_key, domain=config.domain)
-        links = open_links(Ends(kiosk_id, inbox.hear, desk.outbox.wake))
+        links = open_links(
+            Ends(
+                kiosk_id,
+                desk.device_key,
+                config.gateway_key,
+                config.environment,
+                inbox.hear,
+                desk.outbox.wake,
+            )
+        )
         doors = []
         if config.phones is not None:
             doors.append(_open_door(config.phones, desk, inbox))

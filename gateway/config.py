@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from contracts.cose import kid_of
 from contracts.errors import ContractError
 from contracts.hexes import from_hex
+from drivers.bluetooth.address import adapter_of
+from drivers.bluetooth.errors import AddressError
 from gateway.errors import GatewayError
 from gateway.ledger.access import LedgerAccess, parse_access
 from gateway.ledger.errors import LedgerConfigurationError
@@ -31,7 +33,7 @@ MAX_ENVIRONMENT = 64
 
 KNOWN = {
     "state", "environment", "broker", "listen", "ledger", "ledger_listen", "chain_id", "contract",
-    "confirmations", "relay", "kiosks",
+    "confirmations", "relay", "kiosks", "bluetooth",
 }  # fmt: skip
 
 
@@ -48,7 +50,10 @@ class GatewayConfig:
     Attributes:
         state: Directory of keys, journal, objects and the embedded ledger.
         environment: Name of the deployment; signatures made for one environment are void in another.
-        broker: `mqtt://host:port`, or `mqtts:` with the certificates of `ridgekey gateway provision`.
+        broker: `mqtt://host:port`, or `mqtts:` with the certificates of `ridgekey gateway provision`; None
+            where kiosks come by Bluetooth alone.
+        bluetooth: Adapter by which kiosks come, such as `hci0`, or empty for the first that will do; None
+            where they come by the broker alone.
         listen: Host and port of the HTTP interface for requesters; port 0 takes a free one.
         ledger: How to reach a ledger's JSON-RPC, or None for the embedded one.
         ledger_listen: Host and port of the embedded ledger.
@@ -60,7 +65,8 @@ class GatewayConfig:
 
     state: Path
     environment: str
-    broker: str
+    broker: str | None
+    bluetooth: str | None
     listen: tuple[str, int]
     ledger: LedgerAccess | None
     ledger_listen: tuple[str, int]
@@ -100,8 +106,10 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
     unknown = sorted(settings.keys() - KNOWN)
     if unknown:
         raise ConfigError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(KNOWN))}")
-    broker = _text(settings, "broker")
-    check_url(broker, "broker", ("mqtt", "mqtts"))
+    bluetooth = _bluetooth(settings)
+    broker = _text(settings, "broker", None if bluetooth is None else "")
+    if broker:
+        check_url(broker, "broker", ("mqtt", "mqtts"))
     environment = _text(settings, "environment")
     if not 0 < len(environment) <= MAX_ENVIRONMENT:
         raise ConfigError(f"'environment' must have 1 to {MAX_ENVIRONMENT} characters")
@@ -109,7 +117,8 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
     return GatewayConfig(
         state=directory / _text(settings, "state"),
         environment=environment,
-        broker=broker,
+        broker=broker or None,
+        bluetooth=bluetooth,
         listen=parse_listen(_text(settings, "listen", DEFAULT_LISTEN), "listen"),
         ledger=_ledger(settings.get("ledger"), directory),
         ledger_listen=parse_listen(_text(settings, "ledger_listen", DEFAULT_LEDGER_LISTEN), "ledger_listen"),
@@ -163,6 +172,14 @@ def _text(settings: dict[str, Any], name: str, default: str | None = None) -> st
     if not isinstance(value, str):
         raise ConfigError(f"'{name}' must be a text in quotes")
     return value
+
+
+def _bluetooth(settings: dict[str, Any]) -> str | None:
+    url = _text(settings, "bluetooth", "")
+    try:
+        return adapter_of(url) if url else None
+    except AddressError as error:
+        raise ConfigError(f"'bluetooth': {error}") from None
 
 
 def _number(settings: dict[str, Any], name: str, default: int | None, most: int) -> int | None:

@@ -183,10 +183,20 @@ class Gateway:
 
     def _open_links(self, receive: Receive) -> None:
         """The ways to the kiosks; from here on they are heard."""
-        client_id = f"ridgekey-gateway-{self.public_key[:16]}"
-        broker = Broker.of(self._config.broker)
-        credentials = own.credentials(self._config.state) if broker.tls else None
-        self._add_link(MqttLink(broker, client_id, receive, self._appeared, credentials=credentials))
+        config = self._config
+        if config.broker is not None:
+            client_id = f"ridgekey-gateway-{self.public_key[:16]}"
+            broker = Broker.of(config.broker)
+            credentials = own.credentials(config.state) if broker.tls else None
+            self._add_link(MqttLink(broker, client_id, receive, self._appeared, credentials=credentials))
+        if config.bluetooth is not None:
+            self._add_link(self._bluetooth(config.bluetooth, receive))
+
+    def _bluetooth(self, adapter: str, receive: Receive) -> Link:
+        from gateway.links.ble import BleLink  # a gateway without Bluetooth does without its packages
+
+        key, config = self._gateway_key, self._config
+        return BleLink(adapter, key, config.kiosks, config.environment, receive, self._appeared)
 
     def _add_link(self, link: Link) -> None:
         self._links.append(link)

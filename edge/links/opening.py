@@ -4,6 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from drivers.bluetooth.address import adapter_of
+from drivers.bluetooth.errors import AddressError
 from drivers.mqtt.broker import Broker
 from edge.errors import ConfigError
 from edge.identity import certificate
@@ -18,11 +22,17 @@ class Ends:
 
     Attributes:
         kiosk_id: key id in hex; names the kiosk to the other side.
+        device_key: the kiosk's, with which it introduces itself where the transport does not do it.
+        gateway_key: its gateway's.
+        environment: name of the deployment.
         hear: takes each incoming message, on a thread of the link's own.
         changed: called after each change of a link's status.
     """
 
     kiosk_id: str
+    device_key: Ed25519PrivateKey
+    gateway_key: Ed25519PublicKey
+    environment: str
     hear: Hear
     changed: Callable[[], None]
 
@@ -64,5 +74,20 @@ def _mqtt(url: str, state: Path) -> Make:
     return lambda ends: MqttLink(broker, ends.kiosk_id, ends.hear, ends.changed, credentials=credentials)
 
 
-OPENERS: Mapping[str, Opener] = {"mqtt": _mqtt, "mqtts": _mqtt}
+def _ble(url: str, _state: Path) -> Make:
+    try:
+        adapter = adapter_of(url)
+    except AddressError as error:
+        raise ConfigError(str(error)) from None
+
+    def make(ends: Ends) -> Link:
+        from edge.links.ble import BleLink, Identity  # a kiosk without Bluetooth does without its packages
+
+        identity = Identity(ends.device_key, ends.gateway_key, ends.environment)
+        return BleLink(adapter, identity, ends.hear, ends.changed)
+
+    return make
+
+
+OPENERS: Mapping[str, Opener] = {"mqtt": _mqtt, "mqtts": _mqtt, "ble": _ble}
 """How a link of each scheme is made."""

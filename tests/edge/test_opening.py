@@ -3,16 +3,18 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.errors import ConfigError
 from edge.links import opening
 from edge.links.opening import Ends
 
-ENDS = Ends("0123456789abcdef", lambda _: None, lambda: None)
+KEY = Ed25519PrivateKey.generate()
+ENDS = Ends("0123456789abcdef", KEY, KEY.public_key(), "test", lambda _: None, lambda: None)
 
 
 def test_links_are_made_in_order_and_named_by_their_urls(tmp_path: Path) -> None:
-    urls = ["mqtt://one.example", "mqtt://two.example:1884"]
+    urls = ["mqtt://one.example", "mqtt://two.example:1884", "ble:hci0"]
     routes = opening.check(urls, tmp_path)(ENDS)
     assert [route.name for route in routes] == urls
     assert not any(route.is_up for route in routes)
@@ -24,6 +26,7 @@ def test_links_are_made_in_order_and_named_by_their_urls(tmp_path: Path) -> None
         (["carrier-pigeon://loft"], ConfigError, "does not begin with one of: mqtt"),
         (["mqtt://one", "mqtt://one"], ConfigError, "twice"),
         (["mqtt://one/path"], Exception, "not of the form"),
+        (["ble:/dev/bluetooth"], ConfigError, 'Bluetooth is named "ble:", or "ble:hci0"'),
     ],
 )
 def test_what_is_wrong_comes_to_light_before_a_link_is_made(
