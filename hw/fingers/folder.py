@@ -1,22 +1,28 @@
-"""Fingers from a folder: `<finger>_<impression>.png`, 8-bit grey, with an optional `manifest.csv`."""
+"""Fingers from a folder: `<finger>_<impression>.png` (or bmp, tif), grey, with an optional `manifest.csv`."""
 
 import csv
 import re
 import struct
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from hw.errors import BenchError
 from hw.fingers.frame import Pixels, quantise, resample, window
 
-NAME = re.compile(r"0*([0-9]{1,6})_0*([0-9]{1,6})\.png", re.ASCII | re.IGNORECASE)
+NAME = re.compile(r"0*([0-9]{1,6})_0*([0-9]{1,6})\.(png|bmp|tiff?)", re.ASCII | re.IGNORECASE)
+SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff"})
+FORMATS = ("PNG", "BMP", "TIFF")
 
 DEFAULT_DPI = 500.0
-"""What an image counts as when no manifest speaks of it: the resolution of nearly every published set."""
+"""What an image counts as when neither a manifest nor itself says it: nearly every published set has it."""
+
+OWN_DPI = (400.0, 1100.0)
+"""Resolutions that an image is believed: programs that convert images write 72 or 96 into anything."""
 
 MAX_SIDE = 4096
 """Pixels; a ten-print card at 1000 dpi is smaller, a decompression bomb is not."""
@@ -28,7 +34,11 @@ DPI_RANGE = (100.0, 2000.0)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER_LENGTH = 26  # signature 8, chunk length 4, "IHDR" 4, width 4, height 4, depth 1, colour type 1
-PNG_GREY = (8, 0)  # bit depth 8, colour type 0: greyscale (PNG specification, section 11.2.1)
+DEEP_GREY = ("I;16", "I;16B", "I;16L", "I")
+"""Pillow's names for 16 bits of grey; the upper eight are kept."""
+
+NO_PICTURE = ("F", "CMYK", "YCbCr", "LAB", "HSV")
+"""Its names for what no fingerprint set comes in."""
 
 
 class NoSuchFingerError(BenchError):
@@ -110,7 +120,7 @@ def _scan(folder: Path) -> dict[tuple[int, int], ImageFile]:
             raise NoSuchFingerError(
                 f"no folder of finger images at {folder}; give an existing folder or `synthetic`"
             )
-        files = sorted(entry for entry in folder.iterdir() if entry.suffix.lower() == ".png")
+        files = sorted(entry for entry in folder.iterdir() if entry.suffix.lower() in SUFFIXES)
     except OSError as error:
         raise NoSuchFingerError(f"cannot read the folder {folder}: {error.strerror}") from error
     if not files:
@@ -125,8 +135,8 @@ def _scan(folder: Path) -> dict[tuple[int, int], ImageFile]:
             raise BadFolderError(
                 f"{images[key].path.name} and {file.name} in {folder} are the same impression; remove one"
             )
-        _check_header(file)
-        images[key] = ImageFile(file, resolution.get(file.resolve(), DEFAULT_DPI))
+        own = _check_header(file)
+        images[key] = ImageFile(file, resolution.get(file.resolve()) or own or DEFAULT_DPI)
     return images
 
 
@@ -139,8 +149,12 @@ def _finger_and_impression(file: Path) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _check_header(file: Path) -> None:
-    """Refuse an image by its header, before a decoder allocates anything for it."""
+def _check_header(file: Path) -> float | None:
+    """Refuse an image by its header, before a decoder allocates anything for it.
+
+    Returns:
+        The resolution that it names itself, if that can be believed.
+    """
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -149,22 +163,43 @@ def _check_header(file: Path) -> None:
         raise BadFolderError(f"cannot read the image {file}: {error.strerror}") from error
     if size > MAX_FILE:
         raise BadFolderError(f"{file} is too large ({size >> 20} MiB, limit {MAX_FILE >> 20} MiB)")
-    if len(header) < PNG_HEADER_LENGTH or not header.startswith(PNG_SIGNATURE) or header[12:16] != b"IHDR":
-        raise BadFolderError(f"{file} is not a PNG image; convert or remove it")
-    width, height, depth, colour = struct.unpack(">IIBB", header[16:])
+    if header.startswith(PNG_SIGNATURE) and header[12:16] == b"IHDR" and len(header) == PNG_HEADER_LENGTH:
+        _check_sides(file, *struct.unpack(">II", header[16:24]))  # Pillow would not tell how large it is
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as image:
+            _check_sides(file, *image.size)
+            if image.mode in NO_PICTURE:
+                raise BadFolderError(
+                    f"{file} is no grey picture (mode {image.mode}); convert it to 8-bit grey"
+                )
+            own = [float(value) for value in image.info.get("dpi", ())]
+    except UnidentifiedImageError as error:
+        raise BadFolderError(f"{file} is not a PNG, BMP or TIFF image; convert or remove it") from error
+    except (OSError, ValueError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
+        raise BadFolderError(f"cannot read the image {file}: it is damaged; replace or remove it") from error
+    believed = len(own) == 2 and own[0] == own[1] and OWN_DPI[0] <= own[0] <= OWN_DPI[1]
+    return round(own[0], 1) if believed else None
+
+
+def _check_sides(file: Path, width: int, height: int) -> None:
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise BadFolderError(f"{file} has {width}x{height} pixels; each side must be 1 to {MAX_SIDE}")
-    if (depth, colour) != PNG_GREY:
-        raise BadFolderError(f"{file} is not 8-bit grey; convert it, for instance to mode L with Pillow")
 
 
 def _decode(file: Path) -> Pixels:
     _check_header(file)
     try:
-        with Image.open(file, formats=["PNG"]) as image:
-            return np.array(image, dtype=np.uint8)
+        with Image.open(file, formats=FORMATS) as image:
+            if image.mode in DEEP_GREY:
+                return np.asarray(np.clip(np.array(image, dtype=np.int64) >> 8, 0, 255), dtype=np.uint8)
+            if image.mode in ("1", "L"):
+                return np.array(image.convert("L"), dtype=np.uint8)
+            colours = np.array(image.convert("RGB"), dtype=np.uint8)
     except (OSError, ValueError, SyntaxError) as error:  # Pillow's three ways to say that a file is broken
         raise BadFolderError(f"cannot read the image {file}: it is damaged; replace or remove it") from error
+    if (colours != colours[:, :, :1]).any():
+        raise BadFolderError(f"{file} is in colour; convert it to 8-bit grey, for instance with Pillow")
+    return np.ascontiguousarray(colours[:, :, 0])
 
 
 def _read_manifests(folder: Path) -> dict[Path, float]:

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import sys
+from functools import partial
 from itertools import combinations
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -10,22 +13,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from rich.console import Console
+from scipy import signal
 
 import ridgekey
 from drivers.image import FingerImage
 from edge.biometrics import galois
 from edge.biometrics.enrolment import bind, frames_of_presses
 from edge.biometrics.parameters import Parameters
-from hw.bench.biometrics import attacks, counting, plots, statistics
+from hw.bench.biometrics import attacks, cli, counting, pairs, plots, statistics
 from hw.bench.biometrics.counting import KS, Locked, PressFrames, chances
-from hw.bench.biometrics.fingers import Enrolled, Press, cache_name, read_image
+from hw.bench.biometrics.fingers import (
+    Enrolled,
+    Press,
+    TooFewFingersError,
+    cache_name,
+    read_image,
+    usable_fingers,
+)
 from hw.bench.biometrics.linkage import leap, recovery, recovery_without_permutation
+from hw.bench.biometrics.peers import package, prealignment, side_by_side, thimble
+from hw.bench.biometrics.protocol import in_processes
 from hw.bench.biometrics.sets import NoSuchSetError, find_sets
 from hw.errors import BenchError
 from hw.fingers import ImageFolder
 from tests.edge.biometrics.points import finger, press
 
-FINGERS, IMPRESSIONS = 3, 6
+FINGERS, IMPRESSIONS = 4, 5
+DIRECTIONS = 16
 
 
 def drawn(seed: int, count: int = 3) -> list:
@@ -159,7 +174,8 @@ def folder(tmp_path_factory):
     for number in range(1, FINGERS + 1):
         for impression in range(1, IMPRESSIONS + 1):
             ridges = 128 + 110 * np.sin(2 * np.pi * (columns + number * rows / 4 + impression) / 9)
-            grey = np.where(inside, ridges, 255).astype(np.uint8)
+            ridges += np.random.default_rng(number).normal(0, 20, ridges.shape)
+            grey = np.where(inside, np.clip(ridges, 0, 255), 255).astype(np.uint8)
             Image.fromarray(grey).save(root / "drawn" / f"{number:03}_{impression}.png")
     with (root / "manifest.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
@@ -176,21 +192,17 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(folder, tmp_path_factory):
+    """One run with everything, of few trials."""
     out = tmp_path_factory.mktemp("out")
-    where = ["--fingers", str(folder), "--set", "drawn", "--cache", str(folder / "cache")]
-    what = [
-        "--attack",
-        "--trials-log2",
-        "14",
-        "--json",
-        str(out / "figures.json"),
-        "--report",
-        str(out / "page"),
-        "--jobs",
-        "2",
-    ]
-    status = ridgekey.main(["bench", "biometrics", *where, *what])
-    assert status == 0
+    where = ["--fingers", str(folder), "--set", "drawn", "--cache", str(folder / "cache"), "--jobs", "1"]
+    what = ["--attack", "--peers", "--pairs", "--trials-log2", "14"]
+    write = ["--json", str(out / "figures.json"), "--report", str(out / "page")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attacks, "WEAK_RUNS", 4)
+        patch.setattr(attacks, "WEAK_TRIALS", 2**14)
+        patch.setattr(attacks, "WANTED_SPLITS", 4)
+        patch.setattr(pairs, "unlock_two", partial(pairs.unlock_two, trials=2**17))
+        assert ridgekey.main(["bench", "biometrics", *where, *what, *write]) == 0
     return out
 
 
@@ -235,7 +247,7 @@ def test_a_capacitive_set_stands_for_an_r503(folder, tmp_path):
         (["--fingers", "{}/nowhere"], 66, "cannot read"),
         (["--fingers", "{}/cache"], 66, "no folder of images"),
         (["--fingers", "{}", "--set", "other"], 66, "it has drawn"),
-        (["--fingers", "{}", "--part", "even"], 1, "fewer than two fingers"),
+        (["--fingers", "{}", "--enrol", "5"], 65, "fewer than two fingers"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_one_line(folder, capsys, arguments, exit_code, says):
@@ -262,3 +274,175 @@ def test_what_is_locked_is_what_enrolment_chose():
         np.testing.assert_array_equal(
             np.flatnonzero(Locked.of((lattice, features)).member), np.sort(features)
         )
+
+
+# Peers, pairs, and folders of any make
+
+
+def test_the_hexagonal_grid_rounds_to_the_nearest_point():
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(-5, 5, (2, 500))
+    column, row = thimble.nearest_cell(x, y)
+    chosen = np.hypot(x - (column + row / 2), y - row * np.sqrt(3) / 2)
+    assert chosen.max() <= 1 / np.sqrt(3) + 1e-9  # the farthest that a point of a hexagon is from its middle
+
+
+def test_thimble_s_vault_opens_to_its_own_and_counts_as_it_opens():
+    rng = np.random.default_rng(0)
+    prealigned = finger(1) - [128, 144, 0, 0]
+    own = thimble.quantise(prealigned)
+    assert len(own) == len(set(own.tolist())) == 44
+    vault = thimble.lock(own, rng)
+    assert thimble.opens(vault, own)
+    assert thimble.chance(vault, own) == 1
+    other = thimble.quantise(finger(2) - [128, 144, 0, 0])
+    assert not thimble.opens(vault, other)
+    assert thimble.chance(vault, other) < 1e-4
+    assert thimble.lock(own[:10], rng) is None
+    assert thimble.chance(vault, own[:9]) == 0
+
+
+def loop(turn: float, row: float, column: float) -> FingerImage:
+    """Ridges grown from the model's own flow, turned and shifted: what pre-alignment should find."""
+    rows, columns = np.mgrid[:288, :256]
+    z = ((columns - column) + 1j * (rows - row)) * np.exp(-1j * turn)
+    flow = prealignment.tented_arch(z - 1j * prealignment.CORE) * np.exp(2j * turn)
+    angle = np.angle(flow) / 2
+    grey = np.random.default_rng(0).normal(0, 1, z.shape)
+    for _ in range(4):
+        bank = [
+            signal.fftconvolve(grey, _line(way), mode="same")
+            for way in np.arange(DIRECTIONS) * np.pi / DIRECTIONS
+        ]
+        nearest = np.mod(np.rint(angle * DIRECTIONS / np.pi), DIRECTIONS).astype(int)
+        grey = np.tanh(np.take_along_axis(np.stack(bank), nearest[np.newaxis], axis=0)[0])
+    pixels = (np.clip(127 + 120 * grey, 0, 255).astype(np.uint8) >> 4) * 17
+    return FingerImage(bytearray(pixels.tobytes()), 256, 288, 500)
+
+
+def _line(direction: float) -> np.ndarray:
+    """A wave across one direction, under a window."""
+    y, x = np.mgrid[-8:9, -8:9]
+    across = -x * np.sin(direction) + y * np.cos(direction)
+    wave = np.cos(across * 2 * np.pi / 9) * np.exp(-(x**2 + y**2) / 32)
+    return wave - wave.mean()
+
+
+@pytest.mark.parametrize(("turn", "row", "column"), [(0, 120, 130), (0.3, 140, 110), (-0.4, 110, 150)])
+def test_prealignment_finds_the_core_and_the_turn(turn, row, column):
+    found = prealignment.reference(loop(turn, row, column))
+    assert found is not None
+    assert np.hypot(*(found.origin - [column, row])) < 8
+    assert abs(found.direction - turn) < np.radians(5)
+
+
+def test_prealignment_of_nothing_finds_nothing():
+    assert prealignment.reference(FingerImage(bytearray(b"\xff" * 256 * 288), 256, 288, 500)) is None
+    dot = np.full((288, 256), 255, np.uint8)
+    dot[100:140, 100:140] = np.frombuffer(loop(0, 120, 130).pixels, np.uint8).reshape(288, 256)[
+        100:140, 100:140
+    ]
+    assert prealignment.reference(FingerImage(bytearray(dot.tobytes()), 256, 288, 500)) is None
+
+
+def test_the_package_s_rule_and_its_absence():
+    assert package.helpers_for(128, 8) == 32_689
+    assert package.accepted([0], 1) == pytest.approx(1, abs=1e-6)
+    assert package.accepted([15], 32_689) == pytest.approx(0.63, abs=0.01)
+    bits = package.bits_of(finger(1) - [128, 144, 0, 0])
+    assert bits.shape == (128,)
+    assert 20 < bits.sum() < 60
+    why = package.run(Path(sys.executable), [(bits, bits)])
+    assert isinstance(why, str)
+    assert "fuzzy_extractor" in why
+    assert "cannot be run" in str(package.run(Path("/nowhere/python"), [(bits, bits)]))
+
+
+def test_the_best_split_is_the_attacker_s():
+    halves = np.array([2.0 ** -(5 * i) for i in range(pairs.COEFFICIENTS + 1)])
+    assert pairs.best_split(halves, halves) == (pytest.approx(5 * pairs.COEFFICIENTS), False)
+    lucky = halves.copy()
+    lucky[4] = 2.0**-10
+    assert pairs.best_split(lucky, halves)[0] == pytest.approx(5 * pairs.COEFFICIENTS - 10)
+    few = np.where(np.arange(len(halves)) > 5, 0, halves)
+    assert pairs.best_split(few, few) == (pytest.approx(5 * pairs.COEFFICIENTS), True)
+
+
+def test_a_half_of_a_joint_record_is_counted_as_its_frames_are_drawn():
+    _, frames = frames_of_presses(drawn(1))
+    own = pairs.chances(frames, press(finger(1), 150).table)
+    strange = pairs.chances(frames, press(finger(80), 1).table)
+    assert own[0] == strange[0] == pytest.approx(1)
+    assert (np.diff(own) <= 0).all()
+    assert own[8] > 100 * strange[8]
+
+
+def test_peers_and_pairs_stand_beside_ours(run):
+    content = json.loads((run / "figures.json").read_text())
+    assert set(content["peers"]) == {side_by_side.THIMBLE, side_by_side.THIMBLE_GIVEN, side_by_side.PACKAGE}
+    for [figures] in content["peers"].values():
+        assert {"set", "sensor", "fte", "fnmr_one_press", "frr_three_presses"} <= set(figures)
+    assert "why_not" in content["peers"][side_by_side.PACKAGE][0]
+    assert "THIMBLE" in (run / "page" / "index.html").read_text()
+    [figures] = content["figures"]
+    assert (figures["two_pairs"], figures["two_false_accepts"], figures["two_fte"]) == (FINGERS // 2, 0, 0)
+    assert figures["two_fas_bits"] > figures["fas_bits"]
+    assert figures["two_fas_bits_one_known"] < 20
+
+
+def test_processes_give_what_this_process_gives():
+    told = []
+    found = in_processes(divmod, [(i, 3) for i in range(6)], 2, lambda done, of: told.append((done, of)))
+    assert sorted(found) == [divmod(i, 3) for i in range(6)]
+    assert told == [(i, 6) for i in range(7)]
+    assert in_processes(divmod, [(7, 3)], 1, lambda *_: None) == [(2, 1)]
+
+
+def test_a_set_in_which_nothing_enrols_is_measured_too(folder, tmp_path):
+    """Blank pictures: every finger fails, and that is what the figures say."""
+    (tmp_path / "blank").mkdir()
+    for number in (1, 2):
+        for impression in range(1, 5):
+            Image.new("L", (300, 320), 250).save(tmp_path / "blank" / f"{number}_{impression}.bmp")
+    what = ["--peers", "--pairs", "--attack", "--json", str(tmp_path / "a.json"), "--jobs", "1"]
+    argv = [
+        "bench",
+        "biometrics",
+        "--sensor",
+        "r503",
+        "--fingers",
+        str(tmp_path),
+        *what,
+        "--report",
+        str(tmp_path / "page"),
+    ]
+    assert ridgekey.main(argv) == 0
+    [figures] = json.loads((tmp_path / "a.json").read_text())["figures"]
+    assert (figures["fte"], figures["enrolled"], figures["false_accepts"]) == (1, 0, 0)
+    assert figures["fnmr_one_press"] is None
+
+
+def test_a_set_that_cannot_be_measured_is_left_out_and_the_others_are_not(folder, tmp_path, capsys):
+    (tmp_path / "few").mkdir()
+    for name in ("001_1.png", "002_1.png"):
+        (tmp_path / "few" / name).write_bytes((folder / "drawn" / "001_1.png").read_bytes())
+    with pytest.raises(TooFewFingersError, match="fewer than two fingers of 4"):
+        cli._usable(find_sets(tmp_path, None, None), cli.parser().parse_args(["--fingers", "x"]), Console())
+    (tmp_path / "drawn").symlink_to(folder / "drawn")
+    [(images, fingers)] = cli._usable(
+        find_sets(tmp_path, None, None), cli.parser().parse_args(["--fingers", "x"]), Console()
+    )
+    assert (images.name, fingers) == ("drawn", [1, 2, 3, 4])
+    assert "left out" in capsys.readouterr().out
+
+
+def test_what_to_try_with_few_impressions_is_said(folder, tmp_path):
+    (tmp_path / "few").mkdir()
+    for number in (1, 2):
+        for impression in (1, 2, 3):
+            name = f"{number:03}_{impression}.png"
+            (tmp_path / "few" / name).write_bytes((folder / "drawn" / name).read_bytes())
+    [images] = find_sets(tmp_path, None, None)
+    with pytest.raises(TooFewFingersError, match="try --enrol 2"):
+        usable_fingers(images, "all", 3)
+    assert usable_fingers(images, "all", 2) == [1, 2]

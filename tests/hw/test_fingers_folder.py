@@ -87,6 +87,8 @@ def png_header(width: int, height: int) -> bytes:
 BROKEN = {
     "text under the name of an image": ("001_1.png", b"this is no image at all, only some text", "not a PNG"),
     "empty file": ("001_1.png", b"", "not a PNG"),
+    "text under the name of a TIFF": ("001_1.tif", b"II*\0 and nothing more", "001_1.tif"),
+    "half a bitmap": ("001_1.bmp", b"BM" + bytes(20), "001_1.bmp"),
     "no finger in the name": ("thumb.png", png_header(8, 8), "not named <finger>_<impression>.png"),
     "zero width": ("001_1.png", png_header(0, 288), "0x288"),
     "more pixels than memory": ("001_1.png", png_header(200_000, 200_000), "each side must be 1 to 4096"),
@@ -105,9 +107,35 @@ def test_a_broken_image_is_refused_when_the_folder_is_opened(
 
 
 def test_a_colour_image_is_refused(tmp_path: Path) -> None:
-    save(tmp_path, "001_1.png", np.zeros((64, 64, 3), np.uint8))
-    with pytest.raises(BenchError, match="not 8-bit grey"):
+    coloured = np.zeros((64, 64, 3), np.uint8)
+    coloured[:, :, 0] = 200
+    with pytest.raises(BenchError, match="in colour"):
+        ImageFolder(save(tmp_path, "001_1.png", coloured)).press(1, 1, 64, 64)
+    Image.new("CMYK", (64, 64)).save(tmp_path / "001_2.tif")
+    with pytest.raises(BenchError, match="no grey picture"):
         ImageFolder(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "TIFF"])
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "1"])
+def test_grey_pictures_of_any_make_are_read(tmp_path: Path, suffix: str, mode: str) -> None:
+    pixels = np.where(stripes(64, 64) > 127, 255, 0).astype(np.uint8)
+    picture = Image.fromarray(pixels)
+    picture.convert(mode).save(tmp_path / f"001_1.{suffix}", format=suffix.upper().replace("TIF", "TIFF")[:4])
+    assert np.array_equal(ImageFolder(tmp_path).press(1, 1, 64, 64), pixels)
+
+
+def test_sixteen_bits_of_grey_keep_the_upper_ones(tmp_path: Path) -> None:
+    Image.fromarray(stripes(64, 64).astype(np.uint16) << 8).save(tmp_path / "001_1.tif")
+    assert np.array_equal(ImageFolder(tmp_path).press(1, 1, 64, 64), quantise(stripes(64, 64)))
+
+
+@pytest.mark.parametrize(("dpi", "believed"), [(1000, True), (72, False), (96, False)])
+def test_an_image_may_tell_its_resolution(tmp_path: Path, dpi: int, believed: bool) -> None:
+    Image.fromarray(stripes(512, 576, period=18)).save(tmp_path / "001_1.tif", dpi=(dpi, dpi))
+    seen = ImageFolder(tmp_path).press(1, 1, 256, 288)
+    spectrum = np.abs(np.fft.rfft(seen[100].astype(float) - seen[100].mean()))
+    assert 256 / spectrum.argmax() == pytest.approx(9 if believed else 18, abs=1)
 
 
 def test_the_same_impression_twice_is_refused(tmp_path: Path) -> None:

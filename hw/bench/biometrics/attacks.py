@@ -92,6 +92,8 @@ def attack_set(
     """
     name = result.job.images.name
     fingers = [finger for finger in result.fingers if finger.enrolled]
+    if len(fingers) < 2:
+        return {}, []
     splits = int(np.clip(-(-WANTED_SPLITS // max(1, len(fingers))), 1, MOST_SPLITS))
     dealt = dict(
         in_processes(

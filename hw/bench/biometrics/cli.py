@@ -15,13 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edge.biometrics.enrolment import PRESSES
 from edge.biometrics.unlocking import TRIALS
 from hw.bench import report as bench_report
-from hw.bench.biometrics import attacks, page, tables, timing
-from hw.bench.biometrics.fingers import PRIVATE_FOLDER, Job, usable_fingers
+from hw.bench.biometrics import attacks, page, pairs, tables, timing
+from hw.bench.biometrics.fingers import PRIVATE_FOLDER, Job, image_folder, usable_fingers
 from hw.bench.biometrics.page import Measured
+from hw.bench.biometrics.peers import side_by_side
 from hw.bench.biometrics.protocol import SetResult, cores, in_processes, measure_set
 from hw.bench.biometrics.sets import ImageSet, find_sets
 from hw.bench.biometrics.summary import Figures, curves_of, figures_of
-from hw.errors import FileTroubleError
+from hw.errors import BenchError, FileTroubleError
 
 DESCRIPTION = """\
 Measures the kiosk's own enrolment and unlocking on folders of real fingers, each image cut to what the sensor
@@ -34,11 +35,14 @@ examples:
   ridgekey bench biometrics --fingers prints --set uareu --json uareu.json --report uareu/
   ridgekey bench biometrics --fingers prints --attack
         all sets of the folder, and the attacks on their records
+  ridgekey bench biometrics --fingers prints --peers --fuzzy-extractor venv-fe/bin/python
+        beside the parameters of THIMBLE and the package fuzzy-extractor
   ridgekey bench biometrics --fingers prints --part split
         the even-numbered fingers apart: parameters were chosen on the odd ones
 
-a folder of fingers holds <set>/<finger>_<impression>.png, 8-bit grey, or such images itself; a manifest.csv
-with columns set, file, dpi and sensor is read if it is there. A set whose sensor is called capacitive stands
+a folder of fingers holds <set>/<finger>_<impression>.png (or bmp, tif), grey, or such images itself; a
+manifest.csv with columns set, file, dpi and sensor is read if it is there; without one an image's own
+resolution counts if it is 400 to 1100 dpi, else 500 does. A set whose sensor is called capacitive stands
 for an R503 unless --sensor says otherwise."""
 
 
@@ -71,6 +75,19 @@ def parser() -> argparse.ArgumentParser:
         help="decoding trials of a press, as a power of two (%(default)s)",
     )
     parser.add_argument("--attack", action="store_true", help="attack the records, too")
+    parser.add_argument(
+        "--pairs", action="store_true", help="measure the policy of two fingers, on pairs of neighbours"
+    )
+    parser.add_argument(
+        "--peers", action="store_true", help="measure what others have published, beside ours"
+    )
+    parser.add_argument(
+        "--fuzzy-extractor",
+        type=Path,
+        default=Path(sys.executable),
+        metavar="PYTHON",
+        help="an interpreter that has the package fuzzy-extractor, for --peers (this one)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures for machines")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots: DIR/index.html")
     parser.add_argument(
@@ -86,12 +103,24 @@ def main(argv: list[str]) -> int:
     sets = find_sets(arguments.fingers, arguments.set, arguments.sensor)
     console = Console(stderr=True)
     _prepare(arguments, console)
+    usable = _usable(sets, arguments, console)
     with _progress(console) as progress:
-        measured = [each for images in sets for each in _measure(images, arguments, progress)]
+        measured = [
+            each for images, fingers in usable for each in _measure(images, fingers, arguments, progress)
+        ]
     figures = [each.figures for each in measured]
     Console().print(tables.figures_table(figures))
+    for each in measured:
+        if each.peers:
+            Console().print(tables.peers_table(each.figures, each.peers))
     command = "ridgekey bench biometrics " + shlex.join(argv)
-    content = bench_report.report("biometrics", command, {}, {}) | {"figures": _finite(figures)}
+    content = bench_report.report("biometrics", command, {}, {}) | {
+        "figures": _finite(figures),
+        "peers": {
+            name: _finite([each.peers[name] for each in measured if name in each.peers])
+            for name in dict.fromkeys(name for each in measured for name in each.peers)
+        },
+    }
     if arguments.json:
         bench_report.write(arguments.json, content)
     if arguments.report:
@@ -99,12 +128,36 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _usable(
+    sets: list[ImageSet], arguments: argparse.Namespace, console: Console
+) -> list[tuple[ImageSet, list[int]]]:
+    """The sets that can be measured, and their fingers; one that cannot is told, and none is an error."""
+    part = "all" if arguments.part == "split" else arguments.part
+    usable, refused = [], []
+    for images in sets:
+        try:
+            usable.append((images, usable_fingers(images, part, arguments.enrol)))
+        except BenchError as error:
+            refused.append(error)
+    if not usable:
+        raise refused[0]
+    for why in refused:
+        console.print(f"[yellow]left out: {why}")
+    for images, fingers in usable:
+        left = len(image_folder(images.folder).fingers()) - len(fingers)
+        if left and part == "all":
+            console.print(f"[yellow]{images.name}: {left} fingers have too few impressions and are left out")
+    return usable
+
+
 def _measure(
-    images: ImageSet, arguments: argparse.Namespace, progress: Callable[[str, int, int], None]
+    images: ImageSet,
+    fingers: list[int],
+    arguments: argparse.Namespace,
+    progress: Callable[[str, int, int], None],
 ) -> list[Measured]:
     job = Job(images, arguments.enrol, 2**arguments.trials_log2, arguments.cache)
     split = arguments.part == "split"
-    fingers = usable_fingers(images, "all" if split else arguments.part, arguments.enrol)
     result = measure_set(job, fingers, progress, max(1, arguments.jobs))
     figures = figures_of(result) | {"part": "all" if split else arguments.part}
     figures |= _cost(result, progress)
@@ -112,9 +165,15 @@ def _measure(
     if arguments.attack:
         found, linked = attacks.attack_set(result, progress, max(1, arguments.jobs))
         figures |= found
+    if arguments.pairs:
+        figures |= pairs.figures_of(result, progress, max(1, arguments.jobs))
+    peers: dict[str, Figures] = {}
+    if arguments.peers:
+        python = arguments.fuzzy_extractor
+        peers = side_by_side.measure(result, progress, max(1, arguments.jobs), python)
     parts = [("odd", result.part(1)), ("even", result.part(0))] if split else []
     return [
-        Measured(figures, curves_of(result), linked),
+        Measured(figures, curves_of(result), linked, peers),
         *(
             Measured(figures_of(part) | {"part": name}, curves_of(part), [])
             for name, part in parts
@@ -139,6 +198,7 @@ def _cost(result: SetResult, progress: Callable[[str, int, int], None]) -> Figur
         [task],
         1,
         lambda done, of: progress(f"{result.job.images.name}: time and memory", done, of),
+        apart=True,
     )
     return {
         "unlock_seconds_median": cost.total,

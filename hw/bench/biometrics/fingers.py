@@ -20,8 +20,8 @@ from hw.bench.biometrics.sets import ImageSet
 from hw.errors import BenchError, FileTroubleError
 from hw.fingers.folder import ImageFolder
 
-LEAST_PRESSES = 4
-"""Impressions that a finger must have: three to enrol and one to try."""
+LEAST_ENROLLED = 2
+"""Impressions that enrolment must have."""
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 
@@ -109,7 +109,7 @@ def measure_finger(job: Job, finger: int) -> FingerResult:
     Raises:
         BenchError: an image cannot be read, or the cache not be written.
     """
-    source = _folder(job.images.folder)
+    source = image_folder(job.images.folder)
     presses = [_read(job, source, finger, number) for number in source.numbers(finger)]
     enrolled = enrol(presses[: job.enrol])
     rest = presses[job.enrol :]
@@ -151,7 +151,8 @@ def _extractor() -> MinutiaExtractor:
 
 
 @cache
-def _folder(path: Path) -> ImageFolder:
+def image_folder(path: Path) -> ImageFolder:
+    """A folder of images, looked through once in each process."""
     return ImageFolder(path)
 
 
@@ -193,8 +194,14 @@ def _minutiae(image: FingerImage, cache_folder: Path | None) -> npt.NDArray[np.f
     return table
 
 
+class TooFewFingersError(BenchError):
+    """A set has too few fingers, or they have too few impressions, to be measured."""
+
+    exit_code = 65
+
+
 def usable_fingers(images: ImageSet, part: str, enrol_presses: int) -> list[int]:
-    """Fingers of a set to measure.
+    """Fingers of a set to measure: those that have impressions enough.
 
     Args:
         images: the set.
@@ -202,15 +209,17 @@ def usable_fingers(images: ImageSet, part: str, enrol_presses: int) -> list[int]
         enrol_presses: how many impressions enrolment takes.
 
     Raises:
-        BenchError: there are fewer than two that have enough impressions.
+        TooFewFingersError: there are fewer than two.
     """
-    source = _folder(images.folder)
+    source = image_folder(images.folder)
     wanted = {"all": (0, 1), "odd": (1,), "even": (0,)}[part]
-    least = max(LEAST_PRESSES, enrol_presses + 1)
-    fingers = [f for f in source.fingers() if f % 2 in wanted and len(source.numbers(f)) >= least]
-    if len(fingers) < 2:
-        raise BenchError(
-            f"{images.folder} has fewer than two fingers of {least} impressions ({part} ones): "
-            f"{enrol_presses} are enrolled and the others tried"
+    fingers = [f for f in source.fingers() if f % 2 in wanted]
+    usable = [f for f in fingers if len(source.numbers(f)) > enrol_presses]
+    if len(usable) < 2:
+        most = max((len(source.numbers(f)) for f in fingers), default=0)
+        advice = f"; try --enrol {most - 1}" if most > LEAST_ENROLLED and len(fingers) > 1 else ""
+        raise TooFewFingersError(
+            f"{images.folder} has fewer than two fingers of {enrol_presses + 1} impressions ({part} ones): "
+            f"{enrol_presses} are enrolled and the others tried{advice}"
         )
-    return fingers
+    return usable

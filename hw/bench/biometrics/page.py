@@ -1,7 +1,7 @@
 """The report: one self-contained page, with plots, that can be shown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,13 @@ class Measured:
         figures: as in the JSON.
         curves: for the plots.
         linked: linkage attacks, if they were run.
+        peers: figures of others on the same presses, by their names, if they were measured.
     """
 
     figures: Figures
     curves: Curves
     linked: list[Linked]
+    peers: dict[str, Figures] = field(default_factory=dict)
 
 
 def write(path: Path, measured: Sequence[Measured], content: dict[str, Any]) -> None:
@@ -98,9 +100,19 @@ def _section(measured: Measured) -> str:
         f"<h2>{escape(str(figures['set']))}, as {escape(str(figures['sensor']).upper())}, "
         f"{escape(str(figures['part']))} fingers</h2>"
         f"<table><tr><th></th><th>measured</th><th>goal</th></tr>{lines}</table>"
-        f"<p>{_worst(measured.curves)}</p>"
+        f"<p>{_worst(measured.curves)}</p>{_peers(measured)}"
         f'<div class="plots">{"".join(drawn)}</div>'
     )
+
+
+def _peers(measured: Measured) -> str:
+    """Ours and others' side by side."""
+    if not measured.peers:
+        return ""
+    names, *lines = tables.peers_rows(measured.figures, measured.peers)
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
+    return f"<h3>Peers, on the same presses</h3><table><tr>{head}</tr>{body}</table>"
 
 
 def _worst(curves: Curves) -> str:

@@ -128,12 +128,24 @@ def in_processes(
     workers: int,
     progress: Callable[[int, int], None],
     setup: dict[int, Enrolled] | None = None,
+    *,
+    apart: bool = False,
 ) -> list[R]:
     """Results of a function for each tuple of arguments, in the order in which they come.
+
+    Args:
+        task: the function.
+        arguments: what to call it with.
+        workers: processes at a time; a single one is this one.
+        progress: is told how many are done, of how many.
+        setup: records that every process should have.
+        apart: whether even a single worker must be a process of its own, to be measured.
 
     Raises:
         UnavailableError: a process died.
     """
+    if workers == 1 and not apart:
+        return _here(task, arguments, progress, setup or {})
     with _pool(workers, setup or {}) as pool:
         progress(0, len(arguments))
         futures = [pool.submit(task, *each) for each in arguments]
@@ -147,6 +159,24 @@ def in_processes(
                 "a measuring process died; is there memory enough? try --jobs 1"
             ) from error
         return results
+
+
+def _here(
+    task: Callable[..., R],
+    arguments: Sequence[tuple[Any, ...]],
+    progress: Callable[[int, int], None],
+    setup: dict[int, Enrolled],
+) -> list[R]:
+    _records.update(setup)
+    try:
+        progress(0, len(arguments))
+        results = []
+        for each in arguments:
+            results.append(task(*each))
+            progress(len(results), len(arguments))
+        return results
+    finally:
+        _records.clear()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw.errors import BenchError
+from hw.fingers.folder import SUFFIXES
 from hw.simulator.profiles import PROFILES, Profile
 
 
@@ -16,7 +17,7 @@ class NoSuchSetError(BenchError):
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A folder of `<finger>_<impression>.png` and the sensor that it stands for.
+    """A folder of `<finger>_<impression>.png` (or bmp, tif) and the sensor that it stands for.
 
     Attributes:
         name: of the set.
@@ -43,7 +44,9 @@ def find_sets(folder: Path, only: str | None, sensor: str | None) -> list[ImageS
     """
     try:
         folders = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
-        found = [path for path in folders if any(path.glob("*.png")) or any(path.glob("*.PNG"))]
+        found = [
+            path for path in folders if any(entry.suffix.lower() in SUFFIXES for entry in path.iterdir())
+        ]
     except OSError as error:
         raise NoSuchSetError(f"cannot read the folder {folder}: {error.strerror}") from error
     if folder in found:

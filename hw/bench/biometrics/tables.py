@@ -44,6 +44,8 @@ def rows(figures: Figures) -> list[tuple[str, str, str]]:
             ("a refusal, after the minutiae", f"{figures['refusal_seconds']:.2f} s", ""),
             ("peak memory", f"{figures['peak_rss_mib']:.0f} MiB", f"{MEMORY_GOAL_MIB}"),
         ]
+    if "two_fnmr_one_press" in figures:
+        told += _two_fingers(figures)
     if "d_sys" in figures:
         told += [
             ("linkage of records in clear, D_sys", f"{figures['d_sys']:.3f}", "0.05"),
@@ -71,6 +73,73 @@ def rows(figures: Figures) -> list[tuple[str, str, str]]:
             ),
         ]
     return told
+
+
+def _two_fingers(figures: Figures) -> list[tuple[str, str, str]]:
+    bound = "about " if figures["two_fas_is_extrapolated"] else ""
+    alone = f"{figures['two_one_alone_accepts']} of {figures['two_one_alone_presses']}"
+    return [
+        ("two fingers: pairs enrolled", f"{1 - float(figures['two_fte']):.0%} of {figures['two_pairs']}", ""),
+        ("two fingers: accepted, one press of each", f"{1 - float(figures['two_fnmr_one_press']):.1%}", ""),
+        ("two fingers: three presses of each", f"{1 - float(figures['two_frr_three_presses']):.1%}", ""),
+        ("two fingers: FAS", f"{bound}{figures['two_fas_bits']:.1f} bits", ""),
+        (
+            "two fingers: FAS for who has one of them",
+            f"{figures['two_fas_bits_one_known']:.1f} bits",
+            "",
+        ),
+        ("two fingers: opened with one and a stranger's", alone, "0"),
+    ]
+
+
+def peers_rows(figures: Figures, peers: dict[str, Figures]) -> list[tuple[str, ...]]:
+    """Ours and others' figures; the first row names the columns."""
+    ours = "ridgekey"
+    columns = {ours: figures} | peers
+    lines = [("", *columns)]
+    lines += [
+        (told, *(_shown(each.get(name), show) for each in columns.values()))
+        for told, name, show in (
+            ("impressions enrolled", "impressions_enrolled", "{:.0f}"),
+            ("failure to enrol", "fte", "{:.1%}"),
+            ("one press refused", "fnmr_one_press", "{:.1%}"),
+            ("three presses refused", "frr_three_presses", "{:.1%}"),
+            ("false accepts", "false_accepts", "{:.0f}"),
+            ("transactions of strangers", "impostor_transactions", "{:,.0f}"),
+            ("FAS, bits", "fas_bits", "{:.1f}"),
+        )
+    ]
+    notes = [_note(each) for each in columns.values()]
+    return [*lines, ("how", *notes)]
+
+
+def _shown(value: float | int | str | None, show: str) -> str:
+    return "-" if value is None or isinstance(value, str) else show.format(value)
+
+
+def _note(figures: Figures) -> str:
+    """What to know of a peer's figures."""
+    if "why_not" in figures:
+        return f"computed; the package does not run: {figures['why_not']}"
+    if "ran_presses" in figures:
+        stand_ins = f"; stand-ins for {figures['stand_ins']}" if figures["stand_ins"] else ""
+        return (
+            f"{figures['bits']} bits, {figures['helpers']:,} helpers, {figures['helper_bytes']:,} bytes; "
+            f"computed by its rule; of {figures['ran_presses']} presses run {figures['ran_accepted']} "
+            f"accepted, {figures['ran_accepted_computed']:.1f} computed{stand_ins}"
+        )
+    return "run"
+
+
+def peers_table(figures: Figures, peers: dict[str, Figures]) -> Table:
+    """Ours and others' side by side, on one set."""
+    names, *lines = peers_rows(figures, peers)
+    table = Table(title=f"Peers on the same presses: {figures['set']}, {figures['sensor']}")
+    for name in names:
+        table.add_column(name)
+    for line in lines:
+        table.add_row(*line)
+    return table
 
 
 def _with_interval(figures: Figures, name: str) -> str:

@@ -1,0 +1,210 @@
+"""The policy of two fingers, measured: neighbours in a set stand for two fingers of one person.
+
+FAS is counted as for one finger (`counting`), with one step more. Whoever guesses draws i of the k features
+from the first finger's frame and k - i from the second's; the two are independent, so the mean chance of a
+trial over all pairs of strangers' presses and frames is the product of the means, exactly, with no need to go
+through the pairs. The best i is the attacker's. With the presses of the finger itself in one factor's place
+comes out what somebody needs who has that finger, the record and the pepper, and lacks the other finger.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.biometrics import EnrolmentError, Minutiae
+from edge.biometrics.enrolment import Frame, frames_of_presses
+from edge.biometrics.joint import (
+    COEFFICIENTS,
+    POINTS,
+    REFERENCES,
+    JointEnrolment,
+    Side,
+    bind_two,
+    tagged,
+    universe,
+    unlock_two,
+)
+from hw.bench.biometrics import statistics
+from hw.bench.biometrics.fingers import FingerResult
+from hw.bench.biometrics.protocol import SetResult, in_processes
+from hw.bench.biometrics.summary import Figures
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two fingers as one person.
+
+    Attributes:
+        accepted: whether each pair of later presses opened; None if the two were not enrolled.
+        seconds: of each unlocking.
+        one_alone: whether a press of one, with a stranger's for the other, opened.
+        strangers: whether presses of two strangers opened.
+    """
+
+    accepted: list[bool] | None
+    seconds: list[float]
+    one_alone: list[bool]
+    strangers: list[bool]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Mean chance, over frames and presses, that i drawn points are all right, for i = 0 to k.
+
+    Attributes:
+        own: with the finger's own later presses.
+        strange: with all presses of all other fingers.
+    """
+
+    own: Array
+    strange: Array
+
+
+def figures_of(result: SetResult, progress: Callable[[str, int, int], None], workers: int) -> Figures:
+    """Measure all pairs of a set."""
+    name = result.job.images.name
+    fingers = [finger for finger in result.fingers if finger.enrolled]
+    couples = [both for number, both in enumerate(pairwise(fingers)) if number % 2 == 0]
+    if len(couples) < 2:
+        return {}
+    others = [couples[number - 1] for number in range(len(couples))]
+    tasks = [(result.job.enrol, both, other) for both, other in zip(couples, others, strict=True)]
+    pairs = in_processes(measure_pair, tasks, workers, partial(progress, f"{name}: two fingers"))
+    counted = [(result.job.enrol, finger, result.fingers) for finger in fingers]
+    drawn = [
+        each
+        for each in in_processes(count, counted, workers, partial(progress, f"{name}: two fingers, counted"))
+        if each
+    ]
+    enrolled = [pair for pair in pairs if pair.accepted is not None]
+    if not enrolled or not drawn:
+        return {"two_pairs": len(couples), "two_fte": 1.0}
+    accepted = [pair.accepted or [] for pair in enrolled]
+    own, strange = (np.mean([getattr(each, which) for each in drawn], axis=0) for which in ("own", "strange"))
+    (fas, bound), (known, _) = best_split(strange, strange), best_split(own, strange)
+    return {
+        "two_pairs": len(couples),
+        "two_fte": 1 - len(enrolled) / len(couples),
+        "two_coefficients": COEFFICIENTS,
+        "two_fnmr_one_press": statistics.mean_with_interval([1 - sum(a) / len(a) for a in accepted])[0],
+        "two_frr_three_presses": statistics.mean_with_interval(
+            [statistics.refused_transaction(a) for a in accepted]
+        )[0],
+        "two_stranger_presses": sum(len(pair.strangers) for pair in enrolled),
+        "two_false_accepts": sum(sum(pair.strangers) for pair in enrolled),
+        "two_one_alone_presses": sum(len(pair.one_alone) for pair in enrolled),
+        "two_one_alone_accepts": sum(sum(pair.one_alone) for pair in enrolled),
+        "two_fas_bits": fas,
+        "two_fas_is_extrapolated": int(bound),
+        "two_fas_bits_one_known": known,
+        "two_seconds_median": float(np.median([s for pair in enrolled for s in pair.seconds])),
+    }
+
+
+def best_split(first: Array, second: Array) -> tuple[float, bool]:
+    """Bits of the attacker's best way to share the draws between the two fingers.
+
+    Each further draw is right less often than the one before it, as the right points are used up. So where so
+    many were never seen, the last step seen is taken once more for each, which errs on the attacker's side.
+
+    Returns:
+        The bits, and whether they rest on such a step.
+    """
+    k = len(first) - 1
+    logs = [_continued(np.log2(np.maximum(each, 1e-300)), int((each > 0).sum())) for each in (first, second)]
+    shares = logs[0] + logs[1][::-1]
+    best = int(np.argmax(shares))
+    return -float(shares[best]), not (first[best] > 0 and second[k - best] > 0)
+
+
+def _continued(logs: Array, seen: int) -> Array:
+    step = logs[seen - 1] - logs[seen - 2] if seen > 1 else 0.0
+    logs[seen:] = logs[seen - 1] + step * np.arange(1, len(logs) - seen + 1)
+    return logs
+
+
+def measure_pair(
+    enrolled: int, both: tuple[FingerResult, FingerResult], others: tuple[FingerResult, FingerResult]
+) -> Pair:
+    """Enrol two fingers, press both, then one of them with a stranger's, then two strangers'."""
+    made = _enrol(enrolled, both)
+    if made is None:
+        return Pair(None, [], [], [])
+
+    def opened(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> bool:
+        found = unlock_two(made.record, Minutiae(first), Minutiae(second))
+        return found is not None and found == made.secret
+
+    accepted, seconds = [], []
+    for a, b in zip(*(finger.presses[enrolled:] for finger in both), strict=False):
+        start = perf_counter()
+        accepted.append(a.fit and b.fit and opened(a.table, b.table))
+        seconds.append(perf_counter() - start)
+    mine, theirs = ([finger.presses[enrolled].table for finger in each] for each in (both, others))
+    return Pair(
+        accepted,
+        seconds,
+        [opened(mine[0], theirs[1]), opened(theirs[0], mine[1])],
+        [opened(theirs[0], theirs[1]), opened(theirs[1], theirs[0])],
+    )
+
+
+def _enrol(enrolled: int, both: tuple[FingerResult, FingerResult]) -> JointEnrolment | None:
+    locked = []
+    for finger in both:
+        presses = finger.presses[:enrolled]
+        if not all(press.fit for press in presses):
+            return None
+        try:
+            locked.append(frames_of_presses([Minutiae(press.table) for press in presses]))
+        except EnrolmentError:
+            return None
+    return bind_two(*locked)
+
+
+def count(enrolled: int, finger: FingerResult, everyone: list[FingerResult]) -> Drawn | None:
+    """Count one finger's frames, as a half of a joint record, against its own and all strangers' presses."""
+    try:
+        _, frames = frames_of_presses([Minutiae(press.table) for press in finger.presses[:enrolled]])
+    except EnrolmentError:
+        return None
+    own = [chances(frames, press.table) for press in finger.presses[enrolled:]]
+    strange = [
+        chances(frames, press.table)
+        for other in everyone
+        if other.finger != finger.finger
+        for press in other.presses
+    ]
+    return Drawn(np.mean(own, axis=0), np.mean(strange, axis=0))
+
+
+def chances(frames: Sequence[Frame], table: npt.NDArray[np.float32]) -> Array:
+    """Mean over vaults and frames of the chance that i points, drawn by their odds, are all right."""
+    total = np.zeros(COEFFICIENTS + 1)
+    if len(table) < 2:
+        return total
+    side = Side.of(Minutiae(table))
+    for lattice, features in frames[:REFERENCES]:
+        member = np.zeros(universe(lattice.sectors), dtype=np.uint16)
+        member[tagged(features, lattice, 0)] = 1
+        # `member` in the permutation's place: instead of a point's x comes whether it is right.
+        right, weight = side.points(lattice, 0, member)
+        right, weight = right[:, :POINTS], weight[:, :POINTS] / weight[:, :POINTS].mean()
+        total += (sums(weight * right) / np.maximum(sums(weight), 1e-300)).mean(axis=0)
+    return total / len(frames[:REFERENCES])
+
+
+def sums(weight: Array) -> Array:
+    """Elementary symmetric polynomials e_0 to e_k of each row."""
+    e = np.zeros((len(weight), COEFFICIENTS + 1))
+    e[:, 0] = 1
+    for column in weight.T:
+        e[:, 1:] += column[:, np.newaxis] * e[:, :-1]
+    return e
