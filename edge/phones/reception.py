@@ -79,6 +79,8 @@ class Reception:
                 self._attend(guest)
         except DuplexClosedError as error:
             log.info("%s", error)
+        except StateError as error:
+            log.warning("a phone was sent away: %s", error)
         finally:
             duplex.close()
 

@@ -178,6 +178,10 @@ class InBackground:
         except BaseException as error:  # noqa: BLE001 - raised again in the test's thread
             self._error.append(error)
 
+    @property
+    def done(self) -> bool:
+        return not self._thread.is_alive()
+
     def check(self) -> None:
         if self._error:
             raise self._error[0]

@@ -1,0 +1,37 @@
+// What the phone remembers, in IndexedDB. Private keys are CryptoKeys that cannot be exported, not even from here.
+
+const STORES = { kiosks: "id", requests: "id", receipts: "digest", records: "subject" };
+
+let opening = null;
+
+function database() {
+  opening ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open("ridgekey", 1);
+    request.onupgradeneeded = () => {
+      for (const [name, keyPath] of Object.entries(STORES)) request.result.createObjectStore(name, { keyPath });
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  return opening;
+}
+
+async function run(name, mode, work) {
+  const transaction = (await database()).transaction(name, mode, { durability: "strict" });
+  const request = work(transaction.objectStore(name));
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onerror = transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+export const put = (name, value) => run(name, "readwrite", (store) => store.put(value));
+export const get = (name, key) => run(name, "readonly", (store) => store.get(key));
+export const all = (name) => run(name, "readonly", (store) => store.getAll());
+export const remove = (name, key) => run(name, "readwrite", (store) => store.delete(key));
+
+export async function removeOf(name, kiosk) {
+  for (const each of await all(name)) {
+    if (each.kiosk === kiosk) await remove(name, each[STORES[name]]);
+  }
+}

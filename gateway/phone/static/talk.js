@@ -1,0 +1,174 @@
+// The phone's side of a talk: what it does with each thing that a kiosk says. edge/phone/companion.py is the same at a
+// terminal.
+
+import { hex } from "./cbor.js";
+import { ACTS, readReceipt, readRequest, say, understand } from "./messages.js";
+import { newKey, sha256 } from "./noise.js";
+import { Refused, meet, pair } from "./pairing.js";
+import { LinkLost } from "./radio.js";
+import * as store from "./store.js";
+
+const NOBODY = new Uint8Array(20);
+const ANSWER_MS = 30_000;
+const FINGER_MS = 300_000;
+const LOOK_MS = 1_000;
+const MAX_PENDING = 1_000;
+
+// Pair with the kiosk whose code was scanned. `showNumber` shows the six digits while the finger is awaited.
+export async function pairWith(link, offer, label, showNumber) {
+  const keyPair = await newKey();
+  const channel = await pair(link, offer, keyPair, label);
+  showNumber(channel.number);
+  const wanted = await hear(link, channel, ANSWER_MS);
+  if (wanted?.name === "recordWanted") await link.send(await channel.seal(say("recordAbsent", { subject: NOBODY })));
+  const said = wanted?.name === "recordWanted" ? await hear(link, channel, FINGER_MS) : wanted;
+  if (said?.name === "answer") throw new Refused(said.text);
+  if (said?.name !== "paired") throw new LinkLost("The kiosk did not say how the pairing ended. Begin anew.");
+  const { name, recordFollows, ...paired } = said;
+  const id = `${hex(offer.kioskId)}/${hex(said.subject)}`;
+  const kiosk = { id, kioskId: offer.kioskId, kioskKey: offer.kioskKey, keyPair, ...paired };
+  await store.put("kiosks", kiosk);
+  await link.send(await channel.seal(say("remembered")));
+  return new Talk(link, channel, kiosk);
+}
+
+export async function meetAgain(link, kiosk) {
+  return new Talk(link, await meet(link, kiosk), kiosk);
+}
+
+async function hear(link, channel, milliseconds) {
+  const data = await link.receive(milliseconds);
+  return data && understand(await channel.open(data));
+}
+
+export class Talk extends EventTarget {
+  constructor(link, channel, kiosk) {
+    super();
+    this.link = link;
+    this.channel = channel;
+    this.kiosk = kiosk;
+    this.carries = false;
+    this.isNew = false;
+    this.pending = new Map();
+    this.answers = [];
+  }
+
+  // Attend to the kiosk until one of the two leaves; events `changed` and `told` say what happened.
+  async attend() {
+    await this.say("follow");
+    for (;;) {
+      const message = await hear(this.link, this.channel, LOOK_MS);
+      if (message) await this.take(message);
+      if (this.carries) await this.bringBack();
+    }
+  }
+
+  say(name, values) {
+    return this.channel.seal(say(name, values)).then((data) => this.link.send(data));
+  }
+
+  close() {
+    this.link.close();
+  }
+
+  // Start a withdrawal; resolves to what the person is to do next.
+  async withdraw(request) {
+    const answer = new Promise((resolve) => this.answers.push(resolve));
+    await this.say("withdrawalWish", { signedRequest: request.signedRequest });
+    const { taken, text } = await answer;
+    if (!taken) throw new Refused(text);
+    return text;
+  }
+
+  async carry() {
+    this.carries = true;
+    await this.say("readyToCarry");
+  }
+
+  async take(message) {
+    switch (message.name) {
+      case "news": return this.hearRequest(message);
+      case "receiptCopy": return this.hearReceipt(message);
+      case "recordWanted": return this.lend(message.subject);
+      case "recordHanded": return this.keep(message);
+      case "parcel": return this.post(message.message);
+      case "answer": return this.answers.shift()?.(message);
+      case "caughtUp":
+        this.isNew = true; // what comes from now on is
+        return this.tell("changed", null);
+    }
+  }
+
+  async hearRequest({ signedRequest, requesterName, kind, state }) {
+    const request = readRequest(signedRequest);
+    if (request.subject !== hex(this.kiosk.subject)) return;
+    const id = hex(await sha256(signedRequest));
+    const before = await store.get("requests", id);
+    const order = before?.order ?? Date.now();
+    await store.put("requests",
+      { ...request, id, kiosk: this.kiosk.id, order, signedRequest, requesterName, kind, state });
+    this.tell("changed", this.isNew && before?.state !== state ? `${requesterName}: ${state}` : null);
+  }
+
+  async hearReceipt({ act, receipt }) {
+    let read;
+    try {
+      read = await readReceipt(receipt, this.kiosk.gatewayKey);
+    } catch {
+      return this.tell("told", "The kiosk sent a receipt that the gateway did not sign. It was not kept.");
+    }
+    const name = ACTS[act] ?? `act ${act}`;
+    await store.put("receipts", { ...read, act: name, kiosk: this.kiosk.id, receipt });
+    this.tell("changed", null);
+  }
+
+  async lend(subject) {
+    const record = hex(subject) === hex(this.kiosk.subject) && (await store.get("records", hex(subject)));
+    if (!record) return this.say("recordAbsent", { subject });
+    await this.say("recordLent", { subject, sealed: record.sealed });
+    this.tell("told", "Your sealed record was lent to the kiosk, for this visit.");
+  }
+
+  async keep({ subject, sealed }) {
+    if (hex(subject) !== hex(this.kiosk.subject)) return;
+    await store.put("records", { subject: hex(subject), sealed });
+    await navigator.storage?.persist?.();
+    await this.say("recordKept", { subject, digest: await sha256(sealed) });
+    this.tell("changed", "This phone carries your sealed record from now on.");
+  }
+
+  async post(message) {
+    const parcel = await sha256(message);
+    try {
+      if (!this.carries) throw new Refused("this phone carries no messages now");
+      const answer = await fetch(`/messages/${hex(this.kiosk.kioskId)}`,
+        { method: "POST", body: message, headers: { "content-type": "application/cose" } });
+      const json = await answer.json();
+      if (answer.status !== 202) throw new Refused(json.error ?? `the gateway refused with ${answer.status}`);
+      if (this.pending.size < MAX_PENDING) this.pending.set(json.digest, { due: 0, pause: LOOK_MS });
+      await this.say("parcelPosted", { parcel });
+      this.tell("told", "A message was carried to the gateway.");
+    } catch (error) {
+      if (error instanceof LinkLost) throw error;
+      const reason = error instanceof Refused ? error.message : "the gateway does not answer";
+      await this.say("parcelRefused", { parcel, reason: [...reason].slice(0, 200).join("") });
+    }
+  }
+
+  async bringBack() {
+    for (const [digest, wait] of this.pending) {
+      if (Date.now() < wait.due) continue;
+      const answer = await fetch(`/receipts/${encodeURIComponent(digest)}`).catch(() => null);
+      if (answer?.status === 200) {
+        this.pending.delete(digest);
+        await this.say("delivery", { message: new Uint8Array(await answer.arrayBuffer()) });
+      } else {
+        this.pending.set(digest, { due: Date.now() + wait.pause, pause: Math.min(2 * wait.pause, 30_000) });
+      }
+    }
+  }
+
+  tell(kind, detail) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+}

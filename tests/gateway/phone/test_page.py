@@ -1,0 +1,286 @@
+"""The page in a real browser, over HTTPS; behind its Bluetooth stands the kiosk's real code."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from contracts.acts import RecordKind
+from edge.errors import FingerNotRecognisedError
+from edge.journeys.consent import grant
+from edge.journeys.enrol import enrol
+from edge.journeys.store import store
+from edge.journeys.withdraw import withdraw
+from edge.links.phones import PhoneLink
+from edge.phones import reception
+from edge.state import phones, subjects
+from tests.contracts.vectors import VECTORS
+from tests.edge.phones.kiosk import OTHER, OWNER, InBackground, Kiosk
+from tests.edge.standin import until
+from tests.gateway.phone.bridge import Bridge
+from tests.gateway.phone.conftest import CHROMIUM
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium; apt-get install chromium")
+
+SCRIPT = Path(__file__).with_name("bluetooth.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # --no-sandbox: as root, as which containers run, Chromium starts in no other way.
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def kiosk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiosk]:
+    kiosk = Kiosk(tmp_path_factory.mktemp("kiosk") / "state")
+    kiosk.settle(enrol(kiosk.visit()))
+    kiosk.settle(store(kiosk.visit(), b"a document", RecordKind.IDENTITY_DOCUMENT))
+    yield kiosk
+    kiosk.database.close()
+
+
+@pytest.fixture(autouse=True)
+def _quick_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reception, "NEWS_SECONDS", 0.05)
+
+
+@pytest.fixture
+def bridge(kiosk: Kiosk) -> Bridge:
+    return Bridge(kiosk.reception.arrived)
+
+
+@pytest.fixture
+def page(browser: Browser, site: str, bridge: Bridge) -> Iterator[Page]:
+    """The page on a phone's screen; whatever it complains of to its console is a defect."""
+    context = browser.new_context(
+        ignore_https_errors=True, viewport={"width": 390, "height": 844}, device_scale_factor=2
+    )
+    bridge.install(context, SCRIPT)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{site}/phone/")
+    yield page
+    context.close()
+    assert not [each for each in complaints if "/receipts/" not in each and "404" not in each]
+
+
+def scan(page: Page, code: str) -> None:
+    page.get_by_label("Code", exact=True).fill(code)
+    page.get_by_label("What the kiosk is to call this phone").fill("Erika's phone")
+    page.get_by_role("button", name="Pair", exact=True).click()
+
+
+def paired(page: Page, kiosk: Kiosk, **how: object) -> str:
+    """Pair; the six digits."""
+    beginning = kiosk.begin(**how)
+    scan(page, beginning.code)
+    expect(page.locator("#kiosk-list .detail")).to_have_text(re.compile("^connected"), timeout=60_000)
+    return str(ended(page, beginning.at_kiosk).number)
+
+
+def ended(page: Page, work: InBackground) -> Any:
+    """What came out of something at the kiosk, in which the page takes part: it needs this thread for it."""
+    while not work.done:
+        page.wait_for_timeout(50)
+    return work.result()
+
+
+def request_of(kiosk: Kiosk) -> str:
+    person = subjects.everyone(kiosk.database)[0].address
+    row = kiosk.database.row("SELECT record FROM records WHERE subject = ?", (person,))
+    assert row is not None
+    return kiosk.notify(kiosk.known.ask(person, row["record"], "to prepare <b>the</b> admission"))
+
+
+def test_its_cryptography_is_the_kiosk_s(page: Page, site: str) -> None:
+    """Codes and messages byte for byte; the handshakes are proven by the tests below."""
+    vectors = json.loads(VECTORS.read_text())
+    code = vectors["code"]
+    offer = page.evaluate(
+        """async ([site, text]) => {
+            const { parseOffer } = await import(`${site}/phone/pairing.js`);
+            const { hex } = await import(`${site}/phone/cbor.js`);
+            const { kioskId, kioskKey, secret, expires } = parseOffer(text);
+            return [hex(kioskId), hex(kioskKey), hex(secret), expires];
+        }""",
+        [site, code["text"]],
+    )
+    assert offer == [code["kiosk_id"], code["kiosk_key"], code["secret"], code["expires"]]
+    again = page.evaluate(
+        """async ([site, all]) => {
+            const { decode, encode, hex } = await import(`${site}/phone/cbor.js`);
+            const bytes = (text) => Uint8Array.from(text.match(/../g), (byte) => parseInt(byte, 16));
+            return all.map((encoded) => hex(encode(decode(bytes(encoded)))));
+        }""",
+        [site, [each["encoded"] for each in vectors["messages"]]],
+    )
+    assert again == [each["encoded"] for each in vectors["messages"]]
+
+
+STRANGE = [
+    "empty",
+    "18",
+    "1801",
+    "a2000100",
+    "5f41ff",
+    "9f01ff",
+    "c000",
+    "f97e00",
+    "a1620001",
+    "81" * 12,
+    "61ff",
+]
+STRANGE += ["0000", "5affffffff", "bf00ff", "1b0000000000000001", "a201000000", "9bffffffffffffffff"]
+
+
+def test_it_takes_no_bytes_that_are_not_deterministic(page: Page, site: str) -> None:
+    taken = page.evaluate(
+        """async ([site, all]) => {
+            const { decode } = await import(`${site}/phone/cbor.js`);
+            const bytes = (text) => Uint8Array.from(text.match(/../g), (byte) => parseInt(byte, 16));
+            return all.filter((text) => {
+                try { decode(text === "empty" ? new Uint8Array(0) : bytes(text)); return true; }
+                catch { return false; }
+            });
+        }""",
+        [site, STRANGE],
+    )
+    assert taken == []
+
+
+def test_the_key_in_the_browser_cannot_be_taken_out(page: Page, kiosk: Kiosk, site: str) -> None:
+    paired(page, kiosk)
+    kept = page.evaluate(
+        """async ([site]) => {
+            const { all } = await import(`${site}/phone/store.js`);
+            const [kiosk] = await all("kiosks");
+            const { privateKey } = kiosk.keyPair;
+            try { await crypto.subtle.exportKey("pkcs8", privateKey); return "taken"; }
+            catch { return privateKey.extractable; }
+        }""",
+        [site],
+    )
+    assert kept is False
+
+
+def test_pair_hear_withdraw_and_be_forgotten(page: Page, kiosk: Kiosk) -> None:
+    beginning = kiosk.begin()
+    kiosk.glass.finger = OTHER  # nobody confirms yet, and the digits stay on the screen
+    scan(page, beginning.code)
+    digits = page.locator("#digits")
+    expect(digits).to_be_visible()
+    shown = digits.text_content() or ""
+    kiosk.glass.finger = OWNER
+    expect(page.locator("#status")).to_have_text("Paired.", timeout=60_000)
+    assert shown.replace(" ", "") == ended(page, beginning.at_kiosk).number
+
+    request = request_of(kiosk)
+    card = page.locator("#request-list li").filter(has_text="waits for your answer").first
+    expect(card.get_by_role("heading")).to_have_text("City hospital", timeout=30_000)
+    expect(card).to_contain_text("to prepare <b>the</b> admission")
+    expect(card).to_contain_text("identity-document")
+    assert page.locator("#request-list b").count() == 0, "text from elsewhere is text"
+
+    kiosk.settle(grant(kiosk.visit(), request))
+    granted = page.locator("#request-list li").filter(has=page.get_by_text("granted", exact=True)).first
+    expect(granted).to_be_visible(timeout=30_000)
+    expect(page.locator("#receipt-list")).to_contain_text("grant: final", timeout=30_000)
+    granted.get_by_role("button", name="Withdraw").click()
+    expect(page.locator("#status")).to_contain_text("put your finger on the kiosk")
+    kiosk.settle(withdraw(kiosk.visit()))
+    expect(page.locator("#request-list")).to_contain_text("withdrawn", timeout=30_000)
+
+    before = len(phones.everything(kiosk.database))
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Forget").click()
+    expect(page.locator("#kiosks")).to_be_hidden()
+    until(lambda: len(phones.everything(kiosk.database)) == before - 1)
+    expect(page.locator("#requests")).to_be_hidden()
+
+
+def test_it_comes_back_and_carries_messages_and_the_record(page: Page, kiosk: Kiosk, bridge: Bridge) -> None:
+    person = subjects.everyone(kiosk.database)[0]
+    paired(page, kiosk, carry=True)
+    expect(page.locator("#kiosk-list")).to_contain_text("carries your sealed record", timeout=30_000)
+    assert phones.carried_digest(kiosk.database, person.address)
+    bridge.hang_up()
+    page.reload()
+    page.get_by_role("button", name="Connect").click()
+    expect(page.locator("#status")).to_have_text("Connected.", timeout=30_000)
+
+    page.get_by_role("button", name="Carry its messages").click()
+    link = PhoneLink(kiosk.desk.room)
+    until(lambda: link.status.state.value == "up")
+    at_kiosk = InBackground(lambda: grant(kiosk.visit(), request_of(kiosk)))
+    signed = ended(page, at_kiosk)  # the page lends the record meanwhile
+    sending = InBackground(lambda: link.send(signed.message, again=False) or True)
+    assert ended(page, sending)
+    back = InBackground(lambda: until(lambda: kiosk.outbox.entry(signed.digest).receipt, 60))
+    assert ended(page, back)
+    phones.take_back(kiosk.database, person.address, person.sealed)
+
+
+def test_what_is_wrong_is_said_in_a_sentence(page: Page, kiosk: Kiosk) -> None:
+    status = page.locator("#status")
+    scan(page, "ridgekey:nonsense")
+    expect(status).to_have_text("The code is cut or mistyped. Scan it again.")
+    beginning = kiosk.begin()
+    kiosk.glass.finger = OTHER
+    scan(page, beginning.code)
+    with pytest.raises(FingerNotRecognisedError):
+        ended(page, beginning.at_kiosk)
+    kiosk.glass.finger = OWNER
+    expect(status).to_contain_text("finger not recognised")
+    expect(page.locator("#number")).to_be_hidden()
+    scan(page, beginning.code)
+    expect(status).to_contain_text("The kiosk shows no code now")
+
+
+def test_a_revoked_phone_is_told(page: Page, kiosk: Kiosk) -> None:
+    paired(page, kiosk)
+    phone = phones.everything(kiosk.database)[0]
+    phones.remove(kiosk.database, phone.key)
+    kiosk.desk.room.turn_out(phone.key)
+    expect(page.locator("#status")).to_have_text("The kiosk ended the talk.", timeout=30_000)
+    page.get_by_role("button", name="Connect").click()
+    expect(page.locator("#status")).to_contain_text("does not know this phone any more", timeout=30_000)
+    expect(page.locator("#kiosk-list li")).to_have_count(1)
+
+
+def test_a_scanned_address_fills_in_the_code_and_leaves_no_trace(page: Page, kiosk: Kiosk, site: str) -> None:
+    page.goto("about:blank")
+    page.goto(f"{site}/phone/#ridgekey:abc")
+    expect(page.get_by_label("Code", exact=True)).to_have_value("ridgekey:abc")
+    assert "ridgekey" not in page.url.partition("#")[2]
+
+
+def test_it_is_fenced_in_and_fits_a_phone(page: Page, site: str) -> None:
+    answer = page.request.get(f"{site}/phone/")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.request.get(f"{site}/phone/../api.py").status == 404
+    assert page.request.get(f"{site}/phone/page.py").status == 404
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    unlabelled = page.evaluate(
+        """[...document.querySelectorAll("button, input, textarea")].filter((each) =>
+            !each.textContent.trim() && !each.labels?.length && !each.ariaLabel).length"""
+    )
+    assert unlabelled == 0
+    small = page.evaluate(
+        """[...document.querySelectorAll("button")].filter((each) =>
+            each.offsetHeight && each.offsetHeight < 44).length"""
+    )
+    assert small == 0
