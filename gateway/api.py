@@ -5,6 +5,7 @@
     POST /requests                              body: SignedRequest, CBOR     202 {"request": ID}
     GET  /requests/{id}                         200 {"request", "state", "expiry", "reason"}
     GET  /objects/{commitment}?request={id}     200 the object; signed by the requester, see `gateway.access`
+    GET  /phone/                                the page for phones, see `gateway.phone`
     GET  /health                                200 or 503, what works and the gateway's own identity
 
 Every error is JSON: {"error": TEXT}. A carrier, such as a phone, is not trusted and not asked who it is: what
@@ -33,6 +34,7 @@ from gateway.intake import Dropped, Intake
 from gateway.journal import Journal
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.registry import Registry
+from gateway.phone import page
 from gateway.store import ObjectStore, StoreError
 
 MAX_PATH = 400
@@ -79,6 +81,7 @@ class Api:
                 Route("/requests/{request}", self.get_request),
                 Route("/objects/{commitment}", self.get_object),
                 Route("/health", self.get_health),
+                *page.routes(),
             ],
             exception_handlers={
                 ContractError: lambda _, error: _refusal(400, error),
