@@ -23,7 +23,7 @@ from bleak.exc import (
     BleakError,
     BleakGATTProtocolError,
 )
-from dbus_fast import DBusError
+from dbus_fast import DBusError, Message, MessageType
 
 from drivers.bluetooth import bluez
 from drivers.bluetooth.bluez import Bus
@@ -129,6 +129,8 @@ class Connection:
     def __init__(self, found: Found, service: str, adapter: str = "") -> None:
         self._ended = asyncio.Event()
         self._service = service
+        self._services_path = f"{found.device.details['path']}/service"
+        self._bus: Bus | None = None
         self._client = BleakClient(
             found.device,
             disconnected_callback=lambda _: self._ended.set(),
@@ -146,9 +148,13 @@ class Connection:
         """
         with _in_our_words("connection"):
             await self._client.connect()
-        if not self._client.services.get_service(self._service):
+        try:
+            self._bus = await Bus.open()
+            self._bus.listen(self._hear)
+            self._check_service()
+        except BaseException:
             await self._disconnect()
-            raise NotOursError(f"the device does not offer the service {self._service}")
+            raise
         return self
 
     async def __aexit__(
@@ -162,7 +168,7 @@ class Connection:
         return self._client.is_connected and not self._ended.is_set()
 
     async def ended(self) -> None:
-        """Wait until the connection is lost."""
+        """Wait until the connection is lost, or of no use any more: the peripheral's program has gone."""
         await self._ended.wait()
 
     def mtu(self, uuid: str) -> int:
@@ -203,6 +209,10 @@ class Connection:
                 characteristic = self._characteristic(uuid)
                 await self._client.start_notify(characteristic, lambda _, value: hear(bytes(value)))
 
+    def _check_service(self) -> None:
+        if not self._client.services.get_service(self._service):
+            raise NotOursError(f"the device does not offer the service {self._service}")
+
     def _characteristic(self, uuid: str) -> BleakGATTCharacteristic:
         with _in_our_words("look-up"):
             found = self._client.services.get_characteristic(uuid)
@@ -210,7 +220,20 @@ class Connection:
             raise NotOursError(f"the device's service lacks the characteristic {uuid}")
         return found
 
+    def _hear(self, signal: Message) -> None:
+        """What bleak does not tell: the peripheral took its services away, or bluetoothd has ended."""
+        if self._bus is None or signal.message_type is not MessageType.SIGNAL:
+            return
+        if signal.member == "InterfacesRemoved" and self._bus.is_bluez(signal):
+            if signal.body[0].startswith(self._services_path):
+                self._ended.set()
+        elif signal.member == "NameOwnerChanged" and signal.sender == bluez.DBUS:
+            self._ended.set()
+
     async def _disconnect(self) -> None:
+        if self._bus is not None:
+            self._bus.close()
+            self._bus = None
         try:
             with _in_our_words("disconnection"):
                 async with asyncio.timeout(DISCONNECT_SECONDS):
