@@ -59,6 +59,11 @@ def kiosk_of(topic: str) -> str:
     return kiosk_id
 
 
+def word_of(topic: str) -> str:
+    """The word in a topic of ours that says what is published there: `up`, `status`, `health`, `report`."""
+    return topic.rpartition("/")[0].rpartition("/")[2]
+
+
 def _topic(direction: str, kiosk_id: str) -> str:
     if not _KIOSK_ID.fullmatch(kiosk_id):
         raise MalformedError("a kiosk's id is its key id, 16 lower-case hex digits")

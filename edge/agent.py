@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contracts.cose import kid_of
+from contracts.messages import Action
 from edge.biometrics.minutiae import MinutiaExtractor
 from edge.biometrics.presentation import Seen
 from edge.config import EdgeConfig
 from edge.errands import Errands
-from edge.errors import ConfigError, StateError, UnavailableError
+from edge.errors import ConfigError, RefusedError, StateError, UnavailableError
 from edge.events import JsonObject
 from edge.identity import files, hardening
 from edge.identity.keys import wipe
@@ -29,6 +30,7 @@ from edge.links import opening, phones
 from edge.links.courier import Courier, Route
 from edge.links.inbox import Inbox
 from edge.links.link import Link, LinkState
+from edge.links.mqtt import MqttLink
 from edge.links.opening import Ends
 from edge.links.outbox import Outbox
 from edge.links.phones import PhoneLink
@@ -39,6 +41,8 @@ from edge.phones.reception import Reception
 from edge.phones.room import Room
 from edge.sensor import KioskSensor
 from edge.state.database import FILE_NAME, Database
+from edge.steering.presence import Presences
+from edge.steering.steward import Steward
 
 if TYPE_CHECKING:
     from edge.phones.door import Door
@@ -49,25 +53,37 @@ FIRST_LOOK_SECONDS = 3.0
 """How long the readiness line waits to say how the links are."""
 
 
-def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
-    """Run the agent until SIGTERM or SIGINT.
+def run(config: EdgeConfig, ready: Callable[[JsonObject], None], check: Callable[[], object]) -> bool:
+    """Run the agent until SIGTERM or SIGINT, or until its gateway has it read the configuration again.
 
     Args:
         config: what the kiosk is told.
         ready: called once, with kiosk id, sensor model and how the links are.
+        check: raises an `EdgeError` if the configuration is now one that it could not start with.
+
+    Returns:
+        Whether to start anew, with the configuration as it then is.
 
     Raises:
         EdgeError, SensorError: it could not start; the message says what to do.
     """
     hardening.harden()
-    stopping = threading.Event()
+    stopping, anew = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     open_links = opening.check(config.links, config.state)
     with ExitStack() as stack:
         desk = _open_desk(config, stack)
         kiosk_id = kid_of(desk.device_key.public_key()).hex()
-        inbox = Inbox(desk.database, desk.outbox, gateway_key=config.gateway_key, domain=config.domain)
+        presences = Presences(desk.database, desk.device_key, config.environment)
+        steward = Steward(desk, presences)
+        inbox = Inbox(
+            desk.database,
+            desk.outbox,
+            gateway_key=config.gateway_key,
+            domain=config.domain,
+            steer=steward.steer,
+        )
         links = open_links(
             Ends(
                 kiosk_id,
@@ -76,8 +92,10 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
                 config.environment,
                 inbox.hear,
                 desk.outbox.wake,
+                presences.next,
             )
         )
+        steward.speak_over([route.link for route in links if isinstance(route.link, MqttLink)])
         doors = []
         if config.phones is not None:
             doors.append(_open_door(config.phones, desk, inbox))
@@ -96,10 +114,21 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
 
         outbox_errands = OutboxErrands(desk, courier, inbox, config.gateway_key)
         errands = {**outbox_errands.by_name(), **PhoneErrands(desk).by_name()}
-        panel = Panel(config.panel, Errands(desk, config.gateway_key, status, errands).handle)
-        parts: list[Link | Courier | Panel | Door] = [
+        desk_errands = Errands(desk, config.gateway_key, status, errands)
+
+        def start_anew() -> None:
+            if desk_errands.busy:
+                raise RefusedError("a person is at the kiosk")
+            check()
+            anew.set()
+            stopping.set()
+
+        steward.obey({Action.RESEND: courier.retry, Action.RELOAD_CONFIGURATION: start_anew})
+        panel = Panel(config.panel, desk_errands.handle)
+        parts: list[Link | Courier | Steward | Panel | Door] = [
             *(route.link for route in links),
             courier,
+            steward,
             *doors,
             panel,
         ]
@@ -109,7 +138,8 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None]) -> None:
         _first_look(links, stopping)
         ready(status())
         stopping.wait()
-        log.info("stopping")
+        log.info("starting anew" if anew.is_set() else "stopping")
+    return anew.is_set()
 
 
 def _open_desk(config: EdgeConfig, stack: ExitStack) -> Desk:

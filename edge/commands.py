@@ -41,7 +41,12 @@ def agent(arguments: argparse.Namespace) -> int:
     from edge.agent import run  # here, as it loads the image code, which no other command needs
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    run(config.load(arguments.config), lambda status: print(json.dumps(status), flush=True))
+    while run(
+        config.load(arguments.config),
+        lambda status: print(json.dumps(status), flush=True),
+        lambda: config.load(arguments.config),
+    ):
+        continue
     return 0
 
 

@@ -134,6 +134,11 @@ class Errands:
             **(more or {}),
         }
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is at the sensor."""
+        return self._sensor_taken.locked()
+
     def handle(self, request: JsonObject, conversation: Conversation) -> JsonObject:
         """Run one errand; what it returns is the client's `done`."""
         arguments = Arguments(request)

@@ -8,14 +8,20 @@ import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.hexes import checksum_address
 from gateway import keyfiles
 from gateway.config import load_config
+from gateway.errors import GatewayError
+from gateway.fleet import cli as fleet
 from gateway.ledger.access import LedgerAccess
 from gateway.provisioning import cli as provisioning
+
+if TYPE_CHECKING:
+    from gateway.service import Gateway
 
 EXAMPLES = """examples:
   ridgekey gateway init --state gateway-state
@@ -34,6 +40,7 @@ A configuration, of which only the first three settings are needed:
   chain_id = 20022                 # with this chain id
   contract = "0x5FbD..."           # without it one is deployed at the first run, and remembered
   confirmations = 1                # blocks until a transaction is final
+  shared = true                    # where several gateways share one broker's kiosks
 
   [kiosks]                         # who is listened to; `ridgekey edge init` prints the line
   "0123456789abcdef" = "the kiosk's public key, 64 hex digits"
@@ -68,11 +75,13 @@ def parser() -> ArgumentParser:
     init_.set_defaults(command=init)
 
     provisioning.add_to(commands)
+    fleet.add_to(commands)
 
     run_ = commands.add_parser(
         "run",
         help="run the relay until SIGTERM or Ctrl-C",
-        description="Run the relay until SIGTERM or Ctrl-C. One line says when it is ready, and where.",
+        description="Run the relay until SIGTERM or Ctrl-C. One line says when it is ready, and where."
+        " SIGHUP makes it read [kiosks] again.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -113,10 +122,19 @@ def run(arguments: Namespace) -> int:
     gateway = Gateway(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: gateway.stop())
+    signal.signal(signal.SIGHUP, lambda *_: _reload(gateway, arguments.config))
     with gateway:
         announce(gateway.description(), as_json=arguments.json)
         gateway.wait()
     return 0
+
+
+def _reload(gateway: "Gateway", path: Path) -> None:
+    """Read the directory of kiosks again; a configuration that does not hold changes nothing."""
+    try:
+        gateway.listen_to(load_config(path).kiosks)
+    except GatewayError as error:
+        logging.getLogger(__name__).warning("the kiosks stay as they were: %s", error)
 
 
 def announce(description: dict[str, object], *, as_json: bool) -> None:

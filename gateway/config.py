@@ -33,7 +33,7 @@ MAX_ENVIRONMENT = 64
 
 KNOWN = {
     "state", "environment", "broker", "listen", "ledger", "ledger_listen", "chain_id", "contract",
-    "confirmations", "relay", "kiosks", "bluetooth",
+    "confirmations", "relay", "kiosks", "bluetooth", "shared",
 }  # fmt: skip
 
 
@@ -61,6 +61,7 @@ class GatewayConfig:
         contract: Address of the contract, or None to deploy one at the first run.
         relay: How the relay goes about it.
         kiosks: Directory of the kiosks that are listened to: kid to public key.
+        shared: Whether other gateways share the kiosks' messages, each of which goes to one of them.
     """
 
     state: Path
@@ -74,6 +75,7 @@ class GatewayConfig:
     contract: bytes | None
     relay: Policy
     kiosks: Mapping[bytes, Ed25519PublicKey]
+    shared: bool = False
 
 
 def load_config(path: Path) -> GatewayConfig:
@@ -126,6 +128,7 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
         contract=_hex(contract, 20, "contract") if contract else None,
         relay=_policy(settings, is_external=bool(settings.get("ledger"))),
         kiosks=_kiosks(settings.get("kiosks", {})),
+        shared=_truth(settings, "shared"),
     )
 
 
@@ -186,6 +189,13 @@ def _number(settings: dict[str, Any], name: str, default: int | None, most: int)
     value = settings.get(name, default)
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= most):
         raise ConfigError(f"'{name}' must be a whole number from 1 to {most}")
+    return value
+
+
+def _truth(settings: dict[str, Any], name: str) -> bool:
+    value = settings.get(name, False)
+    if not isinstance(value, bool):
+        raise ConfigError(f"'{name}' must be true or false")
     return value
 
 

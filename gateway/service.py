@@ -11,13 +11,13 @@ import fcntl
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from contracts.acts import ActKind
 from contracts.eip712 import Domain
@@ -29,6 +29,8 @@ from gateway.calls import Calls
 from gateway.config import DEFAULT_CHAIN_ID, ConfigError, GatewayConfig
 from gateway.desk import RequestDesk
 from gateway.entries import Entry, State
+from gateway.fleet.attendant import Attendant
+from gateway.fleet.book import KioskBook
 from gateway.intake import Intake
 from gateway.journal import Journal
 from gateway.ledger.access import LedgerAccess
@@ -37,11 +39,12 @@ from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.node.server import listen
 from gateway.ledger.registry import Registry
-from gateway.links.link import Link, Receive
+from gateway.links.link import Link
 from gateway.links.mqtt import MqttLink
 from gateway.node_process import NodeProcess
 from gateway.notices import Notices
 from gateway.provisioning import own
+from gateway.provisioning.cli import AUTHORITY
 from gateway.relay import Relay
 from gateway.store import ObjectStore
 from gateway.worker import Bell, Worker
@@ -72,6 +75,8 @@ class Gateway:
         self._counts: Counter[str] = Counter()
         self._node: NodeProcess | None = None
         self._links: list[Link] = []
+        self._kiosks = dict(config.kiosks)
+        """Who is listened to; changed in place, as every part that verifies has it."""
         self._exit = ExitStack()
 
     def __enter__(self) -> "Gateway":
@@ -100,8 +105,15 @@ class Gateway:
         while not self._stop.wait(WATCH_SECONDS):
             if self._node is not None:
                 self._node.check()
+            self._attendant.attend()
         if self._error is not None:
             raise self._error
+
+    def listen_to(self, kiosks: Mapping[bytes, Ed25519PublicKey]) -> None:
+        """Replace the directory of kiosks, as it was read again; others are no longer heard."""
+        for kid in self._kiosks.keys() - kiosks.keys():
+            del self._kiosks[kid]
+        self._kiosks.update(kiosks)
 
     # Start
 
@@ -166,7 +178,7 @@ class Gateway:
         self._desk = RequestDesk(self._journal, self._registry, self.domain, self._bell.ring)
         self._intake = Intake(
             self._journal,
-            config.kiosks,
+            self._kiosks,
             self.domain,
             self._send,
             self._bell.ring,
@@ -176,27 +188,49 @@ class Gateway:
         self._notices = Notices(self._journal, self._desk.is_open, environment, self._gateway_key, self._send)
         self._relay = Relay(
             self._journal, store, self._registry, [relayer], self.domain, self._gateway_key,
-            config.relay, Calls(self._registry, self._journal, config.kiosks, self.domain),
+            config.relay, Calls(self._registry, self._journal, self._kiosks, self.domain),
             self._settled, self._counts,
         )  # fmt: skip
-        self._open_links(self._receive)
+        book = KioskBook(config.state)
+        self._exit.callback(book.close)
+        self._attendant = Attendant(
+            book,
+            self._kiosks,
+            environment,
+            self._gateway_key,
+            config.state / AUTHORITY,
+            self._send,
+            self._appeared,
+        )
+        self._open_links(relayer)
 
-    def _open_links(self, receive: Receive) -> None:
-        """The ways to the kiosks; from here on they are heard."""
+    def _open_links(self, relayer: Relayer) -> None:
+        """The ways to the kiosks; from here on they are heard.
+
+        At the broker each gateway is known by its relayer: several may have one key for receipts.
+        """
         config = self._config
         if config.broker is not None:
-            client_id = f"ridgekey-gateway-{self.public_key[:16]}"
+            client_id = f"ridgekey-gateway-{relayer.address.hex()}"
             broker = Broker.of(config.broker)
             credentials = own.credentials(config.state) if broker.tls else None
-            self._add_link(MqttLink(broker, client_id, receive, self._appeared, credentials=credentials))
+            link = MqttLink(
+                broker,
+                client_id,
+                self._receive,
+                self._hear,
+                shared=config.shared,
+                credentials=credentials,
+            )
+            self._add_link(link)
         if config.bluetooth is not None:
-            self._add_link(self._bluetooth(config.bluetooth, receive))
+            self._add_link(self._bluetooth(config.bluetooth))
 
-    def _bluetooth(self, adapter: str, receive: Receive) -> Link:
+    def _bluetooth(self, adapter: str) -> Link:
         from gateway.links.ble import BleLink  # a gateway without Bluetooth does without its packages
 
-        key, config = self._gateway_key, self._config
-        return BleLink(adapter, key, config.kiosks, config.environment, receive, self._appeared)
+        key, environment = self._gateway_key, self._config.environment
+        return BleLink(adapter, key, self._kiosks, environment, self._receive, self._appeared)
 
     def _add_link(self, link: Link) -> None:
         self._links.append(link)
@@ -274,6 +308,13 @@ class Gateway:
             self._fail(error)
             raise
 
+    def _hear(self, word: str, kiosk_id: str, payload: bytes) -> None:
+        try:
+            self._attendant.hear(word, kiosk_id, payload)
+        except Exception as error:
+            self._fail(error)
+            raise
+
     def _fail(self, error: Exception) -> None:
         self._error = self._error or error
         self._stop.set()
@@ -292,7 +333,7 @@ class Gateway:
 
     def _appeared(self, kiosk_id: str) -> None:
         kiosk = bytes.fromhex(kiosk_id)
-        if kiosk in self._config.kiosks:
+        if kiosk in self._kiosks:
             self._notices.appeared(kiosk)
             self._bell.ring()
 

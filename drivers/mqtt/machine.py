@@ -93,7 +93,12 @@ class Elapsed:
     """The time that the state set for itself is over."""
 
 
-Event = Begin | End | Accepted | Subscribed | Failed | Elapsed
+@dataclass(frozen=True)
+class Again:
+    """The owner wants a fresh connection, as it has a new certificate to show."""
+
+
+Event = Begin | End | Again | Accepted | Subscribed | Failed | Elapsed
 
 
 class Action(Enum):
@@ -196,6 +201,9 @@ def step(state: State, event: Event, timing: Timing, chance: float) -> Step:
             return up, (Action.ANNOUNCE,)
         case Phase.UP, Elapsed():
             return replace(state, failures=0, wait=None), ()
+        case Phase.UP, Again():
+            fresh, actions = _open(state, Version.V5, timing)
+            return fresh, (Action.CLOSE, *actions)
         case Phase.CONNECTING, Elapsed():
             return _fail(state, NO_CONNACK, timing, chance)
         case Phase.SUBSCRIBING, Elapsed():

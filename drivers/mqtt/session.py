@@ -16,6 +16,7 @@ from drivers.mqtt.connection import Acknowledged, Connection, Dial, OnMessage, P
 from drivers.mqtt.errors import DownError
 from drivers.mqtt.machine import (
     Action,
+    Again,
     Begin,
     Elapsed,
     End,
@@ -104,6 +105,10 @@ class Session:
         """Say goodbye to the broker and end the thread."""
         self._queue.put((None, End()))
         self._thread.join()
+
+    def reconnect(self) -> None:
+        """Connect anew, if there is a connection."""
+        self._queue.put((None, Again()))
 
     def publish(self, publication: Publication) -> None:
         """Send a message, and wait for the broker's acknowledgement.

@@ -49,6 +49,23 @@ Hear = Callable[[bytes], None]
 StateChanged = Callable[[LinkStatus], None]
 
 
+@dataclass(frozen=True)
+class Announcement:
+    """What is said of one connection.
+
+    Attributes:
+        birth: signed, to be published when the connection stands.
+        death: signed, to be published when it ends: by the broker, if the kiosk cannot.
+    """
+
+    birth: bytes
+    death: bytes
+
+
+Announce = Callable[[], Announcement]
+"""The announcement of a connection that is about to be made."""
+
+
 class Link(Protocol):
     """A transport: MQTT today; each new one is a file of its own."""
 

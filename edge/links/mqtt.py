@@ -11,7 +11,15 @@ from drivers.mqtt.machine import Phase, State, Timing
 from drivers.mqtt.session import Manners, Session
 from drivers.mqtt.tls import Credentials
 from edge.errors import StateError
-from edge.links.link import Hear, LinkDownError, LinkLostError, LinkRefusedError, LinkState, LinkStatus
+from edge.links.link import (
+    Announce,
+    Hear,
+    LinkDownError,
+    LinkLostError,
+    LinkRefusedError,
+    LinkState,
+    LinkStatus,
+)
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +28,6 @@ SESSION_SECONDS = 7 * 24 * 3600
 
 LARGEST_PACKET = 64 * 1024
 """Bytes: receipts and notices have a few KB."""
-
-ONLINE, OFFLINE = b"online", b"offline"
 
 STATES = {
     Phase.STOPPED: LinkState.STOPPED,
@@ -42,6 +48,7 @@ class MqttLink:
         kiosk_id: str,
         hear: Hear,
         changed: Callable[[], None],
+        announce: Announce,
         *,
         credentials: Credentials | None = None,
         timing: Timing | None = None,
@@ -53,12 +60,14 @@ class MqttLink:
             kiosk_id: key id in hex; names the client and the topics.
             hear: takes each incoming message, on a thread of the link's own.
             changed: called after each change of `status`.
+            announce: asked before each connection for its birth and death.
             credentials: for a broker over TLS.
             timing: how long to wait for what.
         """
         self._kiosk_id = kiosk_id
         self._hear = hear
         self._changed = changed
+        self._announce = announce
         dial = Dial(
             broker=broker,
             client_id=f"ridgekey-{kiosk_id}",
@@ -101,10 +110,23 @@ class MqttLink:
         except NotTakenError as error:
             raise LinkRefusedError(str(error)) from None
 
+    def say_health(self, message: bytes) -> None:
+        """Publish how the kiosk is; the broker keeps it for those who ask later."""
+        self._session.offer(Publication(topics.health(self._kiosk_id), message, retain=True))
+
+    def say_report(self, message: bytes) -> None:
+        """Publish an answer or a question to the gateway, when there is a connection."""
+        self._session.offer(Publication(topics.report(self._kiosk_id), message))
+
+    def reconnect(self) -> None:
+        """Connect anew, as with a new certificate."""
+        self._session.reconnect()
+
     def _manners(self) -> Manners:
-        topic = topics.status(self._kiosk_id)
-        offline = Publication(topic, OFFLINE, retain=True)
-        return Manners(offline, [Publication(topic, ONLINE, retain=True)], [offline])
+        topic, announcement = topics.status(self._kiosk_id), self._announce()
+        birth = Publication(topic, announcement.birth, retain=True)
+        death = Publication(topic, announcement.death, retain=True)
+        return Manners(death, [birth], [death])
 
     def _received(self, _topic: str, payload: bytes) -> None:
         try:

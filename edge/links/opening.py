@@ -12,7 +12,7 @@ from drivers.mqtt.broker import Broker
 from edge.errors import ConfigError
 from edge.identity import certificate
 from edge.links.courier import Route
-from edge.links.link import Hear, Link
+from edge.links.link import Announce, Hear, Link
 from edge.links.mqtt import MqttLink
 
 
@@ -27,6 +27,7 @@ class Ends:
         environment: name of the deployment.
         hear: takes each incoming message, on a thread of the link's own.
         changed: called after each change of a link's status.
+        announce: asked before each connection for the kiosk's birth and death.
     """
 
     kiosk_id: str
@@ -35,6 +36,7 @@ class Ends:
     environment: str
     hear: Hear
     changed: Callable[[], None]
+    announce: Announce
 
 
 Make = Callable[[Ends], Link]
@@ -71,7 +73,9 @@ def _opener(url: str) -> Opener:
 def _mqtt(url: str, state: Path) -> Make:
     broker = Broker.of(url)
     credentials = certificate.credentials(state) if broker.tls else None
-    return lambda ends: MqttLink(broker, ends.kiosk_id, ends.hear, ends.changed, credentials=credentials)
+    return lambda ends: MqttLink(
+        broker, ends.kiosk_id, ends.hear, ends.changed, ends.announce, credentials=credentials
+    )
 
 
 def _ble(url: str, _state: Path) -> Make:

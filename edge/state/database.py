@@ -90,6 +90,12 @@ CREATE TABLE carried (
     digest      BLOB NOT NULL         -- SHA-256 of it
 ) WITHOUT ROWID;
 """,
+    """
+CREATE TABLE facts (
+    name        TEXT PRIMARY KEY,     -- of a counter, or of the configuration that the gateway has set
+    value       BLOB NOT NULL
+) WITHOUT ROWID;
+""",
 )
 """What each version of the tables adds to the one before."""
 

@@ -17,6 +17,11 @@ Appeared = Callable[[str], None]
 """Takes the id of a kiosk that has just come within reach, and may have missed notices."""
 
 
+Hear = Callable[[str, str, bytes], None]
+"""Takes what a kiosk says of itself: the word in its topic, the kiosk's id in it, and the message; otherwise
+as `Receive`."""
+
+
 class Link(Protocol):
     """A way to the kiosks."""
 

@@ -19,7 +19,7 @@ from drivers.mqtt.machine import Phase, State, Timing
 from drivers.mqtt.session import Session
 from drivers.mqtt.tls import Credentials
 from gateway.errors import GatewayError
-from gateway.links.link import Appeared, Receive
+from gateway.links.link import Hear, Receive
 
 LOG = logging.getLogger(__name__)
 
@@ -31,8 +31,6 @@ SESSION_SECONDS = 30 * 24 * 3600
 
 LARGEST_PACKET = MAX_OBJECT + 8192
 """Bytes: a kiosk message with the largest object."""
-
-ONLINE = b"online"
 
 
 class BrokerError(GatewayError):
@@ -51,8 +49,9 @@ class MqttLink:
         broker: Broker,
         client_id: str,
         receive: Receive,
-        appeared: Appeared,
+        hear: Hear,
         *,
+        shared: bool = False,
         credentials: Credentials | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -62,20 +61,27 @@ class MqttLink:
             broker: Where to connect.
             client_id: Names the session; the same at each start of the same gateway.
             receive: Takes each kiosk message, on a thread of the link's own.
-            appeared: Told of each kiosk that says that it is there.
+            hear: Takes what kiosks say of themselves, on the same thread.
+            shared: Share the kiosks' messages with other gateways: each message goes to one of them. Then the
+                broker keeps no session for this one while it is away, so that the others get everything.
             credentials: For a broker over TLS.
             timing: How long to wait for what.
 
         Raises:
             BrokerError: No broker there, or it refuses.
         """
-        self._receive, self._appeared = receive, appeared
+        self._receive, self._hear = receive, hear
         self._first = threading.Event()
         dial = Dial(
             broker=broker,
             client_id=client_id,
-            subscriptions=[topics.UP_FILTER, topics.STATUS_FILTER],
-            session_seconds=SESSION_SECONDS,
+            subscriptions=[
+                topics.SHARED_UP_FILTER if shared else topics.UP_FILTER,
+                topics.STATUS_FILTER,
+                topics.HEALTH_FILTER,
+                topics.REPORT_FILTER,
+            ],
+            session_seconds=0 if shared else SESSION_SECONDS,
             largest_packet=LARGEST_PACKET,
             credentials=credentials,
         )
@@ -122,13 +128,11 @@ class MqttLink:
         except ContractError:
             LOG.warning("a message on the topic %s was dropped", clean(topic, 80))
             return
-        if topic == topics.up(kiosk_id):
-            self._take(kiosk_id, payload)
-        elif topic == topics.status(kiosk_id) and payload == ONLINE:
-            self._appeared(kiosk_id)
-
-    def _take(self, kiosk_id: str, payload: bytes) -> None:
+        word = topics.word_of(topic)
         try:
-            self._receive(kiosk_id, payload)
+            if word == "up":
+                self._receive(kiosk_id, payload)
+            else:
+                self._hear(word, kiosk_id, payload)
         except Exception as error:  # whatever it was: what was not kept must come again
             raise ComeAgainError(f"a message could not be kept and will come again: {error}") from error

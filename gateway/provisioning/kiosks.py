@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -98,6 +99,11 @@ def sign(
         if fresh and certificate.public_key() == public_key:
             return certificate
     return authority.issue(public_key, kiosk, Use.CLIENT, days=days, now=now)
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    """A certificate as DER."""
+    return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def _public_key(kiosk: str, request: bytes) -> ec.EllipticCurvePublicKey:

@@ -11,6 +11,7 @@ from drivers.mqtt.machine import (
     REFUSALS,
     Accepted,
     Action,
+    Again,
     Begin,
     Elapsed,
     End,
@@ -31,7 +32,7 @@ UP = State(Phase.UP, wait=TIMING.steady)
 
 faults = st.sampled_from(Fault)
 events = st.one_of(
-    st.sampled_from([Begin(), Accepted(), Subscribed(), Elapsed(), End()]),
+    st.sampled_from([Begin(), Accepted(), Subscribed(), Elapsed(), Again(), End()]),
     faults.map(lambda fault: Failed(Failure(fault, fault.value))),
 )
 chances = st.floats(0, 1, exclude_max=True)
@@ -143,6 +144,13 @@ def test_a_refusal_waits_for_the_operator(fault: Fault) -> None:
     state, done = run(Begin(), failed(fault))
     assert (state.phase, state.wait, done[-1]) == (Phase.REFUSED, 0.75 * TIMING.refused, Action.CLOSE)
     assert run(Elapsed(), state=state)[0].phase is Phase.CONNECTING
+
+
+def test_a_fresh_connection_on_demand() -> None:
+    state, done = run(Again(), state=UP)
+    assert (state.phase, done) == (Phase.CONNECTING, [Action.CLOSE, Action.OPEN])
+    waiting = replace(UP, phase=Phase.DOWN)
+    assert run(Again(), state=waiting) == (waiting, [])
 
 
 def test_late_words_change_nothing() -> None:

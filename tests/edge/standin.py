@@ -17,7 +17,7 @@ from contracts import signing, topics
 from contracts.acts import Request, fresh_nonce
 from contracts.cose import kid_of
 from contracts.eip712 import Domain
-from contracts.messages import KioskMessage, Receipt, ReceiptStatus, RequestNotice, SignedRequest
+from contracts.messages import KioskMessage, Presence, Receipt, ReceiptStatus, RequestNotice, SignedRequest
 from contracts.purpose import Purpose
 from drivers.mqtt.broker import Broker
 from hw.simulator.remote import SensorRemote
@@ -43,7 +43,7 @@ class Gateway:
         self.kiosk_id = kid_of(kiosk_key).hex()
         self.heard: list[KioskMessage] = []
         self.raw: list[bytes] = []
-        self.statuses: list[bytes] = []
+        self.statuses: list[Presence] = []
         self.silent = False
         self.reason = ""
         self._kiosk_key = kiosk_key
@@ -88,7 +88,8 @@ class Gateway:
 
     def _on_message(self, _client: object, _data: object, incoming: paho.MQTTMessage) -> None:
         if incoming.topic.startswith(topics.ROOT + "/status/"):
-            self.statuses.append(bytes(incoming.payload))
+            _, presence = Presence.verify(bytes(incoming.payload), lambda _: self._kiosk_key)
+            self.statuses.append(presence)
             return
         _, message = KioskMessage.verify(bytes(incoming.payload), lambda _: self._kiosk_key)
         self.raw.append(bytes(incoming.payload))

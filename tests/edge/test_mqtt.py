@@ -9,14 +9,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.acts import ActKind, Deny
 from contracts.cose import kid_of
-from contracts.messages import KioskMessage, Receipt, ReceiptStatus
+from contracts.messages import KioskMessage, Presence, Receipt, ReceiptStatus
 from drivers.mqtt.broker import Broker
 from drivers.mqtt.errors import BrokerUrlError
 from drivers.mqtt.machine import Timing
 from edge.errors import StateError
 from edge.links.courier import Courier, Route
 from edge.links.inbox import Inbox
-from edge.links.link import Hear, LinkDownError, LinkState
+from edge.links.link import Announcement, Hear, LinkDownError, LinkState
 from edge.links.mqtt import MqttLink
 from edge.links.outbox import Outbox
 from edge.links.pacing import Backoff
@@ -60,8 +60,14 @@ class Ears:
 IMPATIENT = Timing(first=0.1, longest=0.4, version=0.5)
 
 
+def announce() -> Announcement:
+    """Of connection number 7."""
+    birth, death = (Presence("test", 7, online, 1).sign(KIOSK) for online in (True, False))
+    return Announcement(birth, death)
+
+
 def link_to(url: str, hear: Hear = lambda _: None, changed: Callable[[], None] = lambda: None) -> MqttLink:
-    return MqttLink(Broker.of(url), KIOSK_ID, hear, changed, timing=IMPATIENT)
+    return MqttLink(Broker.of(url), KIOSK_ID, hear, changed, announce, timing=IMPATIENT)
 
 
 def is_up(link: MqttLink) -> bool:
@@ -89,10 +95,10 @@ def test_there_and_back(running: broker.Broker, gateway: Gateway) -> None:
     link.send(message, again=False)
     until(lambda: ears.heard)
     assert Receipt.verify(ears.heard[0], gateway.key.public_key()).digest == digest
-    until(lambda: gateway.statuses[-1:] == [b"online"])
+    until(lambda: gateway.statuses and gateway.statuses[-1].online)
     link.stop()
     assert link.status.state is LinkState.STOPPED
-    until(lambda: gateway.statuses[-1:] == [b"offline"])
+    until(lambda: not gateway.statuses[-1].online)
     with pytest.raises(LinkDownError):
         link.send(message, again=False)
 

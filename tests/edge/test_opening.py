@@ -7,10 +7,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.errors import ConfigError
 from edge.links import opening
+from edge.links.link import Announcement
 from edge.links.opening import Ends
 
 KEY = Ed25519PrivateKey.generate()
-ENDS = Ends("0123456789abcdef", KEY, KEY.public_key(), "test", lambda _: None, lambda: None)
+ENDS = Ends(
+    "0123456789abcdef",
+    KEY,
+    KEY.public_key(),
+    "test",
+    lambda _: None,
+    lambda: None,
+    lambda: Announcement(b"", b""),
+)
 
 
 def test_links_are_made_in_order_and_named_by_their_urls(tmp_path: Path) -> None:

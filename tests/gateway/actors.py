@@ -30,7 +30,7 @@ from contracts.acts import (
 from contracts.cose import kid_of
 from contracts.eip712 import Domain
 from contracts.envelope import Envelope, commitment, encrypt
-from contracts.messages import KioskMessage, Receipt, RequestNotice, SignedRequest, from_gateway
+from contracts.messages import KioskMessage, Presence, Receipt, RequestNotice, SignedRequest, from_gateway
 from contracts.purpose import Purpose
 from contracts.sealing import open_sealed, seal, seal_info, wrap_info
 from contracts.signing import address_of, compressed, sign
@@ -167,7 +167,8 @@ class WireKiosk:
         self._client.publish(topic or topics.up(self.identity.id), payload, qos=1).wait_for_publish(10)
 
     def say_online(self) -> None:
-        self.publish(b"online", topics.status(self.identity.id))
+        birth = Presence("test", time.time_ns(), online=True, at=int(time.time()))
+        self.publish(birth.sign(self.identity.key), topics.status(self.identity.id))
 
     def close(self) -> None:
         self._client.disconnect()
@@ -177,5 +178,5 @@ class WireKiosk:
         item = from_gateway(bytes(message.payload), self._gateway_key)
         if isinstance(item, Receipt):
             self.receipts.put(item)
-        else:
+        elif isinstance(item, RequestNotice):
             self.notices.put(item)

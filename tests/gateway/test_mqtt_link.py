@@ -43,7 +43,7 @@ class Ear:
 
     def __init__(self) -> None:
         self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
-        self.online: queue.Queue[str] = queue.Queue()
+        self.said: queue.Queue[tuple[str, str, bytes]] = queue.Queue()
         self.refusing = False
         self.refused: queue.Queue[bytes] = queue.Queue()
 
@@ -53,8 +53,11 @@ class Ear:
             raise GatewayError("the disk is full")
         self.messages.put((kiosk_id, payload))
 
+    def hear(self, word: str, kiosk_id: str, payload: bytes) -> None:
+        self.said.put((word, kiosk_id, payload))
+
     def link(self, running: RunningBroker) -> MqttLink:
-        return MqttLink(Broker.of(running.url), "gateway-test", self.take, self.online.put, timing=IMPATIENT)
+        return MqttLink(Broker.of(running.url), "gateway-test", self.take, self.hear, timing=IMPATIENT)
 
 
 @pytest.fixture
@@ -69,17 +72,18 @@ def kiosk(running: RunningBroker) -> Iterator[WireKiosk]:
     kiosk.close()
 
 
-def test_messages_and_appearances_come_in_by_their_topics(
+def test_messages_and_news_come_in_by_their_topics(
     running: RunningBroker, ear: Ear, kiosk: WireKiosk
 ) -> None:
     link = ear.link(running)
     kiosk.publish(b"hello")
     kiosk.publish(b"not a kiosk", "ridgekey/1/up/somebody")
-    kiosk.publish(b"offline", topics.status(KIOSK.id))
-    kiosk.say_online()
+    for topic in (topics.status, topics.health, topics.report):
+        kiosk.publish(b"of itself", topic(KIOSK.id))
     assert ear.messages.get(timeout=PATIENCE) == (KIOSK.id, b"hello")
-    assert ear.online.get(timeout=PATIENCE) == KIOSK.id
-    assert (ear.messages.empty(), ear.online.empty()) == (True, True)
+    heard = [ear.said.get(timeout=PATIENCE) for _ in range(3)]
+    assert heard == [(word, KIOSK.id, b"of itself") for word in ("status", "health", "report")]
+    assert (ear.messages.empty(), ear.said.empty()) == (True, True)
     link.close()
 
 
@@ -127,6 +131,6 @@ def test_a_broker_that_comes_back_without_its_memory_is_subscribed_to_again(
 
 def test_no_broker_is_one_line(ear: Ear) -> None:
     with pytest.raises(BrokerError, match=r"no MQTT broker answers at 127\.0\.0\.1:9") as caught:
-        MqttLink(Broker("127.0.0.1", 9), "gateway-test", ear.take, ear.online.put)
+        MqttLink(Broker("127.0.0.1", 9), "gateway-test", ear.take, ear.hear)
     assert caught.value.exit_code == 69
     assert "\n" not in str(caught.value)

@@ -94,7 +94,8 @@ class Site:
 def new_site(directory: Path) -> Site:
     """Authority and broker files, nothing running."""
     done("gateway", "init", "--state", directory / "state")
-    site = Site(directory, write_config(directory, "mqtts://localhost:8883", []), broker.free_port())
+    port = broker.free_port()
+    site = Site(directory, write_config(directory, f"mqtts://localhost:{port}", []), port)
     site.provision(
         "broker", "--host", "localhost", "--host", "127.0.0.1", "--port", site.port,
         "--out", directory / "mosquitto",

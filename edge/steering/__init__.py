@@ -1,0 +1,1 @@
+"""The kiosk itself, apart from what people come for: that it is there, how it is, what its gateway wants."""
