@@ -17,8 +17,10 @@ from gateway import keyfiles
 from gateway.config import load_config
 from gateway.errors import GatewayError
 from gateway.fleet import cli as fleet
+from gateway.journal import cli as journal
 from gateway.ledger.access import LedgerAccess
 from gateway.provisioning import cli as provisioning
+from gateway.relayers import cli as relayers
 
 if TYPE_CHECKING:
     from gateway.service import Gateway
@@ -40,6 +42,7 @@ A configuration, of which only the first three settings are needed:
   chain_id = 20022                 # with this chain id
   contract = "0x5FbD..."           # without it one is deployed at the first run, and remembered
   confirmations = 1                # blocks until a transaction is final
+  passphrase_file = "passphrase"   # of the relayers' keys, see ridgekey gateway keys --help
   shared = true                    # where several gateways share one broker's kiosks
 
   [kiosks]                         # who is listened to; `ridgekey edge init` prints the line
@@ -71,11 +74,19 @@ def parser() -> ArgumentParser:
         " transactions on the ledger. Kiosks need the public key that this prints, as gateway_key.",
     )
     init_.add_argument("--state", type=Path, required=True, metavar="DIR", help="made if missing")
+    init_.add_argument(
+        "--passphrase-file",
+        type=Path,
+        metavar="FILE",
+        help="encrypts the relayer's key; without it one is made, in DIR/relayer.passphrase",
+    )
     init_.add_argument("--json", action="store_true", help="one JSON object, for machines")
     init_.set_defaults(command=init)
 
     provisioning.add_to(commands)
     fleet.add_to(commands)
+    relayers.add_to(commands)
+    journal.add_to(commands)
 
     run_ = commands.add_parser(
         "run",
@@ -94,20 +105,21 @@ def parser() -> ArgumentParser:
 
 def init(arguments: Namespace) -> int:
     """`ridgekey gateway init`."""
-    from gateway.ledger.account import KEY_FILE, Relayer
+    from gateway.relayers import keyring
     from gateway.service import GATEWAY_KEY_FILE
 
     keyfiles.make_directory(arguments.state)
     key = Ed25519PrivateKey.generate()
     keyfiles.create(arguments.state / GATEWAY_KEY_FILE, key)
-    relayer = Relayer.create(arguments.state / KEY_FILE)
+    relayer = keyring.init(arguments.state, arguments.passphrase_file)
     public_key, address = key.public_key().public_bytes_raw().hex(), checksum_address(relayer.address)
     if arguments.json:
         print(json.dumps({"gateway_key": public_key, "relayer": address, "state": str(arguments.state)}))
     else:
         print(f"gateway key (for each kiosk's gateway_key)   {public_key}")
         print(f"relayer (fund it, on a ledger of others)     {address}")
-        print(f"both private keys are in {arguments.state}; next: ridgekey gateway run --help")
+        print(f"both private keys are in {arguments.state}, the relayer's encrypted;")
+        print("next: ridgekey gateway run --help")
     return 0
 
 

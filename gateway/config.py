@@ -1,5 +1,6 @@
 """What the gateway's operator decides, read once from a TOML file and checked before anything starts."""
 
+import ssl
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +34,8 @@ MAX_ENVIRONMENT = 64
 
 KNOWN = {
     "state", "environment", "broker", "listen", "ledger", "ledger_listen", "chain_id", "contract",
-    "confirmations", "relay", "kiosks", "bluetooth", "shared",
+    "confirmations", "relay", "passphrase_file", "kiosks", "shared", "bluetooth",
+    "tls_certificate", "tls_key",
 }  # fmt: skip
 
 
@@ -60,7 +62,9 @@ class GatewayConfig:
         chain_id: Chain id that the ledger must have; None accepts any.
         contract: Address of the contract, or None to deploy one at the first run.
         relay: How the relay goes about it.
+        passphrase_file: With the passphrase of the relayers' keys; None for the usual places.
         kiosks: Directory of the kiosks that are listened to: kid to public key.
+        tls: Certificate (with its chain) and key of the HTTP interface, PEM files; None for plain HTTP.
         shared: Whether other gateways share the kiosks' messages, each of which goes to one of them.
     """
 
@@ -74,7 +78,9 @@ class GatewayConfig:
     chain_id: int | None
     contract: bytes | None
     relay: Policy
+    passphrase_file: Path | None
     kiosks: Mapping[bytes, Ed25519PublicKey]
+    tls: tuple[Path, Path] | None = None
     shared: bool = False
 
 
@@ -126,10 +132,34 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
         ledger_listen=parse_listen(_text(settings, "ledger_listen", DEFAULT_LEDGER_LISTEN), "ledger_listen"),
         chain_id=_number(settings, "chain_id", None, 2**53),
         contract=_hex(contract, 20, "contract") if contract else None,
+        passphrase_file=directory / _text(settings, "passphrase_file")
+        if "passphrase_file" in settings
+        else None,
         relay=_policy(settings, is_external=bool(settings.get("ledger"))),
         kiosks=_kiosks(settings.get("kiosks", {})),
+        tls=_tls(settings, directory),
         shared=_truth(settings, "shared"),
     )
+
+
+def _tls(settings: dict[str, Any], directory: Path) -> tuple[Path, Path] | None:
+    """Certificate and key of the HTTP interface, checked to fit each other.
+
+    Raises:
+        ConfigError: One is given without the other, or they cannot be used.
+    """
+    names = "tls_certificate", "tls_key"
+    given = [directory / _text(settings, name) for name in names if name in settings]
+    if not given:
+        return None
+    if len(given) == 1:
+        raise ConfigError("'tls_certificate' and 'tls_key' go together")
+    certificate, key = given
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError among them
+        raise ConfigError(f"cannot use {certificate} with {key}: {error.strerror or error}") from None
+    return certificate, key
 
 
 def parse_listen(text: str, name: str) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Private keys as files: unencrypted PKCS #8 in PEM, readable by their owner alone."""
+"""Secrets as files, readable by their owner alone; private keys as unencrypted PKCS #8 in PEM."""
 
 import os
 from collections.abc import Callable
@@ -35,17 +35,44 @@ def create(path: Path, key: PrivateKeyTypes) -> None:
         )
     )
     try:
+        create_secret(path, pem)
+    finally:
+        pem[:] = bytes(len(pem))
+
+
+def create_secret(path: Path, content: bytes | bytearray) -> None:
+    """Write a secret to a new file of mode 0600, on the disk when this returns.
+
+    Raises:
+        KeyFileError: The file exists (a key is never overwritten), or cannot be written.
+    """
+    try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
         raise KeyFileError(f"{path} exists already and is kept; choose another --state directory") from None
     except OSError as error:
         raise KeyFileError(f"cannot write the key file {path}: {error.strerror}") from None
-    finally:
-        pem[:] = bytes(len(pem))
+
+
+def read_secret(path: Path, remedy: str) -> bytearray:
+    """The content of a secret's file, to be wiped by the caller.
+
+    Raises:
+        KeyFileError: No such file, or readable by others; `remedy` ends the text for a missing one.
+    """
+    try:
+        if path.stat().st_mode & 0o077:
+            raise KeyFileError(f"other users can read the key file {path}; run: chmod 600 {path}")
+        with path.open("rb") as file:
+            return bytearray(file.read(MAX_KEY_FILE))
+    except FileNotFoundError:
+        raise KeyFileError(f"there is no key file {path}; {remedy}") from None
+    except OSError as error:
+        raise KeyFileError(f"cannot read the key file {path}: {error.strerror}") from None
 
 
 def load(path: Path, kind: Callable[..., Key], remedy: str) -> Key:
@@ -59,15 +86,7 @@ def load(path: Path, kind: Callable[..., Key], remedy: str) -> Key:
     Raises:
         KeyFileError: No such file, readable by others, or not a key of this kind.
     """
-    try:
-        if path.stat().st_mode & 0o077:
-            raise KeyFileError(f"other users can read the key file {path}; run: chmod 600 {path}")
-        with path.open("rb") as file:
-            pem = bytearray(file.read(MAX_KEY_FILE))
-    except FileNotFoundError:
-        raise KeyFileError(f"there is no key file {path}; {remedy}") from None
-    except OSError as error:
-        raise KeyFileError(f"cannot read the key file {path}: {error.strerror}") from None
+    pem = read_secret(path, remedy)
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError):

@@ -11,7 +11,7 @@ import fcntl
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,9 @@ from gateway.entries import Entry, State
 from gateway.fleet.attendant import Attendant
 from gateway.fleet.book import KioskBook
 from gateway.intake import Intake
-from gateway.journal import Journal
+from gateway.journal import JOURNAL_FILE, Journal
 from gateway.ledger.access import LedgerAccess
-from gateway.ledger.account import KEY_FILE, Relayer
+from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.node.server import listen
@@ -46,13 +46,13 @@ from gateway.notices import Notices
 from gateway.provisioning import own
 from gateway.provisioning.cli import AUTHORITY
 from gateway.relay import Relay
+from gateway.relayers import keyring
 from gateway.store import ObjectStore
 from gateway.worker import Bell, Worker
 
 LOG = logging.getLogger(__name__)
 
 GATEWAY_KEY_FILE = "gateway.pem"
-JOURNAL_FILE = "journal.sqlite"
 CONTRACT = "contract"  # fact in the journal, with the chain: what this gateway deployed there
 INIT_REMEDY = "make one with: ridgekey gateway init --state DIR"
 
@@ -122,17 +122,19 @@ class Gateway:
         keyfiles.make_directory(config.state)
         self._exit.enter_context(_alone(config.state))
         self._gateway_key = keyfiles.load(config.state / GATEWAY_KEY_FILE, Ed25519PrivateKey, INIT_REMEDY)
-        relayer = Relayer.load(config.state / KEY_FILE)
+        relayers = keyring.load(config.state, config.passphrase_file)
+        relayer = relayers[0]
         self._journal = Journal(config.state / JOURNAL_FILE)
         self._exit.callback(self._journal.close)
         store = ObjectStore(config.state / "objects")
         socket = self._exit.enter_context(listen(*config.listen))
         host, port = socket.getsockname()[:2]
-        self.http_url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if config.tls else "http"
+        self.http_url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         self._client = self._exit.enter_context(LedgerClient(self._ledger(relayer)))
         self._registry = self._contract(relayer)
         self.domain = Domain(self._client.chain_id(), self._registry.contract, config.environment)
-        self._connect(store, relayer)
+        self._connect(store, relayers)
         self._serve(store, socket)
         relay = self._relay
         for turn in (relay.prepare, relay.send, relay.confirm, self._notices.greet):
@@ -172,7 +174,7 @@ class Gateway:
         registry.check(config.environment)
         return registry
 
-    def _connect(self, store: ObjectStore, relayer: Relayer) -> None:
+    def _connect(self, store: ObjectStore, relayers: Sequence[Relayer]) -> None:
         """The parts between kiosks and ledger."""
         config, environment = self._config, self._config.environment
         self._desk = RequestDesk(self._journal, self._registry, self.domain, self._bell.ring)
@@ -187,7 +189,7 @@ class Gateway:
         )
         self._notices = Notices(self._journal, self._desk.is_open, environment, self._gateway_key, self._send)
         self._relay = Relay(
-            self._journal, store, self._registry, [relayer], self.domain, self._gateway_key,
+            self._journal, store, self._registry, relayers, self.domain, self._gateway_key,
             config.relay, Calls(self._registry, self._journal, self._kiosks, self.domain),
             self._settled, self._counts,
         )  # fmt: skip
@@ -202,7 +204,7 @@ class Gateway:
             self._send,
             self._appeared,
         )
-        self._open_links(relayer)
+        self._open_links(relayers[0])
 
     def _open_links(self, relayer: Relayer) -> None:
         """The ways to the kiosks; from here on they are heard.
@@ -241,6 +243,7 @@ class Gateway:
             self._intake, self._journal, self._desk, self._registry, store, self.domain, self.health,
             self._fail,
         )  # fmt: skip
+        certificate, key = self._config.tls or (None, None)
         server = uvicorn.Server(
             uvicorn.Config(
                 api.application(),
@@ -250,6 +253,8 @@ class Gateway:
                 timeout_graceful_shutdown=2,
                 server_header=False,
                 limit_concurrency=MAX_CONNECTIONS,
+                ssl_certfile=certificate,
+                ssl_keyfile=key,
             )
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, name="http")

@@ -8,6 +8,6 @@ crash every entry can be taken up from its state.
 """
 
 from gateway.journal.database import JournalError
-from gateway.journal.journal import Journal
+from gateway.journal.journal import JOURNAL_FILE, Journal
 
-__all__ = ["Journal", "JournalError"]
+__all__ = ["JOURNAL_FILE", "Journal", "JournalError"]

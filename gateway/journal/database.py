@@ -39,8 +39,9 @@ class Database:
             (found,) = self.connection.execute("PRAGMA user_version").fetchone()
             if found not in (0, version):
                 raise JournalError(f"the journal {path} is of version {found}; this gateway reads {version}")
-            self.connection.executescript(schema)
-            self.connection.execute(f"PRAGMA user_version = {version}")
+            if found != version:
+                self.connection.executescript(schema)
+                self.connection.execute(f"PRAGMA user_version = {version}")
 
     def close(self) -> None:
         """Close the file."""

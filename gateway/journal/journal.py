@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Self
 
 from gateway.entries import Arrival, Entry
 from gateway.journal.admission import Admission
@@ -10,6 +11,9 @@ from gateway.journal.moves import Moves
 from gateway.journal.questions import Questions
 from gateway.journal.schema import SCHEMA, VERSION
 from gateway.rates import Rate
+
+JOURNAL_FILE = "journal.sqlite"
+"""Name of the journal in a state directory."""
 
 
 class Journal(Questions, Moves):
@@ -23,6 +27,12 @@ class Journal(Questions, Moves):
         """
         self._database = Database(path, SCHEMA, VERSION)
         self._admission = Admission(self._database, self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file."""

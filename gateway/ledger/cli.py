@@ -10,13 +10,13 @@ from contracts.errors import ContractError
 from contracts.hexes import ADDRESS_LENGTH, checksum_address, from_hex, to_hex
 from contracts.messages import MAX_KIOSK_MESSAGE
 from gateway.config import DEFAULT_CHAIN_ID, DEFAULT_LEDGER_LISTEN, parse_listen
-from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import NoSuchInputError, RevertedError
 from gateway.ledger.options import access_of, add_ledger
 from gateway.ledger.registry import Registry
 from gateway.ledger.submission import OVERHEAD, read
 from gateway.ledger.submission import submit as submit_to
+from gateway.relayers import keyring
 
 EXAMPLES = """examples:
   ridgekey ledger run --state ledger-state
@@ -113,7 +113,7 @@ def run(arguments: Namespace) -> int:
 
 def deploy(arguments: Namespace) -> int:
     """`ridgekey ledger deploy`."""
-    relayer = Relayer.load(arguments.key)
+    relayer = keyring.load_one(arguments.key, arguments.passphrase_file)
     with LedgerClient(access_of(arguments)) as client:
         registry = Registry.deploy(client, relayer, arguments.environment)
         facts = {
@@ -145,7 +145,7 @@ def info(arguments: Namespace) -> int:
 def submit(arguments: Namespace) -> int:
     """`ridgekey ledger submit`: 0 if the contract accepts, 1 if it refuses."""
     submission = read(_contents(arguments.message))
-    relayer = Relayer.load(arguments.key)
+    relayer = keyring.load_one(arguments.key, arguments.passphrase_file)
     act = type(submission.act).__name__.lower()
     with LedgerClient(access_of(arguments)) as client:
         registry = Registry(client, arguments.contract)
@@ -191,7 +191,10 @@ def _command(
 
 def _add_key(command: ArgumentParser) -> None:
     command.add_argument(
-        "--key", type=Path, required=True, metavar="FILE", help="key of the account that pays (PEM)"
+        "--key", type=Path, required=True, metavar="FILE", help="of the account that pays: PEM or a keystore"
+    )
+    command.add_argument(
+        "--passphrase-file", type=Path, metavar="FILE", help="of the keystore; relayer.passphrase beside it"
     )
 
 

@@ -17,7 +17,7 @@ ENVIRONMENT = "demo"
 
 REQUESTER_NAME = "the hospital"
 
-RELAYER_KEY = "relayer.pem"
+RELAYER_KEY = "relayer.json"
 """Where the gateway keeps the key that pays; the dishonest gateway of the demo uses it, too."""
 
 BAUD = 115_200

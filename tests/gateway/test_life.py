@@ -45,7 +45,7 @@ def fails(config: Path, *arguments: str) -> tuple[int, str]:
 
 
 def test_init_makes_two_keys_for_its_owner_alone(state: Path) -> None:
-    for name in ("gateway.pem", "relayer.pem"):
+    for name in ("gateway.pem", "relayer.json", "relayer.passphrase"):
         assert (state / "state" / name).stat().st_mode & 0o777 == 0o600
     done = run_here("gateway", "init", "--state", str(state / "state"))
     assert (done.returncode, done.stderr.count("\n")) == (78, 1)
