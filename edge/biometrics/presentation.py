@@ -30,9 +30,12 @@ Array = npt.NDArray[np.float64]
 SCREEN_BAND = 0.2
 """Cycles per pixel above which no ridge is: five pixels from dot to dot, a screen of 100 lines an inch."""
 
-SCREEN_PEAK = 4.0
-"""Decimal logarithm of the strongest frequency of that band over the band's median. Skin gives 1.3 to 3.8; a
-screen's frequency is the same over the whole page, and so stands out."""
+SCREEN_PEAK = 1.5
+"""Decimal logarithm of the strongest frequency of that band over the level that one in 200 exceeds. Skin has
+many strong ones and gives 0.2 to 1.4; a screen has the same few all over the page, which stand out."""
+
+SCREEN_LEVEL = 99.5
+"""Per cent of the band's frequencies that are weaker than that level."""
 
 EXTREME_SHARE = 0.9
 """Of the contact's pixels in pure black and pure white; real captures reach 0.79, line art has all."""
@@ -74,7 +77,7 @@ def screen_peak(grey: Array) -> float:
     power = np.abs(np.fft.rfft2((grey - grey.mean()) * window)) ** 2
     frequency = np.hypot(np.fft.fftfreq(height)[:, np.newaxis], np.fft.rfftfreq(width))
     band = power[frequency > SCREEN_BAND]
-    return float(np.log10((band.max() + 1e-9) / (np.median(band) + 1e-9)))
+    return float(np.log10((band.max() + 1e-9) / (np.percentile(band, SCREEN_LEVEL) + 1e-9)))
 
 
 def extreme_share(grey: Array, contact: npt.NDArray[np.bool_]) -> float:

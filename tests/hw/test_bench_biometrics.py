@@ -390,6 +390,14 @@ def test_peers_and_pairs_stand_beside_ours(run):
     assert figures["two_fas_bits_one_known"] < 20
 
 
+def test_the_gate_s_false_alarms_and_made_up_presentations_are_counted(run):
+    [figures] = json.loads((run / "figures.json").read_text())["figures"]
+    assert (figures["gate_presses"], figures["gate_refused"]) == (FINGERS * IMPRESSIONS, 0)
+    assert figures["residue_pairs"] == FINGERS * (IMPRESSIONS - 1)
+    for name in ("screen", "line_art", "inverted", "residue"):
+        assert figures[f"presented_{name}_noticed"] == figures[f"presented_{name}"] > 0
+
+
 def test_processes_give_what_this_process_gives():
     told = []
     found = in_processes(divmod, [(i, 3) for i in range(6)], 2, lambda done, of: told.append((done, of)))

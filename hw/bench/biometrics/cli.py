@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edge.biometrics.enrolment import PRESSES
 from edge.biometrics.unlocking import TRIALS
 from hw.bench import report as bench_report
-from hw.bench.biometrics import attacks, page, pairs, tables, timing
+from hw.bench.biometrics import attacks, page, pairs, presenting, tables, timing
 from hw.bench.biometrics.fingers import PRIVATE_FOLDER, Job, image_folder, usable_fingers
 from hw.bench.biometrics.page import Measured
 from hw.bench.biometrics.peers import side_by_side
@@ -161,6 +161,7 @@ def _measure(
     result = measure_set(job, fingers, progress, max(1, arguments.jobs))
     figures = figures_of(result) | {"part": "all" if split else arguments.part}
     figures |= _cost(result, progress)
+    figures |= presenting.figures_of(result, progress, max(1, arguments.jobs), attack=arguments.attack)
     linked: list[attacks.Linked] = []
     if arguments.attack:
         found, linked = attacks.attack_set(result, progress, max(1, arguments.jobs))

@@ -7,6 +7,14 @@ from hw.bench.biometrics.summary import Figures
 GOALS = {"r307": (0.01, 0.001, 48.0), "r503": (0.05, 0.005, 40.0)}
 """Goals by sensor: FNMR of one press, FRR of three, FAS bits."""
 
+PRESENTED = {
+    "screen": "printer's screen",
+    "line_art": "line art",
+    "inverted": "light and dark exchanged",
+    "residue": "faint print left on the glass",
+}
+"""Attacks on the sensor that are made up from the images, and their names for a person."""
+
 UNLOCK_SECONDS_GOAL, DECODER_SECONDS_GOAL, MEMORY_GOAL_MIB = 0.3, 0.1, 350
 
 
@@ -44,6 +52,8 @@ def rows(figures: Figures) -> list[tuple[str, str, str]]:
             ("a refusal, after the minutiae", f"{figures['refusal_seconds']:.2f} s", ""),
             ("peak memory", f"{figures['peak_rss_mib']:.0f} MiB", f"{MEMORY_GOAL_MIB}"),
         ]
+    if "gate_presses" in figures:
+        told += _gate(figures)
     if "two_fnmr_one_press" in figures:
         told += _two_fingers(figures)
     if "d_sys" in figures:
@@ -72,6 +82,30 @@ def rows(figures: Figures) -> list[tuple[str, str, str]]:
                 "0",
             ),
         ]
+    return told
+
+
+def _gate(figures: Figures) -> list[tuple[str, str, str]]:
+    """What the quality gate and the presentation checks said."""
+    prefix = "gate_refused_"
+    reasons = ", ".join(
+        f"{name.removeprefix(prefix).replace('_', ' ')} {count}"
+        for name, count in figures.items()
+        if name.startswith(prefix)
+    )
+    refused = f"{figures['gate_refused']} of {figures['gate_presses']:,} presses"
+    told = [
+        ("refused by the quality gate", f"{refused}: {reasons}" if reasons else refused, ""),
+        (
+            "taken for residue of the press before",
+            f"{figures['residue_false_alarms']} of {figures['residue_pairs']:,} pairs",
+            "0",
+        ),
+    ]
+    for name, what in PRESENTED.items():
+        if f"presented_{name}" in figures:
+            seen = f"{figures[f'presented_{name}_noticed']} of {figures[f'presented_{name}']}"
+            told.append((f"made-up presentation noticed: {what}", seen, ""))
     return told
 
 
@@ -106,6 +140,7 @@ def peers_rows(figures: Figures, peers: dict[str, Figures]) -> list[tuple[str, .
             ("three presses refused", "frr_three_presses", "{:.1%}"),
             ("false accepts", "false_accepts", "{:.0f}"),
             ("transactions of strangers", "impostor_transactions", "{:,.0f}"),
+            ("of presses of strangers, computed", "false_accepts_per_press_computed", "{:.1e}"),
             ("FAS, bits", "fas_bits", "{:.1f}"),
         )
     ]

@@ -112,5 +112,5 @@ def test_what_is_remembered_is_bounded_and_says_nothing_of_the_image():
 
 def test_measures_of_pictures_of_nothing():
     flat = np.full((64, 64), 255.0)
-    assert screen_peak(flat) == pytest.approx(0, abs=1)
+    assert screen_peak(flat) == pytest.approx(0, abs=0.5)
     assert extreme_share(flat, np.zeros(flat.shape, dtype=bool)) == 0

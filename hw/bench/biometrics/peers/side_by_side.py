@@ -187,7 +187,7 @@ def package_figures(result: SetResult, fingers: Sequence[Reduced], python: Path)
         [differing(owner, press) for press in presses[result.job.enrol :]] for owner, presses in bits.items()
     ]
     strange = [
-        [differing(owner, press) for press in presses]
+        np.array([differing(owner, press) for press in presses])
         for owner in bits
         for other, presses in bits.items()
         if other != owner
@@ -205,9 +205,8 @@ def package_figures(result: SetResult, fingers: Sequence[Reduced], python: Path)
         "bits_that_differ_median": float(np.median(seen)) if seen else float("nan"),
         "fnmr_one_press": float(1 - np.mean([own.mean() for own in chance])) if chance else float("nan"),
         "frr_three_presses": _refused(chance),
-        "fas_bits": statistics.bits(float(np.mean([package.one_helper(each).mean() for each in strange])))
-        if strange
-        else float("nan"),
+        "false_accepts_per_press_computed": _mean([package.accepted(each, helpers) for each in strange]),
+        "fas_bits": statistics.bits(_mean([package.one_helper(each) for each in strange])),
     }
     pairs = [
         (mine, press)
@@ -227,6 +226,10 @@ def package_figures(result: SetResult, fingers: Sequence[Reduced], python: Path)
         "ran_accepted": sum(ran.reproduced),
         "ran_accepted_computed": sum(computed),
     }
+
+
+def _mean(each: Sequence[Array]) -> float:
+    return float(np.mean(np.concatenate(each))) if each else float("nan")
 
 
 def _refused(chances: Sequence[Array]) -> float:
