@@ -32,7 +32,7 @@ def id_of(key: Ed25519PrivateKey) -> str:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kiosk_side, "SCAN_SECONDS", 0.3)
+    monkeypatch.setattr(kiosk_side, "SCAN_SECONDS", 0.1)
     monkeypatch.setattr(kiosk_side, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(kiosk_side, "LONGEST_PAUSE", 0.2)
     monkeypatch.setattr(kiosk_side, "REFUSED_PAUSE", 0.2)

@@ -92,7 +92,7 @@ def kiosks(
 def test_two_kiosks_get_their_consents_through_whatever_happens(
     kiosks: tuple[Kiosk, Kiosk], gateway: RunningGateway, radio: Radio
 ) -> None:
-    """Links that drop, chunks that come twice, a request and its notice, and the gateway killed in between."""
+    """Links that drop, chunks that come twice, a request and its notice, and the gateway killed."""
     until(lambda: all(kiosk.link.status.state is LinkState.UP for kiosk in kiosks), PATIENCE)
     people = [Person() for _ in kiosks]
     for kiosk, person in zip(kiosks, people, strict=True):
