@@ -78,9 +78,8 @@ def figures_of(
         "residue_false_alarms": sum(gate.taken_for_residue for gate in gates),
         "residue_likest_pair": max((gate.likest for gate in gates), default=0.0),
     }
-    tried, noticed = (
-        sum((getattr(gate, name) for gate in gates), Counter()) for name in ("tried", "noticed")
-    )
+    tried: Counter[str] = sum((gate.tried for gate in gates), Counter())
+    noticed: Counter[str] = sum((gate.noticed for gate in gates), Counter())
     for name in sorted(tried):
         figures |= {f"presented_{name}": tried[name], f"presented_{name}_noticed": noticed[name]}
     return figures
