@@ -94,6 +94,11 @@ class Broker:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
     def __enter__(self) -> Self:
         return self
 
@@ -107,12 +112,13 @@ class Broker:
         return lines[-1][:LAST_WORDS_LIMIT] if lines else "it said nothing"
 
 
-def start(directory: Path, port: int = 0) -> Broker:
+def start(directory: Path, port: int = 0, *, name: str = "") -> Broker:
     """Start a broker with its configuration and log in `directory`, and wait until it accepts connections.
 
     Args:
         directory: made if it is missing.
         port: where to listen; 0 for any free port.
+        name: "mosquitto" or "amqtt"; by default the first that is installed.
 
     Raises:
         UnavailableError: no broker is installed, the port is taken, or the broker does not come up.
@@ -121,7 +127,7 @@ def start(directory: Path, port: int = 0) -> Broker:
     port = free_port(port)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        name, command = _prepare(directory, port)
+        name, command = _prepare(directory, port, name)
     except OSError as error:
         raise _no_room(directory, error) from error
     return _launch(directory, name, command, port, accepts)
@@ -218,13 +224,13 @@ def accepts(port: int) -> bool:
     return reply == CONNACK
 
 
-def _prepare(directory: Path, port: int) -> tuple[str, list[str]]:
+def _prepare(directory: Path, port: int, wanted: str) -> tuple[str, list[str]]:
     """Write the configuration of the broker that this machine has; returns its name and command line."""
-    if mosquitto := shutil.which("mosquitto"):
+    if wanted != "amqtt" and (mosquitto := shutil.which("mosquitto")):
         config = directory / "mosquitto.conf"
         config.write_text(mosquitto_config(port), encoding="ascii")
         return "mosquitto", [mosquitto, "-c", str(config)]
-    if importlib.util.find_spec("amqtt"):
+    if wanted != "mosquitto" and importlib.util.find_spec("amqtt"):
         config = directory / "amqtt.yaml"
         config.write_text(amqtt_config(port), encoding="ascii")
         return "amqtt", [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config)]

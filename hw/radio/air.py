@@ -18,10 +18,14 @@ class Air(LocalLink):
 
     bumble's own takes the sender's present random address for the source, so that data of a connection made
     with another one is dropped.
+
+    Attributes:
+        octets: of ACL data that were sent, by all.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # bumble leaves it so
+        self.octets = 0
 
     def send_acl_data(
         self,
@@ -31,6 +35,7 @@ class Air(LocalLink):
         data: bytes,
     ) -> None:
         """Carry data to the other end of a connection."""
+        self.octets += len(data)
         connection = sender_controller.le_connections.get(destination_address)
         receiver = self.find_le_controller(destination_address)
         if transport is not PhysicalTransport.LE or connection is None or receiver is None:

@@ -65,6 +65,11 @@ class Bluetoothd:
         await bus.request_name(BLUEZ)
         return self
 
+    @property
+    def octets(self) -> int:
+        """Bytes of ACL data on the air so far."""
+        return self._air.octets
+
     def adapter(self, name: str) -> Adapter:
         """The adapter of a name, such as hci0."""
         return self._adapters[f"/org/bluez/{name}"]

@@ -84,6 +84,11 @@ class Radio:
         """How many have not struck yet."""
         return self._daemon.faults.waiting
 
+    @property
+    def octets(self) -> int:
+        """Bytes of ACL data on the air so far: L2CAP and ATT with what they carry."""
+        return self._daemon.octets
+
     def packets(self, uuid: str) -> int:
         """Writes and notifications of a characteristic so far."""
         return self._daemon.faults.packets[uuid]

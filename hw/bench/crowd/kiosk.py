@@ -25,8 +25,8 @@ class Kiosk:
     """A device key and its id."""
 
     def __init__(self) -> None:
-        self._key = Ed25519PrivateKey.generate()
-        public = self._key.public_key()
+        self.key = Ed25519PrivateKey.generate()
+        public = self.key.public_key()
         self.id = kid_of(public).hex()
         self.public_key = public.public_bytes_raw().hex()
 
@@ -34,7 +34,7 @@ class Kiosk:
         """What the kiosk sends once a person has signed an act."""
         signature = person.sign(act.digest(domain))[:SIGNATURE_LENGTH]
         message = KioskMessage(domain.environment, act, signature, int(time.time()), data)
-        return message.sign(self._key)
+        return message.sign(self.key)
 
 
 class Wire:

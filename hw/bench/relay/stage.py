@@ -2,13 +2,14 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from contracts.acts import Request
 from contracts.hexes import to_hex
+from contracts.registry import MAX_BATCH
 from gateway.ledger.account import KEY_FILE, Relayer
 from hw.bench.crowd.kiosk import Kiosk
 from hw.bench.crowd.ledger import CHAIN_ID, Ledger, Signed
@@ -70,8 +71,10 @@ class Stage:
         self.ledger.write(Signed(self._requester, each.request) for each in asked)
         return asked
 
-    def premises(self, broker: str, max_batch: int) -> Premises:
-        """A gateway on a copy of the ledger as it is now."""
+    def premises(
+        self, broker: str, max_batch: int = MAX_BATCH, settings: Mapping[str, object] | None = None
+    ) -> Premises:
+        """A gateway on a copy of the ledger as it is now; `settings` are further ones of gateway.toml."""
         return Premises(
             self._copy(),
             broker,
@@ -79,6 +82,7 @@ class Stage:
             {"max_batch": max_batch},
             contract=to_hex(self.ledger.contract),
             chain_id=CHAIN_ID,
+            **(settings or {}),
         )
 
     def bare_ledger(self) -> Path:
