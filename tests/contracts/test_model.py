@@ -1,6 +1,8 @@
 """The contract against a model in plain Python: the same acts, refused or taken alike, leave the same."""
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 from eth_utils import to_canonical_address
@@ -20,6 +22,7 @@ from hypothesis.stateful import (
 from contracts import registry
 from contracts.acts import (
     Act,
+    ActKind,
     Contest,
     Deactivate,
     Deny,
@@ -64,6 +67,7 @@ class Model(RuleBasedStateMachine):
     """Written from the rules in words, not from the contract: each rule says when an act must be taken."""
 
     requests = Bundle("requests")
+    tally: ClassVar[Counter[tuple[str, bool]]] = Counter()  # of all runs: kinds of acts, and whether taken
 
     def __init__(self):
         super().__init__()
@@ -85,6 +89,7 @@ class Model(RuleBasedStateMachine):
         by = signer or owner or STRANGER
         signature = by.sign_for_ledger(act, self.registry.domain)
         expected = allowed and by == owner and self.evm.time <= act.deadline
+        self.tally[type(act).__name__.lower(), expected] += 1
         name, arguments = registry.call_arguments(act, signature, request)
         if self.in_batch:
             self.submit_thrice(calldata(name, arguments), expected)
@@ -320,5 +325,14 @@ TestModel.settings = quick
 
 
 @pytest.mark.long
+@pytest.mark.timeout(7200)
 def test_many_more_sequences():
+    Model.tally.clear()
     run_state_machine_as_test(Model, settings=settings(quick, max_examples=2000))
+    taken, refused = (
+        {kind: n for (kind, was), n in Model.tally.items() if was is which} for which in (True, False)
+    )
+    counts = f"{sum(taken.values()):,} acts taken, {sum(refused.values()):,} refused"
+    print(f"\n2,000 sequences: {counts}, each as the model says")
+    print(f"taken: {taken}\nrefused: {refused}")
+    assert set(taken) == set(refused) == {kind.name.lower() for kind in ActKind}
