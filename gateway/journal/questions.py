@@ -46,14 +46,8 @@ class Questions:
         return {State(state): count for state, count in rows}
 
     def received(self, now: int, limit: int) -> list[Entry]:
-        """Acts to be verified: due, and none of the same person received before them; by arrival."""
-        return self._entries(
-            "state = 'received' AND due <= ? AND NOT EXISTS (SELECT 1 FROM entries AS before"
-            " WHERE before.subject = entries.subject AND before.number < entries.number"
-            " AND before.state = 'received') ORDER BY number LIMIT ?",
-            now,
-            limit,
-        )
+        """Acts to be verified that are due, by arrival."""
+        return self._entries("state = 'received' AND due <= ? ORDER BY number LIMIT ?", now, limit)
 
     def verified(self, now: int, limit: int) -> list[Entry]:
         """Acts to be shipped: due, and no act of the same person before them that is not; by arrival."""

@@ -78,13 +78,21 @@ class Relayer:
         return self._address
 
     def sign(
-        self, *, chain_id: int, nonce: int, to: bytes | None, data: bytes, gas: int, fees: Fees
+        self,
+        *,
+        chain_id: int,
+        nonce: int,
+        to: bytes | None,
+        data: bytes,
+        gas: int,
+        fees: Fees,
+        value: int = 0,
     ) -> SignedTransaction:
-        """Sign a transaction that carries no value; `to` is None to create a contract.
+        """Sign a transaction; `to` is None to create a contract, `value` is in wei.
 
         EIP-1559: 0x02 ‖ rlp([chain id, nonce, tip, most, gas, to, value, data, access list, v, r, s]).
         """
-        fields = [chain_id, nonce, fees.tip, fees.most, gas, to or b"", 0, data, []]
+        fields = [chain_id, nonce, fees.tip, fees.most, gas, to or b"", value, data, []]
         digest = keccak256(DYNAMIC_FEE + rlp.encode(fields))
         signature = self._key.sign_recoverable(digest, hasher=None)  # RFC 6979, low s
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
