@@ -9,6 +9,7 @@ import pytest
 
 from contracts import gatt
 from contracts.conversation import Conversation, Patience, Sessions
+from contracts.framing import LAST
 from contracts.gatt import KIOSK_TO_GATEWAY as PROFILE
 from contracts.gatt import Limits, Refusal, refusal_words
 from drivers.bluetooth import serving
@@ -124,6 +125,17 @@ def test_small_packets_are_enough(server: Server, reach: Callable[..., Call], ra
     radio.set_mtu(FIRST, mtu)
     assert say(known(reach()), b"m" * 3000) == b"m" * 3000
     assert radio.packets(PROFILE.inbound) > 3000 // gatt.value_size(mtu)
+
+
+def test_a_client_may_leave_the_cutting_to_its_stack(
+    server: Server, reach: Callable[..., Call], radio: Radio
+) -> None:
+    """A browser knows no MTU; it writes a long value as ATT's long write, and the server hears of one."""
+    radio.set_mtu(FIRST, 23)
+    call = known(reach())
+    chunk = bytes([LAST]) + b"m" * (gatt.LARGEST_VALUE - 1)
+    call._thread.run(call._connection.write(PROFILE.inbound, chunk))  # type: ignore[union-attr]
+    assert call.receive(30.0) == chunk[1:]
 
 
 @pytest.mark.parametrize("mishap", [Mishap.LOST_BEFORE, Mishap.LOST_AFTER])
