@@ -49,6 +49,10 @@ BAD_IDENTITY = frozenset({0x85, 0x86, 0x8C})
 """Reason codes of a CONNACK (MQTT 5, section 3.2.2.2) about who we are: client identifier, user name or
 password, authentication method. paho gives 3.1.1's code 4 as the second."""
 
+NO_MATCHING_SUBSCRIBERS = 0x10
+"""Reason code of a PUBACK (MQTT 5, section 3.4.2.1): taken, and dropped at once. After a broker that keeps
+nothing on disk has come back, its kiosks may be there before their gateway."""
+
 NO_PERMISSION = frozenset({0x87, 0x8A})
 """Not authorized, banned; 3.1.1's code 5 is the first."""
 
@@ -67,12 +71,14 @@ class Publication:
         payload: what.
         retain: whether the broker keeps it for those who subscribe later.
         again: whether it may have been sent before; said beside it under MQTT 5.
+        wants_hearer: whether it counts as not taken if nobody listens, where the broker says so (MQTT 5).
     """
 
     topic: str
     payload: bytes
     retain: bool = False
     again: bool = False
+    wants_hearer: bool = False
 
     @property
     def size(self) -> int:
@@ -109,10 +115,12 @@ class Acknowledged:
     Attributes:
         number: packet identifier, as `Connection.publish` returned it.
         refusal: why, or empty.
+        unheard: it has no subscriber to pass it on to, and kept nothing (MQTT 5, reason code 0x10).
     """
 
     number: int
     refusal: str
+    unheard: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,7 +263,8 @@ class Connection:
     def _on_publish(
         self, _client: object, _data: object, number: int, reason: ReasonCode, _more: object
     ) -> None:
-        self._tell(self, Acknowledged(number, str(reason) if reason.is_failure else ""))
+        refusal = str(reason) if reason.is_failure else ""
+        self._tell(self, Acknowledged(number, refusal, reason.value == NO_MATCHING_SUBSCRIBERS))
 
     def _on_disconnect(
         self, _client: object, _data: object, flags: paho.DisconnectFlags, reason: ReasonCode, _more: object

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from drivers.mqtt.connection import Connection, Limits, Publication
+from drivers.mqtt.connection import Acknowledged, Connection, Limits, Publication
 from drivers.mqtt.errors import DownError, LostError, MqttError, NotTakenError
 
 
@@ -73,13 +73,16 @@ class Outgoing:
             if _fits(delivery, connection.limits):
                 self._sent[connection.publish(delivery.publication)] = delivery
 
-    def acknowledge(self, number: int, refusal: str) -> str:
+    def acknowledge(self, word: Acknowledged) -> str:
         """Take the broker's word on a message; returns the topic that a refusal is about, or nothing."""
-        delivery = self._sent.pop(number, None)
+        delivery = self._sent.pop(word.number, None)
         if delivery is None:
             return ""
-        delivery.end(NotTakenError(f"the broker refused the message: {refusal}") if refusal else None)
-        return delivery.publication.topic if refusal else ""
+        error = f"the broker refused the message: {word.refusal}" if word.refusal else ""
+        if word.unheard and delivery.publication.wants_hearer:
+            error = "the broker is there, but nobody listens at it"
+        delivery.end(NotTakenError(error) if error else None)
+        return delivery.publication.topic if word.refusal else ""
 
     def lose(self) -> None:
         """The connection is gone: lasting messages wait for the next one, in their order; the others fail."""

@@ -207,7 +207,7 @@ class Session:
             delivery.end(DownError("the connection to the broker was lost"))
 
     def _acknowledge(self, item: Acknowledged) -> None:
-        topic = self._outgoing.acknowledge(item.number, item.refusal)
+        topic = self._outgoing.acknowledge(item)
         if topic:
             log.warning("the broker refuses a message on %s: %s", topic, item.refusal)
 

@@ -93,7 +93,8 @@ class Courier:
         self._window = Window()
         self._due: dict[bytes, float] = {}  # each head: since or from when it may be sent
         self._flights: dict[bytes, _Flight] = {}
-        self._refusals: dict[bytes, int] = {}
+        self._refusals: dict[bytes | Route, int] = {}  # in a row, of a message and by a link
+        self._resting: dict[Route, float] = {}  # until when a link is left alone
         self._busy: dict[Route, float] = {}
         self._were_up: set[Route] = set()
         self._stopping = threading.Event()
@@ -139,8 +140,10 @@ class Courier:
             self._doubt(head)
             self._outbox.complain(head.digest, str(error))
         except LinkRefusedError as error:
-            self._land(head, 0.0 if self._may_go_elsewhere(head) else wait)
+            self._refused(head, route)
             self._outbox.complain(head.digest, str(error))
+        else:
+            self._refusals.pop(route, None)
         finally:
             with self._lock:
                 self._busy.pop(route, None)
@@ -197,11 +200,17 @@ class Courier:
             self._flights.pop(head.digest, None)
             self._due[head.digest] = self._monotonic() + rest
 
-    def _may_go_elsewhere(self, head: Head) -> bool:
-        """Whether a message that was refused has a link left that has not refused it in this round."""
+    def _refused(self, head: Head, route: Route) -> None:
+        """A link did not take a message: both rest, but the message may go by another link at once."""
         with self._lock:
-            self._refusals[head.digest] = self._refusals.get(head.digest, 0) + 1
-            return self._refusals[head.digest] % max(1, len(self._usable(self._monotonic()))) != 0
+            now = self._monotonic()
+            rests = {}
+            for each in (head.digest, route):
+                self._refusals[each] = self._refusals.get(each, 0) + 1
+                rests[each] = now + self._backoff.rest(self._refusals[each], self._chance())
+            self._resting[route] = rests[route]
+            self._flights.pop(head.digest, None)
+            self._due[head.digest] = now if self._usable(now) else rests[head.digest]
 
     # With the lock held
 
@@ -222,7 +231,11 @@ class Courier:
     def _usable(self, now: float) -> list[Route]:
         """The links that take messages now, the preferred one first."""
         return [
-            route for route in self.routes if route.is_up and now - self._busy.get(route, now) < STUCK_SECONDS
+            route
+            for route in self.routes
+            if route.is_up
+            and now - self._busy.get(route, now) < STUCK_SECONDS
+            and now >= self._resting.get(route, now)
         ]
 
     def _take_off(self, head: Head, route: Route) -> float:

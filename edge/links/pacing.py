@@ -14,6 +14,9 @@ So, as in TCP's congestion control (RFC 5681, RFC 6298):
   most a window, are sent again some seconds after a link is back, unless the receipts come first, which they
   do where the broker or the gateway had them. The window starts small again.
 
+- A link that does not take a message, as nobody listens at the broker, is left alone for a while and then
+  tried with one message.
+
 So one outage costs at most one window of resends for each kiosk, not its queue: with `LARGEST` = 16 that is
 below 1.3 sends per message from 54 messages in a queue on, and mostly far below; `ridgekey bench links`
 measures it. While a gateway stays silent on a link that works, a kiosk sends one message in each
@@ -50,12 +53,16 @@ class Backoff:
             together.
         in_doubt: seconds, at least, before a message that may have died with a link is sent again once there
             is a link: time for a receipt that was only delayed.
+        refused: seconds for which a link is left alone that did not take a message; doubles each time.
+        refused_limit: longest such rest.
     """
 
     first: float = 30.0
     limit: float = 900.0
     jitter: float = 0.5
     in_doubt: float = 5.0
+    refused: float = 4.0
+    refused_limit: float = 60.0
 
     def delay(self, attempts: int, chance: float, usual: float = 0.0) -> float:
         """Seconds to wait after an attempt.
@@ -67,6 +74,11 @@ class Backoff:
         """
         first = max(self.first, PATIENCE * usual)
         longest = min(self.limit, first * 2.0 ** min(attempts - 1, 32))
+        return longest * (1.0 - self.jitter * chance)
+
+    def rest(self, refusals: int, chance: float) -> float:
+        """Seconds to leave a link, or a message, alone after so many refusals in a row."""
+        longest = min(self.refused_limit, self.refused * 2.0 ** min(refusals - 1, 32))
         return longest * (1.0 - self.jitter * chance)
 
 

@@ -364,6 +364,36 @@ def test_when_every_link_has_refused_a_message_it_rests(two: Bench) -> None:
     assert two.sends() == [[1], [1]]
 
 
+def test_a_link_that_takes_nothing_is_tried_seldom_and_with_one_message(bench: Bench) -> None:
+    """As a broker at which no gateway listens: after an outage its kiosks are often there first."""
+    bench.sign(*range(1, 60))
+    bench.links[0].mood = "refusing"
+    sent = 0
+    for _ in range(600):
+        sent += len(bench.sends()[0])
+        bench.now += 1.0
+    assert sent == 13  # after 0, 4, 12, 28, 60 seconds, and then once a minute
+    bench.links[0].mood = "willing"
+    bench.now += BACKOFF.refused_limit
+    assert len(bench.sends()[0]) == FIRST
+
+
+def test_a_message_that_is_never_taken_does_not_hold_up_the_others(bench: Bench) -> None:
+    bench.sign(*range(1, 20))
+    inner = bench.links[0].send
+
+    def picky(message: bytes, *, again: bool) -> None:
+        inner(message, again=again)
+        if message[-1] == 1:
+            raise LinkRefusedError("it is too long")
+
+    bench.links[0].send = picky  # type: ignore[method-assign]
+    for _ in range(60):
+        bench.answer(*(number for number in bench.sends()[0] if number != 1))
+        bench.now += 1.0
+    assert bench.outbox.waiting() == 1
+
+
 def test_the_first_link_is_preferred_and_the_next_takes_what_it_lost(two: Bench) -> None:
     two.sign(1, 2)
     assert two.sends() == [[1, 2], []]
