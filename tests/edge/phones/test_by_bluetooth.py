@@ -21,16 +21,24 @@ from tests.edge.phones.kiosk import Kiosk, Phone
 from tests.edge.standin import until
 
 
-@pytest.fixture
-def kiosk(radio: virtual.Radio, tmp_path: Path) -> Iterator[Kiosk]:
-    kiosk = Kiosk(tmp_path / "kiosk")
+@pytest.fixture(scope="module")
+def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiosk]:
+    kiosk = Kiosk(tmp_path_factory.mktemp("kiosk") / "state")
     kiosk.settle(enrol(kiosk.visit()))
+    yield kiosk
+    kiosk.database.close()
+
+
+@pytest.fixture
+def kiosk(radio: virtual.Radio, enrolled: Kiosk) -> Iterator[Kiosk]:
+    kiosk = enrolled
     door = Door(kiosk.reception.arrived, "hci0")
     door.start()
     until(lambda: door.status == "up", 60)
     yield kiosk
     door.stop()
-    kiosk.database.close()
+    for phone in phones.everything(kiosk.database):
+        phones.remove(kiosk.database, phone.key)
 
 
 @pytest.fixture
@@ -63,6 +71,7 @@ def test_pair_carry_hear_and_be_revoked(
     pairing = beginning.at_kiosk.result()
     assert pairing.carried
     assert phone.state.record(subject.address) == subject.sealed
+    phones.take_back(kiosk.database, subject.address, subject.sealed)
     request = kiosk.notify(kiosk.known.ask(subject.address, b"\x01" * 32, "to test"))
     companion.catch_up()
     assert phone.state.request(request).name == "City hospital"
@@ -103,9 +112,10 @@ def test_two_phones_at_once(
     second.state.close()
 
 
-@pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize(
-    "uuid", [PHONE_TO_KIOSK.inbound, PHONE_TO_KIOSK.outbound], ids=["to kiosk", "to phone"]
+    ("uuid", "number"),
+    [(PHONE_TO_KIOSK.inbound, 2), (PHONE_TO_KIOSK.outbound, 3)],
+    ids=["finish", "paired"],
 )
 def test_a_link_lost_in_the_middle_of_a_pairing_pairs_nothing(
     kiosk: Kiosk,

@@ -34,7 +34,7 @@ from edge.errors import (
     UnavailableError,
 )
 from edge.events import PhoneMet, PhoneWanted
-from edge.journeys import borrowing
+from edge.journeys import borrowing, unlocking
 from edge.journeys.consent import deny, grant
 from edge.journeys.enrol import enrol
 from edge.journeys.store import store
@@ -50,7 +50,7 @@ from tests.edge.standin import until
 
 
 @pytest.fixture(autouse=True)
-def _quick_news(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reception, "NEWS_SECONDS", 0.05)
 
 
@@ -339,7 +339,8 @@ def test_the_person_leaves_before_scanning(kiosk: Kiosk) -> None:
         kiosk.begin(cancelled=lambda: True).at_kiosk.result()
 
 
-def test_another_finger_pairs_nothing(kiosk: Kiosk, phone: Phone) -> None:
+def test_another_finger_pairs_nothing(kiosk: Kiosk, phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unlocking, "PRESSES", 1)  # each is sought for a second
     before = phones.everything(kiosk.database)
     beginning = kiosk.begin()
     kiosk.glass.finger = OTHER

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from contracts.acts import RecordKind
 from edge.errors import FingerNotRecognisedError
+from edge.journeys import unlocking
 from edge.journeys.consent import grant
 from edge.journeys.enrol import enrol
 from edge.journeys.store import store
@@ -50,7 +51,7 @@ def kiosk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiosk]:
 
 
 @pytest.fixture(autouse=True)
-def _quick_news(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reception, "NEWS_SECONDS", 0.05)
 
 
@@ -232,7 +233,10 @@ def test_it_comes_back_and_carries_messages_and_the_record(page: Page, kiosk: Ki
     phones.take_back(kiosk.database, person.address, person.sealed)
 
 
-def test_what_is_wrong_is_said_in_a_sentence(page: Page, kiosk: Kiosk) -> None:
+def test_what_is_wrong_is_said_in_a_sentence(
+    page: Page, kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unlocking, "PRESSES", 1)
     status = page.locator("#status")
     scan(page, "ridgekey:nonsense")
     expect(status).to_have_text("The code is cut or mistyped. Scan it again.")
