@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from edge.biometrics.unlocking import TRIALS
 from hw.bench.biometrics import plots, tables
 from hw.bench.biometrics.attacks import Linked
 from hw.bench.biometrics.counting import KS
@@ -17,16 +16,25 @@ from hw.bench.biometrics.summary import EXPONENTS, Curves, Figures
 from hw.errors import FileTroubleError
 
 SHOWN_KS = (7, 8, 9, 10, 11)
+LEAST_SHARE = 1e-3
+"""Where the plot of refused presses ends."""
+
 STYLE = """
 :root{color-scheme:light dark;--text:#1d2129;--soft:#667085;--line:#e3e6ec;--page:#fff;--card:#f8f9fb}
 @media(prefers-color-scheme:dark){
 :root{--text:#e6e8ee;--soft:#98a1b3;--line:#2c313c;--page:#14161b;--card:#1b1e25}}
 body{font:15px/1.5 system-ui,sans-serif;color:var(--text);background:var(--page);
-max-width:1000px;margin:2rem auto;padding:0 1rem}
+max-width:1180px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem;margin:0}h2{margin:2.2rem 0 .6rem;font-size:1.2rem}p{max-width:46rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 td,th{text-align:left;padding:.3rem .7rem .3rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:1rem;margin-top:1rem}
+td:first-child{width:38%}th.group{padding-top:1rem;border-bottom:2px solid var(--line)}
+.peers td:first-child{width:18%}.peers td,.peers th{width:18%}h3{margin:1.6rem 0 .3rem;font-size:1rem}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:1rem;margin:1rem 0}
+.tile{background:var(--card);border:1px solid var(--line);border-left:5px solid var(--soft);border-radius:8px;
+padding:.6rem .9rem}.tile b{display:block;font-size:1.55rem;font-weight:650}
+.tile.met{border-left-color:#2f9e5b}.tile.missed{border-left-color:#d9822b}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(340px,1fr));gap:1rem;margin-top:1rem}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6rem}
 figcaption,.soft{color:var(--soft)}figcaption{font-size:.85rem;padding:.2rem .4rem}
 svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}
@@ -91,17 +99,50 @@ def page(measured: Sequence[Measured], content: dict[str, Any]) -> str:
 def _section(measured: Measured) -> str:
     figures = measured.figures
     lines = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(value)}</td><td>{escape(goal)}</td></tr>"
-        for name, value, goal in tables.rows(figures)
+        f'<tr><th class="group" colspan="3">{escape(heading)}</th></tr>'
+        + "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(value)}</td><td>{escape(goal)}</td></tr>"
+            for name, value, goal in several
+        )
+        for heading, several in tables.groups(figures)
     )
     linked = [_linkage(each) for each in measured.linked if each.mated and each.strange]
-    drawn = [*_curves(measured.curves, str(figures["sensor"])), *linked]
+    drawn = [*_curves(measured.curves, figures), *linked]
     return (
         f"<h2>{escape(str(figures['set']))}, as {escape(str(figures['sensor']).upper())}, "
-        f"{escape(str(figures['part']))} fingers</h2>"
+        f"{escape(str(figures['part']))} fingers</h2>{_tiles(figures)}"
+        f'<div class="plots">{"".join(drawn)}</div>'
         f"<table><tr><th></th><th>measured</th><th>goal</th></tr>{lines}</table>"
         f"<p>{_worst(measured.curves)}</p>{_peers(measured)}"
-        f'<div class="plots">{"".join(drawn)}</div>'
+    )
+
+
+def _tiles(figures: Figures) -> str:
+    """The few figures that matter most, and whether each is where it should be."""
+    fnmr, frr, fas = tables.GOALS[str(figures["sensor"])]
+    one, three = float(figures["fnmr_one_press"]), float(figures["frr_three_presses"])
+    bits = float(figures["fas_bits"])
+    told = [
+        (f"{1 - one:.1%}", f"accepted at one press; goal {1 - fnmr:.1%}", one <= fnmr),
+        (f"{1 - three:.1%}", f"within three presses; goal {1 - frr:.1%}", three <= frr),
+        (
+            f"{'≥ ' if figures['fas_is_lower_bound'] else ''}{bits:.1f} bits",
+            f"FAS of a record without its pepper; goal {fas:.0f}",
+            bits >= fas,
+        ),
+        (
+            f"{figures['false_accepts']} of {figures['impostor_transactions']:,}",
+            "transactions of strangers accepted",
+            not figures["false_accepts"],
+        ),
+    ]
+    return (
+        '<div class="tiles">'
+        + "".join(
+            f'<div class="tile {"met" if met else "missed"}"><b>{escape(value)}</b>{escape(name)}</div>'
+            for value, name, met in told
+        )
+        + "</div>"
     )
 
 
@@ -112,7 +153,7 @@ def _peers(measured: Measured) -> str:
     names, *lines = tables.peers_rows(measured.figures, measured.peers)
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
-    return f"<h3>Peers, on the same presses</h3><table><tr>{head}</tr>{body}</table>"
+    return f'<h3>Peers, on the same presses</h3><table class="peers"><tr>{head}</tr>{body}</table>'
 
 
 def _worst(curves: Curves) -> str:
@@ -122,30 +163,37 @@ def _worst(curves: Curves) -> str:
     return f"Fingers with the most refused presses, by number: {refused}. Not enrolled: {missing}."
 
 
-def _curves(curves: Curves, sensor: str) -> list[str]:
-    shown = [(KS.index(k), k) for k in SHOWN_KS]
-    fnmr_goal, _, fas_goal = tables.GOALS[sensor]
-    lowest = floor_of(curves.accepted[[row for row, _ in shown]])
-    trials = Axis("trials", 2 ** EXPONENTS[0], 2 ** EXPONENTS[-1], log=True, show="{:.0e}".format)
+def _curves(curves: Curves, figures: Figures) -> list[str]:
+    fnmr_goal, _, fas_goal = tables.GOALS[str(figures["sensor"])]
+    shown = [(KS.index(k), k, f"records_of_k_{k}" in figures) for k in SHOWN_KS]
+    lowest = floor_of(curves.accepted[[row for row, _, _ in shown]])
+    trials = Axis("trials", 2 ** EXPONENTS[0], 2 ** EXPONENTS[-1], log=True, show=plots.power_of_ten)
     share = Axis("one press accepted", lowest, 1, show="{:.0%}".format)
     accepted = [
-        Line(f"k = {k}", [(2**e, y) for e, y in zip(EXPONENTS, curves.accepted[row], strict=True)])
-        for row, k in shown
+        Line(
+            f"k = {k}",
+            [(2**e, y) for e, y in zip(EXPONENTS, curves.accepted[row], strict=True)],
+            strong=used,
+        )
+        for row, k, used in shown
     ]
     errors = [
         Line(
             f"k = {k}",
-            [
-                (x, max(1 - y, 1e-3))
-                for x, y in zip(curves.false_accepts[row], curves.accepted[row], strict=True)
-                if x > 0
-            ],
+            _above_floor(
+                [
+                    (x, max(1 - y, LEAST_SHARE))
+                    for x, y in zip(curves.false_accepts[row], curves.accepted[row], strict=True)
+                    if x > 0
+                ]
+            ),
+            strong=used,
         )
-        for row, k in shown
+        for row, k, used in shown
     ]
     bits = [
         Line(
-            "",
+            "counted",
             [(k, curves.fas[row][0]) for row, k in enumerate(KS)],
             [(low, high) for point, low, high in curves.fas if np.isfinite(point)],
         ),
@@ -154,14 +202,14 @@ def _curves(curves: Curves, sensor: str) -> list[str]:
     return [
         _figure(
             plots.lines("Accepted over trials", trials, share, accepted),
-            "Computed from overlaps, as if every record had k coefficients. "
-            f"ridgekey stops at {TRIALS:,} trials.",
+            "Computed from overlaps, as if every record had k coefficients; the thick lines are in use. "
+            f"ridgekey stops at 2^{figures['trials_log2']:.0f} trials.",
         ),
         _figure(
             plots.lines(
-                "Refused over falsely accepted, as trials grow",
-                Axis("false accepts per press", 1e-12, 1e-1, log=True, show="{:.0e}".format),
-                Axis("one press refused", 1e-3, 1, log=True, show="{:.1%}".format),
+                "DET: refused over falsely accepted, as trials grow",
+                Axis("false accepts per press", 1e-14, 1e-2, log=True, show=plots.power_of_ten),
+                Axis("one press refused", LEAST_SHARE, 1, log=True, show="{:.1%}".format),
                 errors,
             ),
             f"Computed; goal {fnmr_goal:.0%} refused. No line where no stranger's press had a chance.",
@@ -170,9 +218,15 @@ def _curves(curves: Curves, sensor: str) -> list[str]:
             plots.lines("FAS over k", Axis("k", KS[0], KS[-1]), Axis("bits", 20, 70), bits),
             "Presses that the count rests on: "
             + ", ".join(f"{count:,} at {k}" for k, count in zip(KS, curves.rests_on, strict=True))
-            + ". Where none had a chance, no point.",
+            + ". Where none had a chance, no point; bars to the top have no upper end.",
         ),
     ]
+
+
+def _above_floor(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """A line down to the plot's floor, and not along it."""
+    down = next((i for i, (_, y) in enumerate(points) if y <= LEAST_SHARE), len(points))
+    return points[: down + 1]
 
 
 def floor_of(values: Any) -> float:

@@ -166,7 +166,7 @@ def _enrol(enrolled: int, both: tuple[FingerResult, FingerResult]) -> JointEnrol
             locked.append(frames_of_presses([Minutiae(press.table) for press in presses]))
         except EnrolmentError:
             return None
-    return bind_two(*locked)
+    return bind_two(locked[0], locked[1])
 
 
 def count(enrolled: int, finger: FingerResult, everyone: list[FingerResult]) -> Drawn | None:

@@ -6,9 +6,10 @@ from html import escape
 from math import ceil, floor, isfinite, log10
 
 WIDTH, HEIGHT = 460, 300
-LEFT, RIGHT, TOP, BOTTOM = 58, 96, 30, 44
+LEFT, RIGHT, TOP, BOTTOM = 58, 74, 30, 44
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#3ca951", "#a463f2", "#6cc5b0", "#9c6b4e")
 MOST_TICKS = 8
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 Point = tuple[float, float]
 
@@ -18,14 +19,16 @@ class Line:
     """One line of a plot.
 
     Attributes:
-        name: written at its end.
+        name: written beside the plot.
         points: x and y; points that are not finite are left out.
         intervals: low and high for each point, drawn as a bar; or empty.
+        strong: whether it is the one that matters.
     """
 
     name: str
     points: Sequence[Point]
     intervals: Sequence[Point] = ()
+    strong: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,21 +69,29 @@ class Axis:
         return [number * step for number in range(first, last + 1)]
 
 
+def power_of_ten(value: float) -> str:
+    """A tick of a logarithmic axis: 10⁻⁶."""
+    return "10" + f"{round(log10(value)):d}".translate(SUPERSCRIPTS)
+
+
 def lines(title: str, x: Axis, y: Axis, drawn: Sequence[Line]) -> str:
-    """A plot of lines, each named at its last point."""
-    parts, labels = [], []
+    """A plot of lines, with their names beside it; what lies left of the plot is left out."""
+    parts: list[str] = []
+    labels: list[tuple[float, str, str]] = []
     for number, line in enumerate(drawn):
         colour = COLOURS[number % len(COLOURS)]
-        points = [(_across(x, a), _down(y, b)) for a, b in line.points if isfinite(a) and isfinite(b)]
+        points = [(a, b) for a, b in line.points if isfinite(a) and isfinite(b) and a >= x.low * 0.999]
         if not points:
             continue
-        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        for (a, b), (low, high) in zip(points, line.intervals, strict=False):
+        places = [(_across(x, a), _down(y, b)) for a, b in points]
+        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in places)
+        width = 3 if line.strong else 1.6
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
+        for (a, b), (low, high) in zip(places, line.intervals, strict=False):
             top, bottom = _down(y, min(high, y.high)), _down(y, low)
             parts.append(f'<path d="M{a:.1f} {top:.1f}V{bottom:.1f}" stroke="{colour}" stroke-width="1.2"/>')
             parts.append(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.2" fill="{colour}"/>')
-        labels.append((points[-1][1], line.name, colour))
+        labels.append((TOP + 8.0 + 16 * len(labels), line.name, colour))
     return _frame(title, x, y, parts + _labels(labels))
 
 
@@ -118,14 +129,12 @@ def _down(y: Axis, value: float) -> float:
 
 
 def _labels(labels: list[tuple[float, str, str]]) -> list[str]:
-    """Names at the right edge, moved apart where lines end close together."""
-    parts, lowest = [], float(TOP - 14)
-    for height, name, colour in sorted(labels):
-        lowest = max(height, lowest + 14)
-        parts.append(
-            f'<text x="{WIDTH - RIGHT + 6}" y="{lowest + 4:.1f}" style="fill:{colour}">{escape(name)}</text>'
-        )
-    return parts
+    """Names at the right edge, each in its colour."""
+    return [
+        f'<text x="{WIDTH - RIGHT + 8}" y="{height + 4:.1f}" style="fill:{colour};font-weight:600">'
+        f"{escape(name)}</text>"
+        for height, name, colour in labels
+    ]
 
 
 def _frame(title: str, x: Axis, y: Axis, inside: list[str]) -> str:

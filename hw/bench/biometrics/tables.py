@@ -1,5 +1,7 @@
 """The figures as a table for a person."""
 
+from math import isfinite
+
 from rich.table import Table
 
 from hw.bench.biometrics.summary import Figures
@@ -18,8 +20,28 @@ PRESENTED = {
 UNLOCK_SECONDS_GOAL, DECODER_SECONDS_GOAL, MEMORY_GOAL_MIB = 0.3, 0.1, 350
 
 
-def rows(figures: Figures) -> list[tuple[str, str, str]]:
-    """What is told of a set: name, figure and goal."""
+Row = tuple[str, str, str]
+"""What is told: name, figure, goal."""
+
+
+def rows(figures: Figures) -> list[Row]:
+    """What is told of a set."""
+    return [row for _, several in groups(figures) for row in several]
+
+
+def groups(figures: Figures) -> list[tuple[str, list[Row]]]:
+    """What is told of a set, under headings; a heading with nothing under it is left out."""
+    told = [
+        ("One finger", _recognition(figures)),
+        ("Cost", _cost(figures) if "unlock_seconds_median" in figures else []),
+        ("Quality gate and presentation", _gate(figures) if "gate_presses" in figures else []),
+        ("Two fingers in one polynomial", _two_fingers(figures) if "two_fnmr_one_press" in figures else []),
+        ("Attacks", _attacks(figures) if "d_sys" in figures else []),
+    ]
+    return [(heading, several) for heading, several in told if several]
+
+
+def _recognition(figures: Figures) -> list[Row]:
     fnmr, frr, fas = GOALS[str(figures["sensor"])]
     old = 1 - float(figures["fnmr_impression_1_to_2"])
     computed = figures["false_accepts_per_transaction_computed"]
@@ -29,10 +51,10 @@ def rows(figures: Figures) -> list[tuple[str, str, str]]:
     )
     security = (
         f"{'≥ ' if figures['fas_is_lower_bound'] else ''}{figures['fas_bits']:.1f} bits "
-        f"[{figures['fas_bits_low']:.0f}, {figures['fas_bits_high']:.0f}], "
+        f"[{figures['fas_bits_low']:.0f}, {_end(figures['fas_bits_high'])}], "
         f"from {figures['fas_rests_on_presses']} lucky presses"
     )
-    told = [
+    return [
         ("fingers enrolled", f"{figures['enrolled']} of {figures['fingers']}", "99 %"),
         ("accepted, one press", _with_interval(figures, "fnmr_one_press"), f"{1 - fnmr:.1%}"),
         ("accepted, three presses", _with_interval(figures, "frr_three_presses"), f"{1 - frr:.1%}"),
@@ -41,51 +63,54 @@ def rows(figures: Figures) -> list[tuple[str, str, str]]:
         ("false accepts per transaction, computed", f"{computed:.1e}", "1e-6"),
         ("FAS", security, f"{fas:.0f}"),
     ]
-    if "unlock_seconds_median" in figures:
-        told += [
-            ("image to key, median", f"{figures['unlock_seconds_median']:.2f} s", f"{UNLOCK_SECONDS_GOAL} s"),
-            (
-                "of which after the minutiae",
-                f"{figures['decoder_seconds_median']:.2f} s",
-                f"{DECODER_SECONDS_GOAL} s",
-            ),
-            ("a refusal, after the minutiae", f"{figures['refusal_seconds']:.2f} s", ""),
-            ("peak memory", f"{figures['peak_rss_mib']:.0f} MiB", f"{MEMORY_GOAL_MIB}"),
-        ]
-    if "gate_presses" in figures:
-        told += _gate(figures)
-    if "two_fnmr_one_press" in figures:
-        told += _two_fingers(figures)
-    if "d_sys" in figures:
-        told += [
-            ("linkage of records in clear, D_sys", f"{figures['d_sys']:.3f}", "0.05"),
-            ("the same where nothing links", f"{figures['d_sys_of_chance']:.3f}", ""),
-            ("linkage of sealed records, D_sys", f"{figures['d_sys_sealed']:.3f}", ""),
-            (
-                "brute force with the pepper",
-                f"{figures['core_years_with_pepper']:.1e} years on two cores",
-                "",
-            ),
-            (
-                f"weak records (k = {figures['weak_k']}) opened by a database",
-                f"{figures['weak_opened']}, computed {figures['weak_opened_computed']:.1f}",
-                "",
-            ),
-            (
-                "changed records, sealed: read",
-                f"{figures['changed_sealed_read']} of {figures['changed_sealed']}",
-                "0",
-            ),
-            (
-                "changed records, in clear: another secret",
-                f"{figures['changed_opened_another_secret']} of {figures['changed_opened']}",
-                "0",
-            ),
-        ]
-    return told
 
 
-def _gate(figures: Figures) -> list[tuple[str, str, str]]:
+def _end(value: float | int | str) -> str:
+    """An interval's end; some have none."""
+    return f"{value:.0f}" if isinstance(value, float) and isfinite(value) else "–"
+
+
+def _cost(figures: Figures) -> list[Row]:
+    return [
+        ("image to key, median", f"{figures['unlock_seconds_median']:.2f} s", f"{UNLOCK_SECONDS_GOAL} s"),
+        (
+            "of which after the minutiae",
+            f"{figures['decoder_seconds_median']:.2f} s",
+            f"{DECODER_SECONDS_GOAL} s",
+        ),
+        ("a refusal, after the minutiae", f"{figures['refusal_seconds']:.2f} s", ""),
+        ("peak memory", f"{figures['peak_rss_mib']:.0f} MiB", f"{MEMORY_GOAL_MIB}"),
+    ]
+
+
+def _attacks(figures: Figures) -> list[Row]:
+    weak = (
+        f"{figures['weak_opened']} of {figures['weak_runs']}, computed {figures['weak_opened_computed']:.1f}"
+    )
+    return [
+        ("linkage of records in clear, D_sys", f"{figures['d_sys']:.3f}", "0.05"),
+        ("the same where nothing links", f"{figures['d_sys_of_chance']:.3f}", ""),
+        ("linkage of sealed records, D_sys", f"{figures['d_sys_sealed']:.3f}", ""),
+        (
+            "brute force with the pepper, on two cores like these",
+            f"{figures['core_years_with_pepper']:.1e} years",
+            "",
+        ),
+        (f"weak records (k = {figures['weak_k']}) opened by a database", weak, ""),
+        (
+            "changed records, sealed: read",
+            f"{figures['changed_sealed_read']} of {figures['changed_sealed']}",
+            "0",
+        ),
+        (
+            "changed records, in clear: another secret",
+            f"{figures['changed_opened_another_secret']} of {figures['changed_opened']}",
+            "0",
+        ),
+    ]
+
+
+def _gate(figures: Figures) -> list[Row]:
     """What the quality gate and the presentation checks said."""
     prefix = "gate_refused_"
     reasons = ", ".join(
@@ -109,7 +134,7 @@ def _gate(figures: Figures) -> list[tuple[str, str, str]]:
     return told
 
 
-def _two_fingers(figures: Figures) -> list[tuple[str, str, str]]:
+def _two_fingers(figures: Figures) -> list[Row]:
     bound = "about " if figures["two_fas_is_extrapolated"] else ""
     alone = f"{figures['two_one_alone_accepts']} of {figures['two_one_alone_presses']}"
     return [
