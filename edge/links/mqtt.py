@@ -102,7 +102,9 @@ class MqttLink:
             LinkRefusedError: the broker refused, or did not acknowledge in time.
         """
         try:
-            self._session.publish(Publication(topics.up(self._kiosk_id), message, again=again, wants_hearer=True))
+            self._session.publish(
+                Publication(topics.up(self._kiosk_id), message, again=again, wants_hearer=True)
+            )
         except DownError as error:
             raise LinkDownError(str(error)) from None
         except LostError as error:
