@@ -56,10 +56,12 @@ class Template:
     Attributes:
         table: (n, 4) x, y, direction, mean quality.
         seen: (n,) in how many presses the minutia was seen.
+        presses: how many were averaged.
     """
 
     table: Array
     seen: npt.NDArray[np.intp]
+    presses: int
 
     def __repr__(self) -> str:
         return f"<template of {len(self.table)} minutiae>"
@@ -145,7 +147,7 @@ def partners_of(moved: Array, fixed: Array) -> npt.NDArray[np.intp]:
     return np.column_stack((rows[mutual], nearest[mutual]))
 
 
-def merge(presses: Sequence[Minutiae]) -> tuple[Template, int]:
+def merge(presses: Sequence[Minutiae], least: int) -> Template:
     """Average several presses of one finger.
 
     The press that agrees best with the others lends its coordinates. The others are laid on it one by one,
@@ -154,10 +156,7 @@ def merge(presses: Sequence[Minutiae]) -> tuple[Template, int]:
 
     Args:
         presses: two or more presses.
-
-    Returns:
-        The template, and the least number of partners that any press found: few mean that it was another
-        finger, or another part of it.
+        least: a press that finds fewer partners is of another finger, or another part of it, and left out.
     """
     tables = [press.table.astype(np.float64) for press in presses]
     agreement = np.zeros((len(tables), len(tables)), dtype=np.intp)
@@ -166,16 +165,17 @@ def merge(presses: Sequence[Minutiae]) -> tuple[Template, int]:
             agreement[i, j] = agreement[j, i] = align(moving, fixed).partners
     base = int(agreement.sum(axis=0).argmax())
     order = [j for j in np.argsort(-agreement[base], kind="stable") if j != base]
-    means, seen = tables[base], np.ones(len(tables[base]), dtype=np.intp)
-    least = len(means)
+    means, seen, count = tables[base], np.ones(len(tables[base]), dtype=np.intp), 1
     for j in order:
         alignment = align(tables[j], means)
-        least = min(least, alignment.partners)
-        means, seen = add_press(means, seen, alignment.apply(tables[j]))
+        if alignment.partners >= least:
+            means, seen = add_press(means, seen, alignment.apply(tables[j]))
+            count += 1
     strongest = np.lexsort((-means[:, 3], -seen))
-    for table in tables:
+    template = Template(means[strongest], seen[strongest], count)
+    for table in (*tables, means):
         table.fill(0)
-    return Template(means[strongest], seen[strongest]), least
+    return template
 
 
 def add_press(means: Array, seen: npt.NDArray[np.intp], moved: Array) -> tuple[Array, npt.NDArray[np.intp]]:

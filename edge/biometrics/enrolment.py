@@ -1,17 +1,26 @@
-"""Enrolment: from several presses of a finger to its protected record and a fresh root secret."""
+"""Enrolment: from several presses of a finger to its protected record and a fresh root secret.
+
+Three presses do where they agree; where they show too little in common, or one of them is of another part of
+the finger, more are asked for, up to six. A press that does not fit the others is left out.
+
+All that is drawn at random comes from a source that the caller may give: the operating system's, but for
+measurements and tests that must be repeatable.
+"""
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 
 import numpy as np
 
 from edge.biometrics.alignment import Template, merge
 from edge.biometrics.minutiae import Minutiae
-from edge.biometrics.parameters import POOR, RICH, RICH_FEATURES, Parameters
+from edge.biometrics.parameters import LARGE, Parameters
 from edge.biometrics.protected_record import ProtectedRecord, key_check
 from edge.biometrics.quality import Reason
 from edge.biometrics.quantisation import (
+    Array,
     Features,
     Lattice,
     choose_lattice,
@@ -22,23 +31,28 @@ from edge.biometrics.quantisation import (
 from edge.biometrics.vault import SALT_BYTES, SECRET_BYTES, lock
 from edge.errors import EdgeError
 
-PRESSES = 3
-"""Impressions that enrolment asks for; a fourth gives a point or two and costs the person's time."""
+PRESSES, MOST_PRESSES = 3, 6
+"""Impressions that enrolment asks for at first, and at most."""
 
-REFERENCES = 3
-"""Two, three or four differ little; each more costs frames, among which the trials are shared."""
+REFERENCES = 5
+"""Reference minutiae, each with a vault: three cost a point, six gain none."""
 
-REFERENCES_APART_PX = 30.0
+REFERENCES_APART_PX = 50.0
+"""So that a press of one side of the finger still shows one of them, with its surroundings."""
+
 LEAST_PARTNERS = 9
-"""Two presses of one finger share fewer in one pair of a hundred. Strangers share 7 in the median pair under
+"""A press that shares fewer minutiae with the others is left out. Strangers share 7 in the median pair under
 their best alignment, sometimes more: the limit notices most mixed fingers, and slipped ones."""
 
 LEAST_KEPT = 18
 """A vault of fewer features would open to too few of the finger's own presses, and be cheaper to guess."""
 
-SHOWN_AGAIN = np.array([0.0, 0.35, 0.75, 0.92])
-"""Chance that a further press shows a minutia that none, one, two or three presses showed."""
+ENOUGH_FOR_EACH_COEFFICIENT = 1.6
+"""Features that a press is expected to meet again, for each that it must: a press meets a third less than
+expected as often as a third more."""
 
+SYSTEM = secrets.SystemRandom()
+"""The operating system's random numbers."""
 
 Frame = tuple[Lattice, Features]
 """The features of a finger in one reference minutia's frame, most stable first, and their lattice."""
@@ -74,25 +88,53 @@ class Enrolment:
         return "<enrolment>"
 
 
-def enrol(presses: Sequence[Minutiae]) -> Enrolment:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What could be locked of some presses; biometric, wiped by its user.
+
+    Attributes:
+        parameters: that it was made with.
+        frames: the features in the frame of each reference minutia, filled up to one size.
+        expected: how many of a vault's features a further press is expected to meet, the mean over vaults.
+    """
+
+    parameters: Parameters
+    frames: Sequence[Frame] = field(repr=False)
+    expected: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether more presses are not worth the person's time."""
+        return self.expected >= ENOUGH_FOR_EACH_COEFFICIENT * self.parameters.coefficients
+
+    def wipe(self) -> None:
+        """Overwrite the features."""
+        for _, features in self.frames:
+            features.fill(0)
+
+
+def enrol(
+    presses: Sequence[Minutiae], parameters: Parameters = LARGE, randomness: Random = SYSTEM
+) -> Enrolment:
     """Make a protected record out of presses of one finger.
 
     Args:
-        presses: three (at least two) presses that passed the quality gate.
+        presses: three to six (at least two) presses that passed the quality gate.
+        parameters: those for the sensor.
+        randomness: where everything random is drawn from.
 
     Raises:
         EnrolmentError: the presses show too little in common, or too little at all.
     """
-    parameters, frames = frames_of_presses(presses)
+    made = draft(presses, parameters, randomness)
     try:
-        return bind(frames, parameters)
+        return bind(made.frames, parameters, randomness)
     finally:
-        for _, features in frames:
-            features.fill(0)
+        made.wipe()
 
 
-def frames_of_presses(presses: Sequence[Minutiae]) -> tuple[Parameters, Sequence[Frame]]:
-    """What to lock of these presses, and the parameters that fit: biometric, wiped by its user.
+def draft(presses: Sequence[Minutiae], parameters: Parameters = LARGE, randomness: Random = SYSTEM) -> Draft:
+    """What to lock of these presses; as `enrol`.
 
     Raises:
         EnrolmentError: the presses show too little in common, or too little at all.
@@ -101,34 +143,48 @@ def frames_of_presses(presses: Sequence[Minutiae]) -> tuple[Parameters, Sequence
         raise ValueError("enrolment needs at least two presses")
     if min(map(len, presses)) < LEAST_PARTNERS:
         raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
-    template, partners = merge(presses)
+    template = merge(presses, LEAST_PARTNERS)
     try:
-        if partners < LEAST_PARTNERS:
+        if template.presses < min(len(presses), PRESSES):
             raise EnrolmentError(Reason.PRESSES_DIFFER)
-        return choose_frames(template)
+        return choose_frames(template, parameters, randomness)
     finally:
         template.wipe()
 
 
-def choose_frames(template: Template) -> tuple[Parameters, Sequence[Frame]]:
+def frames_of_presses(
+    presses: Sequence[Minutiae], parameters: Parameters = LARGE, randomness: Random = SYSTEM
+) -> tuple[Parameters, Sequence[Frame]]:
+    """The parameters and frames of a `draft`; biometric, wiped by its user."""
+    made = draft(presses, parameters, randomness)
+    return made.parameters, made.frames
+
+
+def choose_frames(template: Template, parameters: Parameters = LARGE, randomness: Random = SYSTEM) -> Draft:
     """What to lock: the features of the finger in the frame of each reference minutia, filled up.
 
     Raises:
         EnrolmentError: the finger shows too little.
     """
     chosen = references(template, REFERENCES, REFERENCES_APART_PX)
-    frames = [frame_features(template, reference, RICH) for reference in chosen]
-    least = min(len(features) for _, features in frames)
-    parameters = RICH if least >= RICH_FEATURES else POOR
-    filled = [(lattice, fill_up(features, lattice.universe, parameters.kept)) for lattice, features in frames]
-    for _, features in frames:
-        features.fill(0)
-    if least < LEAST_KEPT:
-        raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
-    return parameters, filled
+    # A record of fewer vaults than others would be known again: a small print's minutiae serve twice.
+    found = [
+        frame_features(template, chosen[i % len(chosen)], parameters, randomness) for i in range(REFERENCES)
+    ]
+    try:
+        if min(len(features) for _, features, _ in found) < LEAST_KEPT:
+            raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
+        frames = [
+            (lattice, fill_up(features, lattice.universe, parameters.kept, randomness))
+            for lattice, features, _ in found
+        ]
+        return Draft(parameters, frames, float(np.mean([chance.sum() for _, _, chance in found])))
+    finally:
+        for _, features, _ in found:
+            features.fill(0)
 
 
-def fill_up(features: Features, universe: int, kept: int) -> Features:
+def fill_up(features: Features, universe: int, kept: int, randomness: Random = SYSTEM) -> Features:
     """Add random features until there are `kept`.
 
     The size of a vault would tell how rich the finger is, and so link the records of a poor one. A random
@@ -136,38 +192,50 @@ def fill_up(features: Features, universe: int, kept: int) -> Features:
     """
     filled = features.tolist()
     while len(filled) < kept:
-        extra = secrets.randbelow(universe)
+        extra = randomness.randrange(universe)
         if extra not in filled:
             filled.append(extra)
     return np.array(filled, dtype=np.int64)
 
 
-def bind(frames: Sequence[Frame], parameters: Parameters) -> Enrolment:
+def bind(frames: Sequence[Frame], parameters: Parameters, randomness: Random = SYSTEM) -> Enrolment:
     """Lock a fresh root secret with the features of a finger, once for each frame.
 
     Args:
-        frames: from `choose_frames`.
+        frames: from `draft`.
         parameters: those that fit them.
+        randomness: where salt, secret and polynomials are drawn from.
     """
-    salt = secrets.token_bytes(SALT_BYTES)
-    secret = bytearray(secrets.token_bytes(SECRET_BYTES))
+    salt = randomness.randbytes(SALT_BYTES)
+    secret = bytearray(randomness.randbytes(SECRET_BYTES))
     vaults = tuple(
-        lock(secret, lattice, features, parameters.coefficients, salt, number)
+        lock(secret, lattice, features, parameters.coefficients, salt, number, randomness)
         for number, (lattice, features) in enumerate(frames)
     )
     return Enrolment(ProtectedRecord(parameters, salt, key_check(secret, salt), vaults), secret)
 
 
-def frame_features(template: Template, reference: int, parameters: Parameters) -> Frame:
-    """The features to lock in one reference minutia's frame, most stable first, and their lattice.
+def shown_again(seen: Features, presses: int) -> Array:
+    """Chance that a further press shows a minutia which `seen` of so many presses showed.
+
+    One of three gives 0.2, two 0.6, three 0.95: measured on other fingers' later presses, against those seen
+    in all.
+    """
+    return np.asarray(np.clip((seen - 0.5) / (presses - 0.35), 0.02, 0.97))
+
+
+def frame_features(
+    template: Template, reference: int, parameters: Parameters, randomness: Random
+) -> tuple[Lattice, Features, Array]:
+    """The features to lock in one reference minutia's frame, most stable first, with their chances.
 
     The reference itself would be the same feature in every frame, so it stays out.
     """
     others = np.arange(len(template.table)) != reference
     relative = in_frame_of(template.table[reference], template.table[others])
-    weight = SHOWN_AGAIN[np.minimum(template.seen[others], len(SHOWN_AGAIN) - 1)]
-    lattice, chance = choose_lattice(relative, weight, parameters)
+    weight = shown_again(template.seen[others], template.presses)
+    lattice, chance = choose_lattice(relative, weight, parameters, randomness)
     try:
-        return lattice, most_stable(lattice.features(relative), chance, parameters.kept)
+        return lattice, *most_stable(lattice.features(relative), chance, parameters.kept)
     finally:
         relative.fill(0)

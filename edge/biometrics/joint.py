@@ -14,24 +14,24 @@ one finger shows more features than there are coefficients. Against him, at the 
 presses must have right points enough of their own.
 """
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
+from random import Random
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.biometrics import decoder, galois
 from edge.biometrics.decoder import Frames, fill_urns, join
-from edge.biometrics.enrolment import Frame, fill_up
+from edge.biometrics.enrolment import SYSTEM, Frame, fill_up
 from edge.biometrics.joint_record import JointRecord, JointVault
 from edge.biometrics.minutiae import Minutiae
-from edge.biometrics.parameters import RICH, Parameters
+from edge.biometrics.parameters import LARGE, Parameters
 from edge.biometrics.protected_record import key_check
 from edge.biometrics.quantisation import CELLS_PER_SIDE, Features, Lattice
 from edge.biometrics.reliability import odds
-from edge.biometrics.unlocking import STRONGEST, TURNS, all_relative
+from edge.biometrics.unlocking import STRONGEST, UNSTRETCHED, WAYS, all_relative
 from edge.biometrics.vault import (
     SALT_BYTES,
     SECRET_BYTES,
@@ -46,8 +46,8 @@ Array = npt.NDArray[np.float64]
 
 FINGERS = 2
 COEFFICIENTS = 13
-"""Of a vault of two rich fingers; one less for each poor one. Measured on pairs of U.are.U fingers: 12 accept
-one point more and are worth 5 bits less."""
+"""Of a vault of two fingers on a large sensor; one less for each of a small one. Measured on pairs of U.are.U
+fingers: 12 accept one point more and are worth 5 bits less."""
 
 REFERENCES = 2
 """Reference minutiae of each finger, so four vaults; three each cost nine, and share the trials."""
@@ -84,23 +84,31 @@ Locked = tuple[Parameters, Sequence[Frame]]
 """Of one finger, from `enrolment.frames_of_presses`."""
 
 
-def bind_two(first: Locked, second: Locked) -> JointEnrolment:
+def bind_two(first: Locked, second: Locked, randomness: Random = SYSTEM) -> JointEnrolment:
     """Lock a fresh secret with the features of two fingers.
 
     Args:
         first: what enrolment makes of the first finger's presses; biometric, left to its owner to wipe.
         second: of the second's.
+        randomness: where everything random is drawn from.
     """
-    poor = sum(parameters.coefficients < RICH.coefficients for parameters, _ in (first, second))
-    parameters = Parameters(COEFFICIENTS - poor, RICH.cell_px, RICH.sectors, RICH.kept)
-    salt, secret = secrets.token_bytes(SALT_BYTES), bytearray(secrets.token_bytes(SECRET_BYTES))
+    small = sum(parameters.coefficients < LARGE.coefficients for parameters, _ in (first, second))
+    parameters = Parameters(COEFFICIENTS - small, LARGE.cell_px, LARGE.sectors, LARGE.kept)
+    salt, secret = randomness.randbytes(SALT_BYTES), bytearray(randomness.randbytes(SECRET_BYTES))
     pairs = [(a, b) for a in first[1][:REFERENCES] for b in second[1][:REFERENCES]]
-    vaults = tuple(_lock(secret, pair, parameters, salt, number) for number, pair in enumerate(pairs))
+    vaults = tuple(
+        _lock(secret, pair, parameters, salt, number, randomness) for number, pair in enumerate(pairs)
+    )
     return JointEnrolment(JointRecord(parameters, salt, key_check(secret, salt), vaults), secret)
 
 
 def _lock(
-    secret: bytearray, pair: tuple[Frame, Frame], parameters: Parameters, salt: bytes, number: int
+    secret: bytearray,
+    pair: tuple[Frame, Frame],
+    parameters: Parameters,
+    salt: bytes,
+    number: int,
+    randomness: Random,
 ) -> JointVault:
     lattices = (pair[0][0], pair[1][0])
     permutation = field_elements(universe(parameters.sectors), salt, number)
@@ -108,13 +116,15 @@ def _lock(
     for finger, (lattice, features) in enumerate(pair):
         # Two features at the lattice's far ends could be clipped to one; random ones take their place.
         own = np.unique(tagged(features, lattice, finger)) - offset(parameters.sectors, finger)
-        full = fill_up(own, offset(parameters.sectors, 1), parameters.kept)
+        full = fill_up(own, offset(parameters.sectors, 1), parameters.kept, randomness)
         locked.append(permutation[full + offset(parameters.sectors, finger)])
         own.fill(0)
         full.fill(0)
     elements = np.concatenate(locked)
     try:
-        vault = lock_elements(secret, lattices[0], elements, parameters.coefficients, salt, number)
+        vault = lock_elements(
+            secret, lattices[0], elements, parameters.coefficients, salt, number, randomness
+        )
         return JointVault(vault, lattices[1])
     finally:
         for secret_elements in (*locked, elements):
@@ -218,8 +228,8 @@ class Side:
     def of(cls, press: Minutiae) -> "Side":
         """All frames of a press that are tried."""
         table = press.table[:STRONGEST].astype(np.float64)
-        relative, quality = all_relative(table)
-        chosen = (central(table)[:, np.newaxis] * len(TURNS) + np.arange(len(TURNS))).ravel()
+        relative, quality = all_relative(table, WAYS[:UNSTRETCHED])
+        chosen = (central(table)[:, np.newaxis] * UNSTRETCHED + np.arange(UNSTRETCHED)).ravel()
         try:
             return cls(relative[chosen], quality[chosen])
         finally:

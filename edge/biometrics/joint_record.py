@@ -12,8 +12,14 @@ from contracts import cbor
 from contracts.errors import ContractError
 from edge.biometrics.galois import GROUP_ORDER
 from edge.biometrics.parameters import Parameters
-from edge.biometrics.protected_record import RecordError, key_check, sealing_key
-from edge.biometrics.quantisation import SHIFT_STEPS, TURN_STEPS, Lattice
+from edge.biometrics.protected_record import (
+    RecordError,
+    decode_lattice,
+    encode_lattice,
+    key_check,
+    sealing_key,
+)
+from edge.biometrics.quantisation import Lattice
 from edge.biometrics.vault import FIRST_USE, SALT_BYTES, TAG_BYTES, WRAPPED_BYTES, Vault
 
 VERSION = 1
@@ -146,7 +152,7 @@ class JointRecord:
 
 def _encode_vault(joint: JointVault) -> dict[int, object]:
     return {
-        0: [[lattice.x_step, lattice.y_step, lattice.turn_step] for lattice in joint.lattices],
+        0: [encode_lattice(lattice) for lattice in joint.lattices],
         1: joint.vault.locked.astype("<u2").tobytes(),
         2: joint.vault.tag.to_bytes(TAG_BYTES, "little"),
         3: joint.vault.wrapped,
@@ -158,7 +164,7 @@ def _decode_vault(item: object, parameters: Parameters) -> JointVault:
     offsets = fields.item(0)
     if not isinstance(offsets, list | tuple) or len(offsets) != TWO_FINGERS:
         raise RecordError(f"{RECORD} lacks a lattice; enrol the fingers again")
-    first, second = (_decode_lattice(each, parameters) for each in offsets)
+    first, second = (decode_lattice(each, parameters) for each in offsets)
     data = fields.octets(1, 2 * parameters.coefficients, 2 * TWO_FINGERS * MAX_KEPT)
     if len(data) % 2:
         raise RecordError(f"{RECORD} has half a coefficient; enrol the fingers again")
@@ -169,11 +175,6 @@ def _decode_vault(item: object, parameters: Parameters) -> JointVault:
         fields.octets(3, WRAPPED_BYTES),
     )
     return JointVault(vault, second)
-
-
-def _decode_lattice(item: object, parameters: Parameters) -> Lattice:
-    x_step, y_step, turn_step = _whole(item, (SHIFT_STEPS, SHIFT_STEPS, TURN_STEPS))
-    return Lattice(x_step, y_step, turn_step, parameters.cell_px, parameters.sectors)
 
 
 def _decode_parameters(item: object) -> Parameters:

@@ -11,6 +11,7 @@ lacks.
 
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -23,11 +24,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from contracts import cbor
 from contracts.errors import ContractError
 from edge.biometrics.parameters import Parameters
-from edge.biometrics.quantisation import CELLS_PER_SIDE, SHIFT_STEPS, TURN_STEPS, Lattice
+from edge.biometrics.quantisation import ANGLE_STEPS, CELLS_PER_SIDE, SHIFT_STEPS, TURN_STEPS, Lattice
 from edge.biometrics.vault import FIRST_USE, SALT_BYTES, TAG_BYTES, WRAPPED_BYTES, Vault
 from edge.errors import EdgeError
 
-VERSION = 1
+VERSION = 2
+READABLE = frozenset({1, 2})
+"""In a record of version 1 no lattice is turned; all else is the same."""
+
+SEALED_VERSION = 1
 MAX_BYTES = 4096
 MAX_VAULTS = 8
 MAX_KEPT = 64
@@ -51,12 +56,14 @@ class ProtectedRecord:
             wrapping.
         check: hash of the root secret, PI: tells the right secret without being one.
         vaults: one for each reference minutia.
+        version: that the record is written in.
     """
 
     parameters: Parameters
     salt: bytes
     check: bytes
     vaults: tuple[Vault, ...] = field(repr=False)
+    version: int = VERSION
 
     def __repr__(self) -> str:
         return f"<protected record, {len(self.vaults)} vaults>"
@@ -70,11 +77,11 @@ class ProtectedRecord:
         parameters = self.parameters
         return cbor.encode(
             {
-                0: VERSION,
+                0: self.version,
                 1: [parameters.coefficients, parameters.cell_px, parameters.sectors, parameters.kept],
                 2: self.salt,
                 3: self.check,
-                4: [_encode_vault(vault) for vault in self.vaults],
+                4: [_encode_vault(vault, self.version) for vault in self.vaults],
             }
         )
 
@@ -86,16 +93,17 @@ class ProtectedRecord:
             RecordError: it is not exactly that.
         """
         try:
-            fields = cbor.Fields(
-                cbor.decode(data, MAX_BYTES, RECORD), RECORD, {0, 1, 2, 3, 4}, version=VERSION
-            )
+            value = cbor.decode(data, MAX_BYTES, RECORD)
+            version = _version(value)
+            fields = cbor.Fields(value, RECORD, {0, 1, 2, 3, 4}, version=version)
             parameters = _decode_parameters(fields.item(1))
             items = _list(fields.item(4), 1, MAX_VAULTS)
             return cls(
                 parameters,
                 fields.octets(2, SALT_BYTES),
                 fields.octets(3, CHECK_BYTES),
-                tuple(_decode_vault(item, parameters) for item in items),
+                tuple(_decode_vault(item, parameters, version) for item in items),
+                version,
             )
         except ContractError as error:
             raise RecordError(f"{error}; enrol the finger again") from error
@@ -110,7 +118,7 @@ class ProtectedRecord:
             CBOR of version, salt and the AES-256-GCM ciphertext; under 1 KB.
         """
         salt = secrets.token_bytes(SALT_BYTES)
-        head: dict[int, object] = {0: VERSION, 1: salt}
+        head: dict[int, object] = {0: SEALED_VERSION, 1: salt}
         key = sealing_key(pepper, salt)
         try:
             sealed = AESGCM(key).encrypt(FIRST_USE, self.encode(), cbor.encode(head))
@@ -126,13 +134,15 @@ class ProtectedRecord:
             RecordError: it was altered, or sealed under another pepper.
         """
         try:
-            fields = cbor.Fields(cbor.decode(blob, MAX_BYTES, SEALED), SEALED, {0, 1, 2}, version=VERSION)
+            fields = cbor.Fields(
+                cbor.decode(blob, MAX_BYTES, SEALED), SEALED, {0, 1, 2}, version=SEALED_VERSION
+            )
             salt, sealed = fields.octets(1, SALT_BYTES), fields.octets(2, 16, MAX_BYTES)
         except ContractError as error:
             raise RecordError(f"{error}; enrol the finger again") from error
         key = sealing_key(pepper, salt)
         try:
-            data = AESGCM(key).decrypt(FIRST_USE, sealed, cbor.encode({0: VERSION, 1: salt}))
+            data = AESGCM(key).decrypt(FIRST_USE, sealed, cbor.encode({0: SEALED_VERSION, 1: salt}))
         except InvalidTag as error:
             raise RecordError(
                 f"{SEALED} was altered, or sealed under another pepper; restore the pepper or enrol again"
@@ -154,24 +164,47 @@ def sealing_key(pepper: bytes | bytearray, salt: bytes) -> bytearray:
     return key
 
 
-def _encode_vault(vault: Vault) -> dict[int, object]:
-    lattice = vault.lattice
+def encode_lattice(lattice: Lattice) -> list[int]:
+    """How a lattice lies."""
+    return [lattice.x_step, lattice.y_step, lattice.turn_step, lattice.angle_step]
+
+
+def decode_lattice(item: object, parameters: Parameters) -> Lattice:
+    """Read what `encode_lattice` wrote.
+
+    Raises:
+        RecordError: it is not exactly that.
+    """
+    x, y, turn, angle = _whole(item, (SHIFT_STEPS, SHIFT_STEPS, TURN_STEPS, ANGLE_STEPS))
+    return Lattice(x, y, turn, parameters.cell_px, parameters.sectors, angle)
+
+
+def _version(value: object) -> int:
+    """The record's, if it can be read; else the one that the reader will say it wants."""
+    version = value.get(0) if isinstance(value, Mapping) else None
+    return version if type(version) is int and version in READABLE else VERSION
+
+
+def _encode_vault(vault: Vault, version: int) -> dict[int, object]:
+    lattice = encode_lattice(vault.lattice)
     return {
-        0: [lattice.x_step, lattice.y_step, lattice.turn_step],
+        0: lattice[:3] if version == 1 else lattice,
         1: vault.locked.astype("<u2").tobytes(),
         2: vault.tag.to_bytes(TAG_BYTES, "little"),
         3: vault.wrapped,
     }
 
 
-def _decode_vault(item: object, parameters: Parameters) -> Vault:
+def _decode_vault(item: object, parameters: Parameters, version: int) -> Vault:
     fields = cbor.Fields(item, RECORD, {0, 1, 2, 3})
-    x_step, y_step, turn_step = _whole(fields.item(0), (SHIFT_STEPS, SHIFT_STEPS, TURN_STEPS))
+    lattice = fields.item(0)
+    if version == 1:
+        lattice = [*_list(lattice, 3, 3), 0]
     locked = np.frombuffer(fields.octets(1, 2 * parameters.coefficients, 2 * MAX_KEPT + 1), dtype=np.uint8)
     if len(locked) % 2:
         raise RecordError(f"{RECORD} has half a coefficient; enrol the finger again")
     return Vault(
-        Lattice(x_step, y_step, turn_step, parameters.cell_px, parameters.sectors),
+        decode_lattice(lattice, parameters),
         locked.view("<u2").astype(np.uint16),
         int.from_bytes(fields.octets(2, TAG_BYTES), "little"),
         fields.octets(3, WRAPPED_BYTES),

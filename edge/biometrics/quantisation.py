@@ -3,12 +3,15 @@
 Minutiae are expressed in the frame of one of them, the reference minutia: its position is the origin and its
 direction the x axis, so that turn and shift of the finger fall away and nothing needs to be stored for
 alignment. There they are rounded to square cells and to sectors of direction. A minutia near a border of its
-cell will often be rounded otherwise by the next press; the lattice is therefore moved, for each record, to
-where the finger's own minutiae lie far from the borders.
+cell will often be rounded otherwise by the next press; the lattice is therefore moved, for each vault, to
+where the finger's own minutiae lie far from the borders. Such an offset tells a little of the finger, and two
+records of it would be alike; so the lattice is first turned by an angle, and the sectors by another, that are
+drawn for each vault: offsets of lattices that lie at different angles have nothing in common.
 """
 
 from dataclasses import dataclass
 from math import erf, sqrt
+from random import Random
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +30,10 @@ SHIFT_STEPS = 9
 """Lattice offsets tried along x and y: multiples of a ninth of a cell, 2 px."""
 
 TURN_STEPS = 6
-"""Offsets of the sectors tried: multiples of a sixth of a sector, 6 degrees."""
+"""Offsets of the sectors that are drawn from: multiples of a sixth of a sector, 6 degrees."""
+
+ANGLE_STEPS = 64
+"""Turns of the lattice that are drawn from: multiples of a 64th of a quarter turn, 1.4 degrees."""
 
 POSITION_JITTER_PX = 2.5
 """Standard deviation between two presses near the reference minutia."""
@@ -49,6 +55,8 @@ class Lattice:
         turn_step: offset of the sectors in 1 / TURN_STEPS of a sector.
         cell_px: side of a cell in pixels.
         sectors: number of directions.
+        angle_step: turn of the cells' borders against the reference's direction, in 1 / ANGLE_STEPS of a
+            quarter turn.
     """
 
     x_step: int
@@ -56,6 +64,7 @@ class Lattice:
     turn_step: int
     cell_px: int
     sectors: int
+    angle_step: int = 0
 
     @property
     def universe(self) -> int:
@@ -71,10 +80,13 @@ class Lattice:
         Returns:
             (..., 3) x and y in cells, direction in sectors.
         """
+        angle = self.angle_step * np.pi / 2 / ANGLE_STEPS
+        cosine, sine = np.cos(angle) / self.cell_px, np.sin(angle) / self.cell_px
+        x, y = relative[..., 0], relative[..., 1]
         return np.stack(
             (
-                relative[..., 0] / self.cell_px + self.x_step / SHIFT_STEPS,
-                relative[..., 1] / self.cell_px + self.y_step / SHIFT_STEPS,
+                x * cosine + y * sine + self.x_step / SHIFT_STEPS,
+                y * cosine - x * sine + self.y_step / SHIFT_STEPS,
                 np.mod(relative[..., 2], 2 * np.pi) * (self.sectors / (2 * np.pi))
                 + self.turn_step / TURN_STEPS,
             ),
@@ -129,48 +141,45 @@ def staying(distance_low: Array, width: Array | float, jitter: Array | float) ->
 _erf = np.vectorize(erf, otypes=[np.float64])
 
 
-def choose_lattice(relative: Array, weight: Array, parameters: Parameters) -> tuple[Lattice, Array]:
-    """Move the lattice to where the best minutiae are most likely to stay in their cells.
+def choose_lattice(
+    relative: Array, weight: Array, parameters: Parameters, randomness: Random
+) -> tuple[Lattice, Array]:
+    """Draw a lattice's angles, then move it to where the best minutiae are likeliest to stay in their cells.
 
     Args:
         relative: (n, 3) minutiae in the reference's frame.
         weight: (n,) probability that a press shows the minutia at all.
         parameters: size of the cells and sectors, and how many minutiae the vault will hold.
+        randomness: where the angles are drawn from.
 
     Returns:
         The lattice, and for each minutia the probability (n,) that a press shows it in its cell.
     """
     cell, sectors = parameters.cell_px, parameters.sectors
+    turn_step, angle_step = randomness.randrange(TURN_STEPS), randomness.randrange(ANGLE_STEPS)
     jitter = np.hypot(POSITION_JITTER_PX, DISTANCE_JITTER * np.hypot(relative[:, 0], relative[:, 1]))
-    along_x, along_y, around = [], [], []
-    for step in range(SHIFT_STEPS):
-        x, y, _ = np.mod(Lattice(step, step, 0, cell, sectors).positions(relative), 1).T
-        along_x.append(staying(x, cell, jitter))
-        along_y.append(staying(y, cell, jitter))
-    for step in range(TURN_STEPS):
-        _, _, direction = np.mod(Lattice(0, 0, step, cell, sectors).positions(relative), 1).T
-        around.append(staying(direction, 2 * np.pi / sectors, DIRECTION_JITTER))
-    chance = (
-        weight
-        * np.stack(along_x)[:, np.newaxis, np.newaxis]
-        * np.stack(along_y)[np.newaxis, :, np.newaxis]
-        * np.stack(around)[np.newaxis, np.newaxis, :]
-    )
+    unmoved = Lattice(0, 0, turn_step, cell, sectors, angle_step).positions(relative)
+    shifts = np.arange(SHIFT_STEPS)[:, np.newaxis] / SHIFT_STEPS
+    along_x, along_y = (staying(np.mod(unmoved[:, i] + shifts, 1), cell, jitter) for i in range(2))
+    around = staying(np.mod(unmoved[:, 2], 1), 2 * np.pi / sectors, DIRECTION_JITTER)
+    chance = weight * around * along_x[:, np.newaxis] * along_y
     total = np.sort(chance, axis=-1)[..., -parameters.kept :].sum(axis=-1)
-    x_step, y_step, turn_step = (int(i) for i in np.unravel_index(int(total.argmax()), total.shape))
-    return Lattice(x_step, y_step, turn_step, cell, sectors), chance[x_step, y_step, turn_step]
+    x_step, y_step = (int(i) for i in np.unravel_index(int(total.argmax()), total.shape))
+    return Lattice(x_step, y_step, turn_step, cell, sectors, angle_step), chance[x_step, y_step]
 
 
-def most_stable(features: Features, chance: Array, kept: int) -> Features:
-    """The `kept` features most likely to be seen again, each once.
+def most_stable(features: Features, chance: Array, kept: int) -> tuple[Features, Array]:
+    """The `kept` features most likely to be seen again, each once, and their chances.
 
     Args:
         features: (n,) feature of each minutia; two minutiae may share one.
         chance: (n,) probability of each.
         kept: how many at most.
     """
-    _, first = np.unique(features[np.argsort(-chance, kind="stable")], return_index=True)
-    return features[np.argsort(-chance, kind="stable")][np.sort(first)[:kept]]
+    order = np.argsort(-chance, kind="stable")
+    _, first = np.unique(features[order], return_index=True)
+    best = order[np.sort(first)[:kept]]
+    return features[best], chance[best]
 
 
 def references(template: Template, count: int, apart_px: float) -> list[int]:

@@ -1,8 +1,7 @@
 """Unlocking: from a protected record and one press to the root secret, or nothing.
 
 Nothing in the record says how the finger lay. So every minutia of the press is tried as the reference
-minutia, with its direction as found and turned a little either way, and each such frame is decoded by
-guessing.
+minutia, as found and a little turned and stretched either way, and each such frame is decoded by guessing.
 """
 
 import numpy as np
@@ -21,9 +20,13 @@ TRIALS = 2**22
 """Decoding trials over all frames together; half a second on two cores. Four times fewer cost a
 point."""
 
-TURNS = np.radians([0.0, -4.0, 4.0])
-"""Added to a reference's direction, which differs by some 4 degrees between presses; nine turns do no
-better."""
+WAYS = np.array([(0, 1), (-4, 1), (4, 1), (-2, 0.95), (2, 0.95), (-2, 1.05), (2, 1.05)])
+"""Each minutia is tried as the reference in so many ways: degrees added to its direction, which differs by
+some 4 degrees between presses, and a factor for all lengths, because skin stretches when it is pressed. The
+stretched ones gain two points on sets of hard presses; more turns and factors gain no more."""
+
+UNSTRETCHED = 3
+"""Of these ways, the first ones."""
 
 STRONGEST = 64
 """Minutiae of a press that are used; the decoder's limit for the points of a frame."""
@@ -83,25 +86,27 @@ def frames_of(record: ProtectedRecord, press: Minutiae) -> tuple[Frames, npt.NDA
     return join(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
-def all_relative(table: Array) -> tuple[Array, Array]:
+def all_relative(table: Array, ways: Array = WAYS) -> tuple[Array, Array]:
     """The minutiae of a press in each of its frames.
 
     Args:
         table: (n, 4) minutiae.
+        ways: (w, 2) degrees and factors, as `WAYS`.
 
     Returns:
-        (n * turns, n - 1, 3) x, y and direction of the others in the frame of each minutia under each turn,
-        and (n * turns, n - 1) their qualities.
+        (n * w, n - 1, 3) x, y and direction of the others in the frame of each minutia in each way, and
+        (n * w, n - 1) their qualities.
     """
     n = len(table)
     others = np.nonzero(~np.eye(n, dtype=bool))[1].reshape(n, max(n - 1, 0))
-    angle = (table[:, 2, np.newaxis] + TURNS)[..., np.newaxis]
+    angle = (table[:, 2, np.newaxis] + np.radians(ways[:, 0]))[..., np.newaxis]
     offset = (table[others, :2] - table[:, np.newaxis, :2])[:, np.newaxis]
+    offset = offset * ways[:, 1, np.newaxis, np.newaxis]
     x = offset[..., 0] * np.cos(angle) + offset[..., 1] * np.sin(angle)
     y = offset[..., 1] * np.cos(angle) - offset[..., 0] * np.sin(angle)
     direction = np.mod(table[others, 2][:, np.newaxis] - angle, 2 * np.pi)
-    relative = np.stack((x, y, direction), axis=-1).reshape(n * len(TURNS), max(n - 1, 0), 3)
-    return relative, np.repeat(table[others, 3], len(TURNS), axis=0)
+    relative = np.stack((x, y, direction), axis=-1).reshape(n * len(ways), max(n - 1, 0), 3)
+    return relative, np.repeat(table[others, 3], len(ways), axis=0)
 
 
 def vault_frames(vault: Vault, relative: Array, quality: Array, salt: bytes, number: int) -> Frames:

@@ -18,9 +18,9 @@ example, would be a free point: k - 1 matching features would then do. The hash 
 takes some 2^6.
 """
 
-import secrets
 from dataclasses import dataclass
 from hashlib import shake_256
+from random import Random
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
@@ -65,7 +65,13 @@ class Vault:
 
 
 def lock(
-    secret: bytearray, lattice: Lattice, features: Features, coefficients: int, salt: bytes, number: int
+    secret: bytearray,
+    lattice: Lattice,
+    features: Features,
+    coefficients: int,
+    salt: bytes,
+    number: int,
+    randomness: Random,
 ) -> Vault:
     """Lock the root secret with a set of features.
 
@@ -76,10 +82,11 @@ def lock(
         coefficients: k, number of coefficients of f.
         salt: 32 bytes, the record's.
         number: which vault of the record this is.
+        randomness: where the polynomial is drawn from.
     """
     elements = field_elements(lattice.universe, salt, number)[features]
     try:
-        return lock_elements(secret, lattice, elements, coefficients, salt, number)
+        return lock_elements(secret, lattice, elements, coefficients, salt, number, randomness)
     finally:
         wipe(elements)
 
@@ -91,9 +98,10 @@ def lock_elements(
     coefficients: int,
     salt: bytes,
     number: int,
+    randomness: Random,
 ) -> Vault:
     """As `lock`, of features that are field elements already: (t,) distinct ones, none zero."""
-    f = np.frombuffer(bytearray(secrets.token_bytes(2 * coefficients)), dtype=np.uint16)
+    f = np.frombuffer(bytearray(randomness.randbytes(2 * coefficients)), dtype=np.uint16)
     locked = galois.product_of_roots(elements)
     locked[:coefficients] ^= f
     tag = int(siphash(f[np.newaxis], filter_key(salt))[0])

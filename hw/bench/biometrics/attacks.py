@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
+from random import Random
 from time import perf_counter
 
 import numpy as np
@@ -98,7 +99,7 @@ def attack_set(
     dealt = dict(
         in_processes(
             records_of_splits,
-            [(f, splits) for f in fingers],
+            [(f, splits, result.job.parameters) for f in fingers],
             workers,
             partial(progress, f"{name}: more records"),
         )
@@ -123,16 +124,22 @@ def attack_set(
     return figures, linked
 
 
-def records_of_splits(finger: FingerResult, splits: int) -> tuple[int, list[list[Enrolled]]]:
+def records_of_splits(
+    finger: FingerResult, splits: int, parameters: Parameters
+) -> tuple[int, list[list[Enrolled]]]:
     """A finger's presses dealt at random into three hands, a record of each, in so many ways.
 
     Returns:
         The finger's number, and the records of each way; a hand that makes no record is left out.
     """
     rng, found = np.random.default_rng(finger.finger), []
+    randomness = Random(finger.finger)  # noqa: S311  # repeatable, and protects nobody
     for _ in range(splits):
         hands = np.array_split(rng.permutation(len(finger.presses)), RECORDS)
-        records = [enrol([finger.presses[i] for i in hand]) if len(hand) > 1 else None for hand in hands]
+        records = [
+            enrol([finger.presses[i] for i in hand], parameters, randomness) if len(hand) > 1 else None
+            for hand in hands
+        ]
         found.append([record for record in records if record])
     return finger.finger, found
 
@@ -173,7 +180,7 @@ def attack_records(result: SetResult) -> Figures:
         (finger.enrolled, press)
         for finger in result.fingers
         if finger.enrolled
-        for press, accepted in zip(finger.presses[result.job.enrol :], finger.accepted, strict=True)
+        for press, accepted in zip(finger.tried, finger.accepted, strict=True)
         if accepted
     ]
     rate = trials_per_second(genuine[0][0], result.fingers[-1].presses[0])

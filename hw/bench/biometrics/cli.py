@@ -26,7 +26,7 @@ from hw.errors import BenchError, FileTroubleError
 
 DESCRIPTION = """\
 Measures the kiosk's own enrolment and unlocking on folders of real fingers, each image cut to what the sensor
-gives. Of every finger the first three impressions are enrolled and the others pressed, one by one and in
+gives. Of every finger the first three to six impressions are enrolled and the others pressed, one by one and in
 transactions of three; every press of every other finger is tried on its record. Prints a table; --json and
 --report write the same and more."""
 
@@ -64,7 +64,11 @@ def parser() -> argparse.ArgumentParser:
         help="fingers by their number; split: all, and beside them odd and even ones apart",
     )
     parser.add_argument(
-        "--enrol", type=int, default=PRESSES, choices=range(2, 7), help="impressions enrolled (3)"
+        "--enrol",
+        type=int,
+        choices=range(2, 7),
+        help="enrol just so many impressions; by default as the kiosk does: three, and up to six where those "
+        "are not enough or too weak",
     )
     parser.add_argument(
         "--trials-log2",
@@ -136,7 +140,7 @@ def _usable(
     usable, refused = [], []
     for images in sets:
         try:
-            usable.append((images, usable_fingers(images, part, arguments.enrol)))
+            usable.append((images, usable_fingers(images, part, arguments.enrol or PRESSES)))
         except BenchError as error:
             refused.append(error)
     if not usable:
@@ -156,7 +160,8 @@ def _measure(
     arguments: argparse.Namespace,
     progress: Callable[[str, int, int], None],
 ) -> list[Measured]:
-    job = Job(images, arguments.enrol, 2**arguments.trials_log2, arguments.cache)
+    guided = arguments.enrol is None
+    job = Job(images, arguments.enrol or PRESSES, guided, 2**arguments.trials_log2, arguments.cache)
     split = arguments.part == "split"
     result = measure_set(job, fingers, progress, max(1, arguments.jobs))
     figures = figures_of(result) | {"part": "all" if split else arguments.part}
@@ -186,7 +191,7 @@ def _measure(
 def _cost(result: SetResult, progress: Callable[[str, int, int], None]) -> Figures:
     """Times and memory, from a process that does nothing else."""
     samples = [
-        (finger.finger, finger.presses[result.job.enrol].impression, finger.enrolled)
+        (finger.finger, finger.tried[0].impression, finger.enrolled)
         for finger in result.fingers
         if finger.enrolled
     ]

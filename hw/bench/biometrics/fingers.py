@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,18 @@ import numpy.typing as npt
 from drivers.image import FingerImage
 from edge.biometrics import EnrolmentError, Minutiae, MinutiaExtractor, ProtectedRecord, assess, unlock
 from edge.biometrics.alignment import Template
-from edge.biometrics.enrolment import Enrolment, Frame, bind, choose_frames, frames_of_presses
+from edge.biometrics.enrolment import (
+    MOST_PRESSES,
+    SYSTEM,
+    Draft,
+    Enrolment,
+    Frame,
+    bind,
+    choose_frames,
+    draft,
+)
 from edge.biometrics.minutiae import QUALITY_THRESHOLD, WEIGHTS_SHA256
+from edge.biometrics.parameters import Parameters, for_sensor
 from hw.bench.biometrics.counting import Chances, Locked, PressFrames, chances
 from hw.bench.biometrics.sets import ImageSet
 from hw.errors import BenchError, FileTroubleError
@@ -22,6 +33,9 @@ from hw.fingers.folder import ImageFolder
 
 LEAST_ENROLLED = 2
 """Impressions that enrolment must have."""
+
+LEAST_TRIED = 2
+"""Impressions that a guided enrolment leaves to be tried."""
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 
@@ -73,6 +87,7 @@ class FingerResult:
         finger: its number.
         presses: all of its impressions.
         enrolled: its record; None if it could not be enrolled.
+        used: how many of them enrolment took.
         accepted: whether each press after those enrolled opened the record.
         counted: the chances of the same presses.
         one_to_two: whether impression 2 opened a record of impression 1 alone; None if that was no record.
@@ -81,9 +96,15 @@ class FingerResult:
     finger: int
     presses: list[Press]
     enrolled: Enrolled | None
+    used: int
     accepted: list[bool]
     counted: list[Chances]
     one_to_two: bool | None
+
+    @property
+    def tried(self) -> list[Press]:
+        """The presses after those enrolled."""
+        return self.presses[self.used :]
 
 
 @dataclass(frozen=True)
@@ -93,14 +114,23 @@ class Job:
     Attributes:
         images: the set.
         enrol: impressions that enrolment takes.
+        guided: whether it takes more where they are not enough, up to `enrolment.MOST_PRESSES`, as the kiosk
+            does; an impression that the gate refuses is then made again.
         trials: of the decoder, for each press.
         cache: folder that minutiae are kept in, if any.
     """
 
     images: ImageSet
     enrol: int
+    guided: bool
     trials: int
     cache: Path | None
+
+    @property
+    def parameters(self) -> Parameters:
+        """Of the records: by the sensor."""
+        profile = self.images.profile
+        return for_sensor(profile.width, profile.height, profile.dpi)
 
 
 def measure_finger(job: Job, finger: int) -> FingerResult:
@@ -111,38 +141,64 @@ def measure_finger(job: Job, finger: int) -> FingerResult:
     """
     source = image_folder(job.images.folder)
     presses = [_read(job, source, finger, number) for number in source.numbers(finger)]
-    enrolled = enrol(presses[: job.enrol])
-    rest = presses[job.enrol :]
+    randomness = Random(f"{job.images.name} {finger}")  # noqa: S311  # repeatable, and protects nobody
+    enrolled, used = _enrol(job, presses, randomness)
+    rest = presses[used:]
     return FingerResult(
         finger,
         presses,
         enrolled,
+        used,
         [enrolled.opens(press, job.trials) for press in rest] if enrolled else [],
         [chances(enrolled.locked, PressFrames.of(press.table)) for press in rest] if enrolled else [],
-        _one_to_two(presses, job.trials),
+        _one_to_two(job, presses, randomness),
     )
 
 
-def enrol(presses: list[Press]) -> Enrolled | None:
+def _enrol(job: Job, presses: list[Press], randomness: Random) -> tuple[Enrolled | None, int]:
+    """A record of the first presses, and how many that took."""
+    if not job.guided:
+        return enrol(presses[: job.enrol], job.parameters, randomness), job.enrol
+    fit: list[Press] = []
+    made, used = None, job.enrol
+    for number, press in enumerate(presses[: max(job.enrol, len(presses) - LEAST_TRIED)], 1):
+        fit += [press] if press.fit else []
+        if press.fit and len(fit) >= job.enrol:
+            latest = _draft(fit, job.parameters, randomness)
+            made, used = (latest, number) if latest else (made, used)
+            if (latest and latest.enough) or len(fit) == MOST_PRESSES:
+                break
+    return _bind(made, randomness) if made else None, used
+
+
+def enrol(presses: list[Press], parameters: Parameters, randomness: Random = SYSTEM) -> Enrolled | None:
     """What `edge.biometrics.enrol` makes of these presses, and the features it locked."""
-    if not all(press.fit for press in presses):
-        return None
+    made = _draft(presses, parameters, randomness) if all(press.fit for press in presses) else None
+    return _bind(made, randomness) if made else None
+
+
+def _draft(presses: list[Press], parameters: Parameters, randomness: Random) -> Draft | None:
     try:
-        parameters, frames = frames_of_presses([Minutiae(press.table) for press in presses])
+        return draft([Minutiae(press.table) for press in presses], parameters, randomness)
     except EnrolmentError:
         return None
-    return Enrolled.of(bind(frames, parameters), frames)
 
 
-def _one_to_two(presses: list[Press], trials: int) -> bool | None:
+def _bind(made: Draft, randomness: Random) -> Enrolled:
+    return Enrolled.of(bind(made.frames, made.parameters, randomness), made.frames)
+
+
+def _one_to_two(job: Job, presses: list[Press], randomness: Random) -> bool | None:
     """The protocol of the older papers: the first impression enrolled alone, the second tried."""
     first, second = presses[:2]
     table = first.table.astype(np.float64)
     try:
-        parameters, frames = choose_frames(Template(table, np.ones(len(table), dtype=np.intp)))
+        made = choose_frames(
+            Template(table, np.ones(len(table), dtype=np.intp), 1), job.parameters, randomness
+        )
     except (EnrolmentError, ValueError):  # no minutia at all has no central one
         return None
-    return Enrolled.of(bind(frames, parameters), frames).opens(second, trials)
+    return _bind(made, randomness).opens(second, job.trials)
 
 
 @cache

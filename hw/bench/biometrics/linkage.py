@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 
 from edge.biometrics import ProtectedRecord, galois
-from edge.biometrics.quantisation import SHIFT_STEPS, TURN_STEPS, Lattice
+from edge.biometrics.quantisation import ANGLE_STEPS, SHIFT_STEPS, TURN_STEPS, Lattice
 from edge.biometrics.vault import field_elements
 from hw.bench.biometrics.counting import Locked
 
@@ -29,16 +29,22 @@ def form(first: ProtectedRecord, second: ProtectedRecord) -> float:
 
 
 def lattices(first: ProtectedRecord, second: ProtectedRecord) -> float:
-    """Minus the least distance of two vaults' lattice offsets, in cells (squared)."""
+    """Minus the least distance of two vaults' lattices, in cells (squared).
+
+    Only lattices that lie at nearly the same angle can tell anything by their offset, so a difference of
+    angle counts: 10 degrees as much as half a cell.
+    """
     return -min(_apart(a.lattice, b.lattice) for a in first.vaults for b in second.vaults)
 
 
 def _apart(a: Lattice, b: Lattice) -> float:
-    turns = (
-        ((a.x_step - b.x_step) / SHIFT_STEPS, (a.y_step - b.y_step) / SHIFT_STEPS),
-        ((a.turn_step - b.turn_step) / TURN_STEPS,),
+    differences = (
+        ((a.x_step - b.x_step) / SHIFT_STEPS, 1),
+        ((a.y_step - b.y_step) / SHIFT_STEPS, 1),
+        ((a.turn_step - b.turn_step) / TURN_STEPS, 1),
+        ((a.angle_step - b.angle_step) / ANGLE_STEPS, 4.5),
     )
-    return sum(min(d % 1, -d % 1) ** 2 for group in turns for d in group)
+    return sum((weight * min(d % 1, -d % 1)) ** 2 for d, weight in differences)
 
 
 def recovery(first: ProtectedRecord, second: ProtectedRecord) -> float:

@@ -61,7 +61,7 @@ def figures_of(result: SetResult) -> Figures:
         "sensor": result.job.images.profile.name,
         "fingers": len(result.fingers),
         "enrolled": len(enrolled),
-        "impressions_enrolled": result.job.enrol,
+        "impressions_enrolled": float(np.mean([finger.used for finger in enrolled or result.fingers])),
         "trials_log2": float(np.log2(result.job.trials)),
         "fte": 1 - len(enrolled) / len(result.fingers),
         "genuine_presses": sum(map(len, accepted)),

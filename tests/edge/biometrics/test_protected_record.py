@@ -1,5 +1,7 @@
+import json
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import cbor2
 import pytest
@@ -13,7 +15,7 @@ if not hasattr(cbor2, "CBORDecodeValueError"):
 from zcbor import CddlValidationError, DataTranslator
 
 from contracts import cbor
-from edge.biometrics import ProtectedRecord, RecordError, enrol
+from edge.biometrics import ProtectedRecord, RecordError, enrol, unlock
 from tests.edge.biometrics.points import finger, press
 
 PEPPER = bytes(range(32))
@@ -61,7 +63,7 @@ def test_it_conforms_to_its_cddl(record):
     assert conforms("protected-record", record.encode())
     assert conforms("sealed-record", sealed)
     assert not conforms("sealed-record", record.encode())
-    assert not conforms("protected-record", cbor.encode({**cbor2.loads(record.encode()), 0: 2}))
+    assert not conforms("protected-record", cbor.encode({**cbor2.loads(record.encode()), 0: 3}))
 
 
 def test_it_is_small(record):
@@ -110,15 +112,16 @@ def test_any_bytes_are_refused_in_one_line(data):
 
 
 def vault(**changes):
-    return {0: [0, 0, 0], 1: bytes(88), 2: bytes(8), 3: bytes(48)} | {
+    return {0: [0, 0, 0, 0], 1: bytes(88), 2: bytes(8), 3: bytes(48)} | {
         int(key[1:]): value for key, value in changes.items()
     }
 
 
-GOOD = {0: 1, 1: [9, 16, 10, 36], 2: bytes(32), 3: bytes(32), 4: [vault()]}
+GOOD = {0: 2, 1: [9, 16, 10, 36], 2: bytes(32), 3: bytes(32), 4: [vault()]}
 
 BAD = {
-    "a later version": {**GOOD, 0: 2},
+    "a later version": {**GOOD, 0: 3},
+    "a first version with an angle": {**GOOD, 0: 1},
     "no version": {key: value for key, value in GOOD.items() if key},
     "an unknown field": {**GOOD, 5: 0},
     "k of one": {**GOOD, 1: [1, 16, 10, 44]},
@@ -134,8 +137,10 @@ BAD = {
     "no vault": {**GOOD, 4: []},
     "nine vaults": {**GOOD, 4: [vault()] * 9},
     "a vault that is no map": {**GOOD, 4: [7]},
-    "an offset beyond the cell": {**GOOD, 4: [vault(_0=[9, 0, 0])]},
-    "a negative offset": {**GOOD, 4: [vault(_0=[-1, 0, 0])]},
+    "an offset beyond the cell": {**GOOD, 4: [vault(_0=[9, 0, 0, 0])]},
+    "an angle beyond the quarter turn": {**GOOD, 4: [vault(_0=[0, 0, 0, 64])]},
+    "a lattice without its angle": {**GOOD, 4: [vault(_0=[0, 0, 0])]},
+    "a negative offset": {**GOOD, 4: [vault(_0=[-1, 0, 0, 0])]},
     "fewer features than k": {**GOOD, 4: [vault(_1=bytes(16))]},
     "half a coefficient": {**GOOD, 4: [vault(_1=bytes(89))]},
     "too many coefficients": {**GOOD, 4: [vault(_1=bytes(130))]},
@@ -156,8 +161,18 @@ def test_what_is_not_a_record_is_refused(bad):
 
 
 def test_a_later_version_says_so():
-    with pytest.raises(RecordError, match="version 2"):
+    with pytest.raises(RecordError, match="version 3"):
         ProtectedRecord.decode(cbor.encode(BAD["a later version"]))
+
+
+def test_a_record_of_the_first_version_still_opens():
+    """The fixture was made by that version, of a drawn finger."""
+    first = json.loads(Path(__file__).with_name("record_v1.json").read_text())
+    record = ProtectedRecord.open(bytes.fromhex(first["sealed"]), PEPPER)
+    assert record.version == 1
+    assert record.encode().hex() == first["record"]
+    opened = [unlock(record, press(finger(1), 10 + i)) for i in (3, 4)]
+    assert bytes.fromhex(first["secret"]) in opened
 
 
 def test_trailing_bytes_are_refused(record):
@@ -173,4 +188,4 @@ def test_the_check_knows_the_secret_and_no_other(enrolment):
 
 def test_nothing_of_the_finger_is_in_a_repr(enrolment):
     assert repr(enrolment) == "<enrolment>"
-    assert repr(enrolment.record) == "<protected record, 3 vaults>"
+    assert repr(enrolment.record) == "<protected record, 5 vaults>"

@@ -2,12 +2,14 @@
 
 import threading
 import time
+from random import Random
 
 import numpy as np
 import pytest
 
 from edge.biometrics import EnrolmentError, Minutiae, ProtectedRecord, Reason, enrol, unlock
-from edge.biometrics.enrolment import bind, frames_of_presses
+from edge.biometrics.enrolment import bind, draft
+from edge.biometrics.parameters import LARGE, SMALL, for_sensor
 from edge.biometrics.unlocking import frames_of
 from tests.edge.biometrics.points import finger, press
 
@@ -73,7 +75,7 @@ def test_a_crowd_of_minutiae_is_bounded(enrolments):
         np.column_stack((rng.uniform(0, 256, (150, 2)), rng.uniform(0, 6, 150), rng.uniform(0.4, 1, 150)))
     )
     frames, vault_of_frame = frames_of(enrolments[1].record, crowd)
-    assert len(frames) == len(vault_of_frame) == 64 * 3 * 3
+    assert len(frames) == len(vault_of_frame) == 64 * 7 * 5
     assert np.diff(frames.bounds).max() <= 63
     assert unlock(enrolments[1].record, crowd, trials=QUICK) is None
 
@@ -126,18 +128,44 @@ def test_one_press_is_no_enrolment():
         enrol([press(finger(1), 1)])
 
 
-def test_a_poor_finger_gets_fewer_coefficients(enrolments):
-    poor = [press(finger(1, 30), seed, turn=0.0, shown=0.95, false=0) for seed in range(4)]
-    enrolment = enrol(poor[:3])
-    assert enrolment.record.parameters.coefficients < enrolments[1].record.parameters.coefficients
-    assert unlock(enrolment.record, poor[3]) == enrolment.secret
+def test_k_goes_by_the_sensor_and_not_by_the_finger():
+    assert for_sensor(256, 288, 500) == LARGE
+    assert for_sensor(192, 192, 508) == SMALL
+    small = [press(finger(1, 30), seed, turn=0.0, shown=0.95, false=0) for seed in range(4)]
+    for parameters in (LARGE, SMALL):
+        enrolment = enrol(small[:3], parameters)
+        assert enrolment.record.parameters == parameters
+        assert unlock(enrolment.record, small[3]) == enrolment.secret
 
 
-def test_a_poor_finger_s_vaults_are_as_large_as_a_rich_one_s():
+def test_a_poor_finger_s_record_is_of_the_form_of_a_rich_one_s(enrolments):
     few = finger(31, 60)
     poor = [press(few[np.hypot(few[:, 0] - 128, few[:, 1] - 144) < 92], seed, false=1) for seed in range(3)]
-    parameters, frames = frames_of_presses(poor)
-    assert parameters.coefficients == 8
-    assert {len(set(features.tolist())) for _, features in frames} == {36}
-    record = bind(frames, parameters).record
-    assert {len(vault.locked) for vault in record.vaults} == {36}
+    made = draft(poor)
+    assert {len(set(features.tolist())) for _, features in made.frames} == {36}
+    record = bind(made.frames, made.parameters).record
+    rich = enrolments[1].record
+    assert record.parameters == rich.parameters
+    assert [len(vault.locked) for vault in record.vaults] == [len(vault.locked) for vault in rich.vaults]
+
+
+def test_a_seeded_enrolment_is_the_same_again_and_an_unseeded_one_never():
+    presses = [press(finger(1), seed) for seed in range(3)]
+    one, two = (enrol(presses, randomness=Random(5)) for _ in range(2))
+    assert one.record.salt == two.record.salt
+    assert one.secret == two.secret
+    assert enrol(presses).secret != enrol(presses).secret
+
+
+def test_a_press_that_does_not_fit_is_left_out_once_three_others_do():
+    sparse = finger(1)[:35]
+    presses = [press(sparse, 1), press(sparse, 2), press(finger(2)[:30], 3), press(sparse, 4)]
+    assert refused(presses[:3]) is Reason.PRESSES_DIFFER
+    assert unlock(enrol(presses).record, press(sparse, 5)) is not None
+
+
+def test_more_presses_are_worth_their_time_where_little_is_stable():
+    rich = draft([press(finger(1), seed) for seed in range(3)])
+    assert rich.enough
+    shaky = [press(finger(1), seed, shown=0.55, false=12) for seed in range(6)]
+    assert draft(shaky).expected > draft(shaky[:3]).expected

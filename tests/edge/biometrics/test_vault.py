@@ -4,17 +4,18 @@ from hypothesis import strategies as st
 
 from edge.biometrics import galois
 from edge.biometrics.decoder_reference import siphash
+from edge.biometrics.enrolment import SYSTEM
 from edge.biometrics.quantisation import Lattice
 from edge.biometrics.vault import field_elements, filter_key, lock, unwrap, wrapping_key
 
-LATTICE = Lattice(1, 2, 3, 16, 10)
+LATTICE = Lattice(1, 2, 3, 16, 10, 4)
 SALT = bytes(range(32))
 SECRET = bytearray(range(100, 132))
 
 
 def locked(seed: int, k: int = 9, count: int = 30):
     features = np.random.default_rng(seed).choice(LATTICE.universe, count, replace=False)
-    return lock(SECRET, LATTICE, features, k, SALT, 0), features
+    return lock(SECRET, LATTICE, features, k, SALT, 0, SYSTEM), features
 
 
 @settings(max_examples=15, deadline=None)
@@ -60,7 +61,7 @@ def test_the_same_features_are_never_locked_alike():
     assert one.wrapped != two.wrapped
     # The upper coefficients hold no part of f, so under one salt they are equal; no two records share a salt.
     np.testing.assert_array_equal(one.locked[9:], two.locked[9:])
-    three = lock(SECRET, LATTICE, features, 9, bytes(32), 0)
+    three = lock(SECRET, LATTICE, features, 9, bytes(32), 0, SYSTEM)
     assert (one.locked[9:] == three.locked[9:]).mean() < 0.1
 
 
