@@ -26,8 +26,8 @@ from hw.errors import BenchError, FileTroubleError
 
 DESCRIPTION = """\
 Measures the kiosk's own enrolment and unlocking on folders of real fingers, each image cut to what the sensor
-gives. Of every finger the first three to six impressions are enrolled and the others pressed, one by one and in
-transactions of three; every press of every other finger is tried on its record. Prints a table; --json and
+gives. Of every finger the first three to six impressions are enrolled and the others pressed, one by one and
+in transactions of three; every press of every other finger is tried on its record. Prints a table; --json and
 --report write the same and more."""
 
 EPILOG = """\
