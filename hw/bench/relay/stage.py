@@ -9,8 +9,11 @@ from pathlib import Path
 
 from contracts.acts import Request
 from contracts.hexes import to_hex
+from contracts.messages import SignedRequest
 from contracts.registry import MAX_BATCH
-from gateway.ledger.account import KEY_FILE, Relayer
+from gateway.entries import Arrival, Verdict
+from gateway.journal import JOURNAL_FILE, Journal
+from gateway.relayers import keyring
 from hw.bench.crowd.kiosk import Kiosk
 from hw.bench.crowd.ledger import CHAIN_ID, Ledger, Signed
 from hw.bench.crowd.people import Person, Requester
@@ -49,7 +52,7 @@ class Stage:
         self._original.mkdir(parents=True)
         make_keys(state, directory / "set-up.log")
         (state / "ledger").mkdir()
-        self.ledger = Ledger(state / "ledger", Relayer.load(state / KEY_FILE))
+        self.ledger = Ledger(state / "ledger", keyring.load(state, None)[0])
         deadline = int(time.time()) + VALID_SECONDS
         self._requester = Requester("bench relay requester", deadline, deadline)
         self.people = [Person(f"bench relay {number}", deadline) for number in range(PEOPLE)]
@@ -69,7 +72,28 @@ class Stage:
         """So many further requests, on the ledger and unanswered."""
         asked = [self._ask(place) for place in range(number)]
         self.ledger.write(Signed(self._requester, each.request) for each in asked)
+        with Journal(self._original / "gateway" / JOURNAL_FILE) as journal, journal.together():
+            for each in asked:
+                self._note(journal, each.request)
         return asked
+
+    def _note(self, journal: Journal, request: Request) -> None:
+        """A request in the gateway's journal, as if it had come by way of this gateway, as they do."""
+        digest, by = request.digest(self.ledger.domain), self._requester
+        signed = SignedRequest(request, by.purpose, by.public_key, by.sign(digest)[:64])
+        arrival = Arrival(
+            digest=digest,
+            kind=request.KIND,
+            subject=request.subject,
+            request=request.hash_struct(),
+            requester=request.requester,
+            kiosk=None,
+            message=signed.encode(),
+            steps=1,
+            fingerprint=bytes(32),
+        )
+        journal.admit(arrival)
+        journal.acknowledge(Verdict(digest, receipt=b""), transaction=bytes(32), block=0)
 
     def premises(
         self, broker: str, max_batch: int = MAX_BATCH, settings: Mapping[str, object] | None = None
