@@ -106,14 +106,14 @@ def _section(measured: Measured) -> str:
         )
         for heading, several in tables.groups(figures)
     )
-    linked = [_linkage(each) for each in measured.linked if each.mated and each.strange]
-    drawn = [*_curves(measured.curves, figures), *linked]
+    linked = "".join(_linkage(each) for each in measured.linked if each.mated and each.strange)
+    linkage = f'<h3>Linkage of records</h3><div class="plots">{linked}</div>' if linked else ""
     return (
         f"<h2>{escape(str(figures['set']))}, as {escape(str(figures['sensor']).upper())}, "
         f"{escape(str(figures['part']))} fingers</h2>{_tiles(figures)}"
-        f'<div class="plots">{"".join(drawn)}</div>'
+        f'<div class="plots">{"".join(_curves(measured.curves, figures))}</div>'
         f"<table><tr><th></th><th>measured</th><th>goal</th></tr>{lines}</table>"
-        f"<p>{_worst(measured.curves)}</p>{_peers(measured)}"
+        f"<p>{_worst(measured.curves)}</p>{_peers(measured)}{linkage}"
     )
 
 
