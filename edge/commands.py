@@ -106,8 +106,15 @@ def status(arguments: argparse.Namespace) -> int:
     done: Any = _ask(arguments, {"do": "status"})
     if not arguments.json:
         for name, value in done.items():
-            print(f"{name:12} {len(value) if isinstance(value, list) else value}")
+            print(f"{name:12} {_short(value)}")
     return 0
+
+
+def _short(value: object) -> object:
+    """A value of the status on one line: lists are counted, tables shown as pairs."""
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {item}" for name, item in value.items())
+    return len(value) if isinstance(value, list) else value
 
 
 def history(arguments: argparse.Namespace) -> int:

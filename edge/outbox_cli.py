@@ -162,9 +162,16 @@ def _table(messages: list[dict[str, Any]]) -> Table:
             moment(each["signed_at"]),
             each["state"],
             f"{each['attempts']} ×",
-            "behind" if each["again_in"] is None else f"in {each['again_in']:.0f} s",
+            _when(each["again_in"]),
         )
     return table
+
+
+def _when(again_in: float | None) -> str:
+    """When a message is sent: `due` is as soon as a link takes it."""
+    if again_in is None:
+        return "behind"
+    return f"in {again_in:.0f} s" if again_in else "due"
 
 
 def _ask(arguments: argparse.Namespace, request: JsonObject) -> JsonObject:

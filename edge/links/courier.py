@@ -143,7 +143,7 @@ class Courier:
             self._refused(head, route)
             self._outbox.complain(head.digest, str(error))
         else:
-            self._refusals.pop(route, None)
+            self._taken(route)
         finally:
             with self._lock:
                 self._busy.pop(route, None)
@@ -159,6 +159,7 @@ class Courier:
             for head in heads:
                 self._flights.pop(head.digest, None)
                 self._due[head.digest] = self._monotonic()
+            self._resting.clear()
             self._window.restart()
         self._outbox.wake()
         return len(heads)
@@ -186,6 +187,11 @@ class Courier:
                 busy = False
             if not busy:
                 self._outbox.wait_change(seen, LONGEST_NAP)
+
+    def _taken(self, route: Route) -> None:
+        """A link took a message: whatever it refused before is forgotten."""
+        with self._lock:
+            self._refusals.pop(route, None)
 
     def _doubt(self, head: Head) -> None:
         """The link was lost with this message under way."""
