@@ -8,7 +8,7 @@ import pytest
 from contracts import conversation, gatt, pairing
 from contracts.conversation import Conversation, Patience, Sessions
 from contracts.gatt import KIOSK_TO_GATEWAY, PHONE_TO_KIOSK, End, Limits, Profile, Refusal, Start
-from drivers.bluetooth import inbox, serving
+from drivers.bluetooth import hall, inbox
 from gateway.links import ble
 
 PAGE = (Path(__file__).parents[1] / "docs" / "ble.md").read_text()
@@ -86,15 +86,15 @@ def test_every_error_is_in_the_table_and_no_other() -> None:
             f"{ble.PATIENCE.greeting_seconds:.0f} s",
             f"{Patience().greeting_seconds:.0f} s",
         ),
-        ("time without Start, when connected", *2 * (f"{serving.STRANGER_SECONDS:.0f} s",)),
+        ("time without Start, when connected", *2 * (f"{hall.STRANGER_SECONDS:.0f} s",)),
         ("between two chunks of a message", *2 * (f"{conversation.CHUNK_SECONDS:.0f} s",)),
         ("for a whole message", *2 * (f"{conversation.MESSAGE_SECONDS:.0f} s",)),
         ("sessions at once", f"{ble.PATIENCE.sessions}", f"{Patience().sessions}"),
-        ("messages waiting to be read, per session", *2 * (f"{serving.INBOX_BYTES >> 20} MiB",)),
+        ("messages waiting to be read, per session", *2 * (f"{hall.INBOX_BYTES >> 20} MiB",)),
         (
             "for a reader to take a message over",
-            f"{serving.READER_SECONDS:.0f} s (ATT's own limit is 30 s)",
-            f"{serving.READER_SECONDS:.0f} s",
+            f"{hall.READER_SECONDS:.0f} s (ATT's own limit is 30 s)",
+            f"{hall.READER_SECONDS:.0f} s",
         ),
     ],
 )

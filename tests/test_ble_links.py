@@ -265,7 +265,7 @@ def test_an_adapter_that_vanishes_and_comes_back(
 def test_a_message_that_is_too_long_is_refused_in_words(
     kiosk: Kiosk, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway.link._server, "_longest", 1000)
+    monkeypatch.setattr(gateway.link._server._hall, "_longest", 1000)
     kiosk.link.stop()
     with ends(kiosks=(again := Kiosk("hci0"),)):
         again.stand()

@@ -1,6 +1,7 @@
 """An asyncio loop in a thread of its own, for programs that are built of threads."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError as WasCancelledError
@@ -44,9 +45,8 @@ class LoopThread:
 
     def stop(self) -> None:
         """Cancel what runs, and end the thread."""
-        if self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with contextlib.suppress(RuntimeError):  # somebody else has ended it
+            self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
     def _run(self) -> None:

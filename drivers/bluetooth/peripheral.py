@@ -22,7 +22,7 @@ from drivers.bluetooth.application import (
     value_changed,
 )
 from drivers.bluetooth.bluez import Bus
-from drivers.bluetooth.errors import BluezError, NoBluetoothError
+from drivers.bluetooth.errors import BluetoothError
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class Peripheral:
             return
         try:
             await self._bus.call(device, bluez.DEVICE, "Disconnect")
-        except (BluezError, NoBluetoothError) as error:
+        except BluetoothError as error:
             log.debug("disconnecting %s: %s", device, error)
 
     # At the start

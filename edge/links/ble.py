@@ -44,6 +44,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 REFUSED_PAUSE = 60.0
 """Seconds after a refusal: an operator's work, that trying faster does not speed up."""
 
+STOP_SECONDS = 5.0
+"""How long a stop waits for the end of what is under way; after that it is cut short."""
+
 STEADY_SECONDS = 10.0
 """A connection that lasted so long was a good one, and the next pause is the first again."""
 
@@ -88,11 +91,11 @@ class BleLink:
             hear: takes each incoming message, on a thread of the link's own.
             changed: called after each change of `status`.
         """
-        self._adapter = adapter
         self._identity = identity
         self._hear = hear
         self._changed = changed
         self._status = self._logged = LinkStatus(LinkState.STOPPED)
+        self._caller = Caller(KIOSK_TO_GATEWAY, adapter)
         self._open: tuple[Call, Sealed] | None = None
         self._sending = threading.Lock()  # messages leave in the order in which they were sealed
         self._stopping = threading.Event()
@@ -113,6 +116,8 @@ class BleLink:
         connection = self._open
         if connection is not None:
             connection[0].close()  # wakes the thread
+        self._thread.join(STOP_SECONDS)
+        self._caller.close()
         self._thread.join()
 
     def send(self, message: bytes, *, again: bool) -> None:  # noqa: ARG002 - there is no place to say it
@@ -138,23 +143,19 @@ class BleLink:
 
     def _run(self) -> None:
         pause = FIRST_PAUSE
-        caller = Caller(KIOSK_TO_GATEWAY, self._adapter)
-        try:
-            while not self._stopping.is_set():
-                began = time.monotonic()
-                status = self._one_connection(caller)
-                if time.monotonic() - began > STEADY_SECONDS + SCAN_SECONDS:
-                    pause = FIRST_PAUSE
-                pause = self._pause(status, pause)
-        finally:
-            caller.close()
-            self._become(LinkStatus(LinkState.STOPPED))
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            status = self._one_connection()
+            if time.monotonic() - began > STEADY_SECONDS + SCAN_SECONDS:
+                pause = FIRST_PAUSE
+            pause = self._pause(status, pause)
+        self._become(LinkStatus(LinkState.STOPPED))
 
-    def _one_connection(self, caller: Caller) -> LinkStatus:
+    def _one_connection(self) -> LinkStatus:
         """Connect and stay connected as long as it lasts; returns how it ended."""
         self._become(LinkStatus(LinkState.CONNECTING))
         try:
-            with self._connected(caller) as (call, sealed):
+            with self._connected() as (call, sealed):
                 while not self._stopping.is_set():
                     incoming = call.receive(LOOK_SECONDS)
                     if incoming is not None:
@@ -166,9 +167,9 @@ class BleLink:
         return LinkStatus(LinkState.DOWN)
 
     @contextmanager
-    def _connected(self, caller: Caller) -> Iterator[tuple[Call, Sealed]]:
+    def _connected(self) -> Iterator[tuple[Call, Sealed]]:
         """The nearest gateway that is ours; the link is up as long as this lasts."""
-        call, sealed = self._find_ours(caller)
+        call, sealed = self._find_ours()
         try:
             self._open = call, sealed
             self._become(LinkStatus(LinkState.UP))
@@ -178,14 +179,14 @@ class BleLink:
             with self._sending:
                 self._open = None
 
-    def _find_ours(self, caller: Caller) -> tuple[Call, Sealed]:
+    def _find_ours(self) -> tuple[Call, Sealed]:
         """Try each gateway within reach: one that only looks like ours stands in nobody's way."""
         problem: Exception = NotFoundError("no gateway is within reach of Bluetooth")
-        for found in caller.in_reach(SCAN_SECONDS):
+        for found in self._caller.in_reach(SCAN_SECONDS):
             if self._stopping.is_set():
                 break
             try:
-                call = caller.call(Conversation(KIOSK_TO_GATEWAY.longest_message), found=found)
+                call = self._caller.call(Conversation(KIOSK_TO_GATEWAY.longest_message), found=found)
             except UnsupportedVersionError as error:
                 problem = _ForbiddenError(str(error))
                 continue

@@ -85,8 +85,10 @@ def _ble(url: str, _state: Path) -> Make:
         raise ConfigError(str(error)) from None
 
     def make(ends: Ends) -> Link:
-        from edge.links.ble import BleLink, Identity  # a kiosk without Bluetooth does without its packages
-
+        try:  # a kiosk without Bluetooth does without its packages
+            from edge.links.ble import BleLink, Identity
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"{error}; for {url} install it with: pip install 'ridgekey[ble]'") from None
         identity = Identity(ends.device_key, ends.gateway_key, ends.environment)
         return BleLink(adapter, identity, ends.hear, ends.changed)
 

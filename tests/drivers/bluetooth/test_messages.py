@@ -12,7 +12,7 @@ from contracts.conversation import Conversation, Patience, Sessions
 from contracts.framing import LAST
 from contracts.gatt import KIOSK_TO_GATEWAY as PROFILE
 from contracts.gatt import Limits, Refusal, refusal_words
-from drivers.bluetooth import serving
+from drivers.bluetooth import hall
 from drivers.bluetooth.calling import Call, Caller
 from drivers.bluetooth.errors import BluetoothError, GattError, LinkLostError, NoBluetoothError, NotFoundError
 from drivers.bluetooth.serving import Guest, Server
@@ -188,14 +188,14 @@ def test_a_stranger_can_neither_fill_memory_nor_time(
     assert refusal_words(caught.value.code) == "too long"
     with pytest.raises(LinkLostError, match="ended the session: too slow"):
         call.receive(30.0)
-    assert "too long" in host.left.get(timeout=30)
+    assert host.left.get(timeout=30) == "the session is over"
     assert host.count == 1
 
 
 def test_who_connects_and_says_nothing_is_shown_out(
     server: Server, radio: Radio, reach: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "STRANGER_SECONDS", 0.5)
+    monkeypatch.setattr(hall, "STRANGER_SECONDS", 0.5)
     call = reach()
     call._thread.run(call._connection.write(PROFILE.state, gatt.END))  # type: ignore[union-attr]
     with pytest.raises(LinkLostError, match="lost"):
