@@ -229,8 +229,10 @@ class Gateway:
             self._add_link(self._bluetooth(config.bluetooth))
 
     def _bluetooth(self, adapter: str) -> Link:
-        from gateway.links.ble import BleLink  # a gateway without Bluetooth does without its packages
-
+        try:  # a gateway without Bluetooth does without its packages
+            from gateway.links.ble import BleLink
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"{error}; install it with: pip install 'ridgekey[ble]'") from None
         key, environment = self._gateway_key, self._config.environment
         return BleLink(adapter, key, self._kiosks, environment, self._receive, self._appeared)
 
