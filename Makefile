@@ -6,13 +6,14 @@ ARGS ?=
 # Most tests wait, for a line at its rate or a deadline: more of them at once than there are cores.
 WORKERS ?= 4
 
-.PHONY: demo test test-long test-network lint format contract clean help
+.PHONY: demo test test-long test-network browser lint format contract clean help
 
 help:
 	@echo "make demo          a finger goes through all twelve steps   (options: make demo ARGS='--sensor r503')"
 	@echo "make test          ruff, mypy and every test that takes seconds"
 	@echo "make test-long     the measurements that take minutes; they print what they measured"
 	@echo "make test-network  the gateway on three geth nodes, of which some fail (needs Go)"
+	@echo "make browser       Debian's chromium, with which make test also tests the phone's page (as root)"
 	@echo "make contract      compile contracts/ConsentRegistry.vy again"
 	@echo "make format        let ruff tidy the code"
 
@@ -37,6 +38,10 @@ test-long: .venv/ready
 
 test-network: .venv/ready
 	$(BIN)/pytest -m network -s tests/gateway/engines $(ARGS)
+
+# 113 MB: not installed unasked. Without a browser the tests of the phone's page are skipped, and say so.
+browser:
+	apt-get install -y --no-install-recommends chromium
 
 contract: .venv/ready
 	$(BIN)/python contracts/compile.py

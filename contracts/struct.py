@@ -86,10 +86,14 @@ def encode_type(act: type[Struct]) -> str:
     return f"{act.__name__}({members})"
 
 
-@cache
 def type_hash(act: type[Struct]) -> bytes:
     """EIP-712's typeHash, 32 bytes."""
-    return keccak256(encode_type(act).encode("ascii"))
+    return _hash_of_type(encode_type(act))
+
+
+@cache
+def _hash_of_type(encoded: str) -> bytes:
+    return keccak256(encoded.encode("ascii"))
 
 
 def _check(member: "Field[Any]", value: object) -> None:
