@@ -167,7 +167,7 @@ def _open_desk(config: EdgeConfig, stack: ExitStack) -> Desk:
     )
 
 
-def _open_door(url: str, desk: Desk, inbox: Inbox) -> "Door":
+def _open_door(adapter: str, desk: Desk, inbox: Inbox) -> "Door":
     """Where phones come in.
 
     Raises:
@@ -178,7 +178,7 @@ def _open_door(url: str, desk: Desk, inbox: Inbox) -> "Door":
     except ModuleNotFoundError:
         raise ConfigError("phones by Bluetooth need more: pip install 'ridgekey[ble]'") from None
     reception = Reception(desk, files.phone_key(desk.state), inbox.hear)
-    return Door(reception.arrived, url.partition(":")[2])
+    return Door(reception.arrived, adapter)
 
 
 def _first_look(links: Sequence[Route], stopping: threading.Event) -> None:

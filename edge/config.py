@@ -12,6 +12,9 @@ from contracts.eip712 import Domain
 from contracts.errors import ContractError
 from contracts.hexes import ADDRESS_LENGTH, from_hex, to_hex
 from contracts.labels import clean
+from contracts.phone import MAX_URL
+from drivers.bluetooth.address import adapter_of
+from drivers.bluetooth.errors import AddressError
 from edge.errors import ConfigError
 
 DEFAULT_OUTBOX_LIMIT = 1000
@@ -57,7 +60,8 @@ class EdgeConfig:
         panel: Unix socket of the agent.
         outbox_limit: most messages that may wait for a receipt.
         allow_repeats: whether the very same image may come twice; a real sensor never gives it.
-        phones: where phones reach this kiosk, `ble:` or `ble:ADAPTER`; None if they do not.
+        phones: Bluetooth adapter by which phones come, such as `hci0`, or empty for the first that will do;
+            None if none may.
         gateway_url: of the gateway's HTTP, as phones reach it; empty if they are not to carry messages.
         requesters: display names by address.
     """
@@ -124,7 +128,7 @@ def _config(table: dict[str, Any], directory: Path) -> EdgeConfig:
         outbox_limit=_take(table, "outbox_limit", int, DEFAULT_OUTBOX_LIMIT),
         allow_repeats=repeats == "allow",
         phones=_phones(_take(table, "phones", str, "")),
-        gateway_url=_take(table, "gateway_url", str, "").rstrip("/"),
+        gateway_url=_url(_take(table, "gateway_url", str, "")),
         requesters=_requesters(_take(table, "requesters", dict, {})),
     )
     if table:
@@ -136,9 +140,20 @@ def _config(table: dict[str, Any], directory: Path) -> EdgeConfig:
 
 
 def _phones(url: str) -> str | None:
-    if url and not url.startswith("ble:"):
-        raise ConfigError('\'phones\' is "ble:" or "ble:ADAPTER", such as "ble:hci0"')
-    return url or None
+    try:
+        return adapter_of(url) if url else None
+    except AddressError as error:
+        raise ConfigError(f"'phones': {error}") from None
+
+
+def _url(text: str) -> str:
+    if text and not text.startswith(("https://", "http://")):
+        raise ConfigError(
+            "'gateway_url' is the gateway's address for phones, such as https://gateway.example"
+        )
+    if len(text) > MAX_URL:
+        raise ConfigError(f"'gateway_url' has at most {MAX_URL} characters")
+    return text.rstrip("/")
 
 
 def _links(table: dict[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from contracts.cose import OVERHEAD
+from contracts.errors import ContractError
 from contracts.hexes import HASH_LENGTH, from_hex, to_hex
 from contracts.messages import MAX_RECEIPT
 from edge.errors import ConfigError, RefusedError, UnavailableError
@@ -64,7 +65,7 @@ class HttpCarrier:
             raise RefusedError(_words(status, answer))
         try:
             digest = from_hex(str(json.loads(answer)["digest"]), HASH_LENGTH)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, ContractError):
             raise RefusedError("the gateway answered in another way than it should") from None
         if len(self._pending) < MAX_PENDING:
             self._pending[digest] = (time.monotonic(), FIRST_PAUSE)

@@ -42,6 +42,9 @@ def test_a_whole_configuration(tmp_path: Path) -> None:
         ({"broker": None, "links": []}, "'links' must be a list of URLs"),
         ({"broker": None, "links": [1]}, "'links' must be a list of URLs"),
         ({"links": ["mqtt://127.0.0.1"]}, "'links' or 'broker'"),
+        ({"phones": "usb:"}, "'phones': Bluetooth is named"),
+        ({"gateway_url": "gateway.example"}, "'gateway_url' is the gateway's address"),
+        ({"gateway_url": "https://" + "x" * 200}, "at most 200"),
         ({"requesters": {"0x12": "short"}}, "20 bytes"),
         ({"requesters": {ADDRESS: "\u202e"}}, "must be a text"),
         ({"requesters": {ADDRESS: 7}}, "must be a text"),
@@ -52,6 +55,14 @@ def test_each_fault_is_named(tmp_path: Path, change: dict[str, object], words: s
         config.load(write_config(tmp_path / "edge.toml", **change))
     assert "\n" not in str(refused.value)
     assert "edge.toml" in str(refused.value)
+
+
+def test_phones_are_off_until_they_are_wanted(tmp_path: Path) -> None:
+    assert config.load(write_config(tmp_path / "edge.toml")).phones is None
+    loaded = config.load(
+        write_config(tmp_path / "edge.toml", phones="ble:hci1", gateway_url="https://g.test/")
+    )
+    assert (loaded.phones, loaded.gateway_url) == ("hci1", "https://g.test")
 
 
 def test_several_links(tmp_path: Path) -> None:

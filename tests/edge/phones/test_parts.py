@@ -1,0 +1,245 @@
+"""The parts of a phone and of a kiosk's door, each by itself."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from contracts.phone import Paired
+from edge.errors import ConfigError, NotFoundError, RefusedError, StateError, UnavailableError
+from edge.links.link import LinkDownError, LinkLostError, LinkRefusedError, LinkState
+from edge.links.phones import PhoneLink
+from edge.phone import state as phone_state
+from edge.phone.gateway import HttpCarrier
+from edge.phone.state import HeardRequest, HeldReceipt, PhoneState
+from edge.phones.cli import Code
+from edge.phones.duplex import DuplexClosedError
+from edge.phones.guest import Guest
+from edge.phones.room import Room
+from edge.state import phones
+from edge.state.database import Database
+from edge.state.phones import Phone
+from tests.contracts.vectors import OFFER
+from tests.edge.standin import Requester
+
+KIOSK_ID = bytes(range(8))
+PAIRED = Paired(bytes(20), "test", 2**63, bytes(20), bytes(32), "https://gateway.test", False)
+
+
+# -- the code on a screen -----
+
+
+def test_a_code_is_drawn_written_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    event = {"event": "pairing_code", "text": OFFER.text(), "expires": 0}
+    for suffix, head in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
+        code = Code(tmp_path / f"code{suffix}", on_terminal=True)
+        code.show({"event": "place_finger"})
+        assert not capsys.readouterr().out
+        code.show(event)
+        shown = capsys.readouterr().out
+        assert OFFER.text() in shown
+        assert shown.count("█") + shown.count("▀") + shown.count("▄") > 200
+        assert (tmp_path / f"code{suffix}").read_bytes().startswith(head)
+        code.forget()
+        assert not (tmp_path / f"code{suffix}").exists()
+    with pytest.raises(StateError, match="cannot write"):
+        Code(tmp_path / "nowhere" / "code.png", on_terminal=False).show(event)
+
+
+# -- the link by phones -----
+
+
+class Carrier:
+    """A guest that carries, or does not."""
+
+    def __init__(self, outcome: str | Exception | None) -> None:
+        self.key, self.subject, self.label, self.carries = b"k", b"", "a phone", True
+        self._outcome = outcome
+
+    def carry(self, _: bytes) -> str | None:
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+def link_by(outcome: str | Exception | None) -> PhoneLink:
+    room = Room()
+    room.enter(cast("Guest", Carrier(outcome)))
+    return PhoneLink(room)
+
+
+def test_the_link_is_down_without_a_phone_that_carries() -> None:
+    link = PhoneLink(Room())
+    assert link.status.state is LinkState.DOWN
+    with pytest.raises(LinkDownError):
+        link.send(b"message", again=False)
+
+
+def test_the_link_says_what_became_of_a_message() -> None:
+    link = link_by(None)
+    assert str(link.status) == "up (by a phone)"
+    link.send(b"message", again=False)
+    with pytest.raises(LinkRefusedError, match="no network"):
+        link_by("no network").send(b"message", again=True)
+    with pytest.raises(LinkLostError, match="left"):
+        link_by(DuplexClosedError("gone")).send(b"message", again=False)
+
+
+# -- paired phones in the kiosk's state -----
+
+
+def test_a_phone_is_named_by_the_first_digits(tmp_path: Path) -> None:
+    with Database(tmp_path / "k.sqlite") as database:
+        known = [Phone(bytes([number]) * 32, bytes(20), f"phone {number}", number) for number in (1, 2)]
+        for phone in known:
+            phones.add(database, phone)
+        assert phones.everything(database) == known[::-1]
+        assert phones.named(database, known[0].name[:6].upper()) == known[0]
+        for prefix in ("", "zz", "0x"):
+            with pytest.raises(NotFoundError, match="ridgekey edge phones"):
+                phones.named(database, prefix)
+
+
+# -- the phone's state -----
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[PhoneState]:
+    state = PhoneState(tmp_path / "phone")
+    yield state
+    state.close()
+
+
+def test_a_pairing_is_remembered_whole_and_replaced_by_the_next(state: PhoneState, tmp_path: Path) -> None:
+    for _ in range(2):
+        key = X25519PrivateKey.generate()
+        added = state.add_kiosk(KIOSK_ID, bytes(32), key, PAIRED)
+    assert [kiosk.number for kiosk in state.kiosks()] == [added.number]
+    again = PhoneState(tmp_path / "phone").kiosk("0001")
+    assert again.phone_key.private_bytes_raw() == key.private_bytes_raw()
+    assert again.paired == PAIRED
+    with pytest.raises(NotFoundError, match="ridgekey phone pair"):
+        state.kiosk("ff")
+
+
+def test_the_latest_are_kept_and_go_with_their_kiosk(
+    state: PhoneState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phone_state, "KEPT", 3)
+    kiosk = state.add_kiosk(KIOSK_ID, bytes(32), X25519PrivateKey.generate(), PAIRED)
+    signed = Requester().ask(bytes(20), bytes(32))
+    for number in range(5):
+        heard = HeardRequest(bytes([number]) * 32, kiosk.number, signed, "name", "kind", "open")
+        assert state.put_request(heard)
+        assert not state.put_request(heard)
+        receipt = HeldReceipt(bytes([number]) * 32, kiosk.number, "grant", bytes(32), b"receipt")
+        assert state.put_receipt(receipt)
+        assert not state.put_receipt(receipt)
+    assert [each.request[0] for each in state.requests()] == [4, 3, 2]
+    assert [each.digest[0] for each in state.receipts()] == [4, 3, 2]
+    assert state.request("0x0303").request[0] == 3
+    for prefix in ("", "0x", "99"):
+        with pytest.raises(NotFoundError, match="ridgekey phone requests"):
+            state.request(prefix)
+    state.put_record(bytes(20), b"sealed")
+    state.forget_kiosk(kiosk)
+    assert not state.requests()
+    assert not state.receipts()
+    assert state.carried() == [bytes(20)], "the record is the person's, whatever becomes of a kiosk"
+
+
+# -- the phone's way to the gateway -----
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """Answers as it is told."""
+
+    answers: ClassVar[list[tuple[int, dict[str, str], bytes]]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self._answer()
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        status, headers, body = self.answers.pop(0)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def gateway(*answers: tuple[int, Any]) -> Iterator[HttpCarrier]:
+    """A carrier to a gateway that gives these answers; a status from 300 to 399 leads elsewhere."""
+    Gateway.answers = [
+        (
+            status,
+            {"location": "http://127.0.0.1:1/"} if 300 <= status < 400 else {},
+            body if isinstance(body, bytes) else json.dumps(body).encode(),
+        )
+        for status, body in answers
+    ]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield HttpCarrier(f"http://127.0.0.1:{server.server_port}/", KIOSK_ID)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert not Gateway.answers
+
+
+def test_a_message_is_brought_and_its_receipt_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr("edge.phone.gateway.time", now)
+    digest = "0x" + "ab" * 32
+    with gateway((202, {"digest": digest, "receipt": False}), (404, b"{}"), (200, b"the receipt")) as carrier:
+        carrier.post(b"message")
+        assert carrier.waiting == 1
+        assert carrier.receipts() == []
+        assert carrier.receipts() == [], "it is not asked at once again"
+        now.monotonic = lambda: 1.0
+        assert carrier.receipts() == [b"the receipt"]
+        assert carrier.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        ((400, {"error": "it is forged"}), RefusedError, "it is forged"),
+        ((503, b"<html>"), RefusedError, "status 503"),
+        ((302, b""), RefusedError, "status 302"),
+        ((202, b"[]"), RefusedError, "another way"),
+        ((202, {"digest": "0x12"}), RefusedError, "another way"),
+        ((202, b"x" * 5000), UnavailableError, "more than it should"),
+    ],
+)
+def test_what_a_gateway_may_answer_else(answer: tuple[int, Any], error: type[Exception], words: str) -> None:
+    with gateway(answer) as carrier, pytest.raises(error, match=words):
+        carrier.post(b"message")
+
+
+def test_no_gateway_and_no_address(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="does not answer"):
+        HttpCarrier("http://127.0.0.1:1", KIOSK_ID).post(b"message")
+    with pytest.raises(ConfigError, match="--gateway URL"):
+        HttpCarrier("", KIOSK_ID)
+    with pytest.raises(ConfigError, match="--gateway URL"):
+        HttpCarrier("file:///etc/passwd", KIOSK_ID)
+    with pytest.raises(ConfigError, match="certificates"):
+        HttpCarrier("https://gateway.test", KIOSK_ID, tmp_path / "nowhere.pem")
