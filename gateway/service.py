@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from contracts.acts import ActKind
 from contracts.eip712 import Domain
 from contracts.hexes import checksum_address
 from drivers.mqtt.broker import Broker
+from drivers.mqtt.errors import CredentialsError
 from gateway import keyfiles
 from gateway.api import Api
 from gateway.calls import Calls
@@ -294,11 +296,21 @@ class Gateway:
             "ok": ledger and all(links.values()),
             "ledger_answers": ledger,
             "links": links,
+            "certificate_days": self._certificate_days(),
             "under_way": sum(under_way.values()),
             "states": under_way,
             "counts": dict(self._counts),
             **self.description(),
         }
+
+    def _certificate_days(self) -> int | None:
+        """Days until this gateway's certificate for the broker ends; None where it needs or has none."""
+        if not (self._config.broker or "").startswith("mqtts:"):
+            return None
+        try:
+            return (own.credentials(self._config.state).expiry() - datetime.now(UTC)).days
+        except CredentialsError:
+            return None
 
     # Threads
 

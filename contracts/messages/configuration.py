@@ -13,8 +13,8 @@ from contracts.eip712 import MAX_ENVIRONMENT, environment_salt
 from contracts.errors import MalformedError
 from contracts.messages import wire
 
-MAX_CONFIGURATION = 8192
-"""Bytes of the payload: sixteen settings with a reason in four-byte characters for each take 5.5 KB."""
+MAX_CONFIGURATION = 12_288
+"""Bytes of the payload: sixteen settings with a reason in four-byte characters for each take 10.5 KB."""
 
 MAX_SETTINGS = 16
 LAST_SETTING = 255

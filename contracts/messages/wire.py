@@ -10,11 +10,11 @@ from contracts import cbor, cose
 from contracts.errors import MalformedError
 from contracts.labels import clean
 
-MAX_SIGNED = 8192
+MAX_SIGNED = 16_384
 """Bytes of payload that are looked at to find out whose and of which type a message is. Every type has a
 bound of its own within it, but for the kiosk message, which may carry an encrypted record."""
 
-MAX_WHY = 80
+MAX_WHY = 160
 """Characters that say why a kiosk did not do something."""
 
 Member = TypeVar("Member", bound=IntEnum)

@@ -17,10 +17,22 @@ from contracts import signing, topics
 from contracts.acts import Request, fresh_nonce
 from contracts.cose import kid_of
 from contracts.eip712 import Domain
-from contracts.messages import KioskMessage, Presence, Receipt, ReceiptStatus, RequestNotice, SignedRequest
+from contracts.messages import (
+    Health,
+    KioskMessage,
+    Outcome,
+    Presence,
+    Receipt,
+    ReceiptStatus,
+    RequestNotice,
+    SignedRequest,
+)
 from contracts.purpose import Purpose
 from drivers.mqtt.broker import Broker
 from hw.simulator.remote import SensorRemote
+
+OWN_FILTERS = (topics.STATUS_FILTER, topics.HEALTH_FILTER, topics.REPORT_FILTER)
+"""What kiosks say of themselves."""
 
 DOMAIN = Domain(1337, bytes(range(20)), "test")
 
@@ -44,13 +56,15 @@ class Gateway:
         self.heard: list[KioskMessage] = []
         self.raw: list[bytes] = []
         self.statuses: list[Presence] = []
+        self.healths: list[Health] = []
+        self.outcomes: list[Outcome] = []
         self.silent = False
         self.reason = ""
         self._kiosk_key = kiosk_key
         self._subscribed = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.on_connect = lambda client, *_: client.subscribe(
-            [(topics.UP_FILTER, 1), (topics.STATUS_FILTER, 1)]
+            [(each, 1) for each in (topics.UP_FILTER, *OWN_FILTERS)]
         )
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
@@ -88,8 +102,13 @@ class Gateway:
 
     def _on_message(self, _client: object, _data: object, incoming: paho.MQTTMessage) -> None:
         if incoming.topic.startswith(topics.ROOT + "/status/"):
-            _, presence = Presence.verify(bytes(incoming.payload), lambda _: self._kiosk_key)
-            self.statuses.append(presence)
+            self.statuses.append(Presence.verify(bytes(incoming.payload), lambda _: self._kiosk_key)[1])
+            return
+        if incoming.topic.startswith(topics.ROOT + "/health/"):
+            self.healths.append(Health.verify(bytes(incoming.payload), lambda _: self._kiosk_key)[1])
+            return
+        if incoming.topic.startswith(topics.ROOT + "/report/"):
+            self.outcomes.append(Outcome.verify(bytes(incoming.payload), lambda _: self._kiosk_key)[1])
             return
         _, message = KioskMessage.verify(bytes(incoming.payload), lambda _: self._kiosk_key)
         self.raw.append(bytes(incoming.payload))

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
 from contracts.acts import ActKind, Deny
-from contracts.messages import KioskMessage
+from contracts.cose import kid_of
+from contracts.messages import Action, Command, KioskMessage, Outcome, Result
 from edge import client
 from edge.identity import files
 from edge.links.outbox import Outbox
@@ -119,6 +121,41 @@ def test_a_bad_configuration(tmp_path: Path) -> None:
     code, line = refusal(write_config(tmp_path / "edge.toml", storage="cloud"))
     assert code == 78
     assert "edge.toml" in line
+
+
+def test_the_gateway_has_it_resend_report_and_start_anew(tmp_path: Path, state: Path, port: str) -> None:
+    """A configuration that does not hold is refused, and the kiosk goes on with the one that it has."""
+    kiosk = files.device_key(state).public_key()
+    with broker.start(tmp_path / "broker") as wire:
+        gateway = Gateway(wire.url, kiosk)
+        config = write_config(
+            tmp_path / "edge.toml",
+            sensor=f"serial:{port}",
+            broker=wire.url,
+            gateway_key=gateway.key.public_key().public_bytes_raw().hex(),
+        )
+        good, numbers = config.read_text(), count(1)
+
+        def command(action: Action) -> Outcome:
+            number = next(numbers)
+            told = Command("test", kid_of(kiosk), number, action, int(time.time()) + 600)
+            gateway.tell(told.sign(gateway.key))
+            until(lambda: [each for each in gateway.outcomes if each.number == number])
+            return gateway.outcomes[-1]
+
+        with process(["edge", "agent", "--config", str(config)], tmp_path / "agent.log"):
+            until(lambda: gateway.healths)
+            assert (gateway.healths[-1].waiting, gateway.healths[-1].certificate_end) == (0, None)
+            assert command(Action.RESEND).result is Result.DONE
+            config.write_text(good + "nonsense = 1\n")
+            refused = command(Action.RELOAD_CONFIGURATION)
+            assert (refused.result, "nonsense" in refused.why) == (Result.FAILED, True)
+            config.write_text(good.replace("[requesters]", "outbox_limit = 7\n[requesters]"))
+            before = gateway.statuses[-1].sequence
+            assert command(Action.RELOAD_CONFIGURATION).result is Result.DONE
+            until(lambda: gateway.healths[-1].capacity == 7)
+            assert gateway.healths[-1].sequence > before
+        gateway.stop()
 
 
 def ask(state: Path, **request: Any) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The link over MQTT, to a real broker that comes and goes."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -60,9 +62,13 @@ class Ears:
 IMPATIENT = Timing(first=0.1, longest=0.4, version=0.5)
 
 
+NUMBERS = count(1)
+
+
 def announce() -> Announcement:
-    """Of connection number 7."""
-    birth, death = (Presence("test", 7, online, 1).sign(KIOSK) for online in (True, False))
+    """Of the next connection."""
+    number = next(NUMBERS)
+    birth, death = (Presence("test", number, online, 1).sign(KIOSK) for online in (True, False))
     return Announcement(birth, death)
 
 
@@ -101,6 +107,26 @@ def test_there_and_back(running: broker.Broker, gateway: Gateway) -> None:
     until(lambda: not gateway.statuses[-1].online)
     with pytest.raises(LinkDownError):
         link.send(message, again=False)
+
+
+def test_a_kiosk_that_is_cut_off_is_dead_by_the_brokers_word_and_born_again(
+    running: broker.Broker, gateway: Gateway
+) -> None:
+    if running.name == "amqtt":
+        pytest.skip("amqtt says nothing of a client whose connection breaks")
+    link = link_to(running.url)
+    link.start()
+    until(lambda: gateway.statuses and gateway.statuses[-1].online)
+    first = gateway.statuses[-1].sequence
+    wire = link._session._connection._client.socket()
+    wire.shutdown(socket.SHUT_RDWR)  # as a cable that is pulled, but noticed at once
+    until(lambda: gateway.statuses[-1].sequence > first)
+    assert [(said.sequence, said.online) for said in gateway.statuses[-3:]] == [
+        (first, True),
+        (first, False),
+        (first + 1, True),
+    ]
+    link.stop()
 
 
 def keeps_sessions(running: broker.Broker) -> None:

@@ -218,6 +218,17 @@ def test_a_port_without_tls_is_named(
         assert not client.up()
 
 
+def test_gateways_share_under_the_access_list_too(
+    connect: Connect, site: Site, first: Client, kiosks: tuple[KioskSite, KioskSite]
+) -> None:
+    gateways = [connect(f"gateway {n}", site.credentials, topics.SHARED_UP_FILTER) for n in (1, 2)]
+    until(lambda: all(gateway.up() for gateway in gateways))
+    for number in range(10):
+        first.session.publish(Publication(topics.up(kiosks[0].id), b"%d" % number))
+    until(lambda: sum(gateway.heard.qsize() for gateway in gateways) == 10)
+    assert all(gateway.heard.qsize() for gateway in gateways)
+
+
 def test_a_revoked_kiosk_is_out(
     site: Site, connect: Connect, gateway: Client, kiosks: tuple[KioskSite, KioskSite]
 ) -> None:
