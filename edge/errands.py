@@ -25,7 +25,7 @@ from edge.journeys.store import store
 from edge.journeys.telling import REJECTED
 from edge.journeys.visit import Desk, Visit
 from edge.journeys.withdraw import withdraw
-from edge.links.outbox import Entry
+from edge.links.entry import Entry
 from edge.panel import DEFAULT_WAIT, Conversation
 from edge.state import records, subjects
 

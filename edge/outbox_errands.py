@@ -14,8 +14,8 @@ from edge.events import JsonObject
 from edge.journeys.history import act
 from edge.journeys.visit import Desk
 from edge.links.courier import Courier
+from edge.links.entry import Entry
 from edge.links.inbox import Inbox
-from edge.links.outbox import Entry
 from edge.panel import Conversation
 
 

@@ -3,7 +3,7 @@
 from edge.events import JsonObject
 from edge.journeys.telling import outcome
 from edge.journeys.visit import Desk
-from edge.links.outbox import Entry
+from edge.links.entry import Entry
 
 MOST = 500
 """Acts in a history; the ledger has them all."""

@@ -8,7 +8,7 @@ before: it is nobody else's business.
 from contracts.messages import ReceiptStatus
 from edge.events import EndedBadly
 from edge.journeys.visit import Visit
-from edge.links.outbox import Entry
+from edge.links.entry import Entry
 
 LATE, REJECTED, FINAL = "late", "rejected", "final"
 

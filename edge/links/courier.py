@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge.errors import StateError
+from edge.links.entry import Head
 from edge.links.link import Link, LinkDownError, LinkLostError, LinkRefusedError, LinkState
-from edge.links.outbox import Head, Outbox
+from edge.links.outbox import Outbox
 from edge.links.pacing import Backoff, Window
 
 log = logging.getLogger(__name__)
