@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import decode
+from eth_abi.encoding import TupleEncoder
 from eth_abi.exceptions import DecodingError
+from eth_abi.registry import registry as abi_types
 
 from contracts import eip712
 from contracts.acts import Act, Enrol, Recover, Request
@@ -219,7 +222,8 @@ class Registry:
 
     def encode(self, name: str, arguments: Sequence[object] = ()) -> bytes:
         """Call data: the function's selector and its ABI-encoded arguments."""
-        return selector(name) + encode(_types(signature_of(function(name))), list(arguments))
+        prefix, encoder = _encoder(name)
+        return prefix + bytes(encoder(list(arguments)))
 
     def encode_act(self, act: Act, signature: bytes, request: Request | None = None) -> bytes:
         """Call data that brings an act to the contract; see `contracts.registry.call_arguments`."""
@@ -290,6 +294,13 @@ def _transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: by
 def _affordable(client: LedgerClient, relayer: Relayer) -> Fees:
     """What to offer: nothing, if the account owns nothing; on a private ledger gas may cost nothing."""
     return client.fees() if client.balance(relayer.address) else Fees(most=0, tip=0)
+
+
+@cache
+def _encoder(name: str) -> tuple[bytes, TupleEncoder]:
+    """A function's selector, and what encodes its arguments; to find them takes longer than to encode."""
+    encoders = [abi_types.get_encoder(kind) for kind in _types(signature_of(function(name)))]
+    return selector(name), TupleEncoder(encoders=encoders)  # type: ignore[no-untyped-call]  # eth-abi's is untyped
 
 
 def separator(chain_id: int, contract: bytes, salt: bytes) -> bytes:
