@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.biometrics import _decoder, galois
-from edge.biometrics.decoder_reference import GOLDEN, SLOTS, splitmix64
+from edge.biometrics.decoder_reference import COMPLETIONS, GOLDEN, SLOTS, splitmix64
 
 THREADS = 2
 ROUNDS = 8
@@ -94,7 +94,7 @@ def search(
         frames: of one press and all vaults of a record.
         key: 16 bytes of the vaults' SipHash.
         k: number of coefficients.
-        trials: over all frames together.
+        trials: over all frames together; so many k-subsets, of which eight at a time share k - 1 points.
         cancel: one byte; setting it ends the search within a millisecond. A success sets it too.
         seed: the same seed and frames draw the same subsets.
 
@@ -103,7 +103,7 @@ def search(
     """
     if not len(frames):
         return None
-    each = -(-trials // (len(frames) * ROUNDS))
+    each = -(-trials // (len(frames) * ROUNDS * COMPLETIONS))
     with ThreadPoolExecutor(THREADS) as threads:
         halves = list(
             threads.map(

@@ -81,6 +81,8 @@ class Reason(Enum):
     TOO_FEW_MINUTIAE = "too few details can be read: lay the finger down flat, hold it still and press again"
     PRESSES_DIFFER = "the presses have too little in common: use the same part of the same finger each time"
 
+    SHOW_MORE = "more of the finger is needed: move it a little to one side, and press again"
+
     @property
     def sentence(self) -> str:
         """What the person is told."""

@@ -16,8 +16,8 @@ from edge.biometrics.vault import Vault, field_elements, filter_key, unwrap, wip
 
 Array = npt.NDArray[np.float64]
 
-TRIALS = 2**22
-"""Decoding trials over all frames together; half a second on two cores. Four times fewer cost a
+TRIALS = 2**24
+"""Decoding trials over all frames together; half a second on two idle cores. Four times fewer cost a
 point."""
 
 WAYS = np.array([(0, 1), (-4, 1), (4, 1), (-2, 0.95), (2, 0.95), (-2, 1.05), (2, 1.05)])
