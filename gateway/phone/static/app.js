@@ -1,15 +1,13 @@
 // The page: what a person sees and taps. Text from elsewhere goes into it as text, never as markup.
 
 import { hex } from "./cbor.js";
+import { STATES } from "./messages.js";
 import { parseOffer } from "./pairing.js";
 import { Link, supported } from "./radio.js";
 import * as store from "./store.js";
 import { meetAgain, pairWith } from "./talk.js";
 
-const WITHDRAWABLE = new Set(["granting", "granted", "open"]); // open here may be granted at another kiosk
-const STATES = { open: "waits for your answer", granting: "granted, on its way", granted: "granted",
-  denying: "denied, on its way", denied: "denied", withdrawing: "withdrawn, on its way", withdrawn: "withdrawn",
-  expired: "expired" };
+const WITHDRAWABLE = new Set(["granting", "granted"]);
 
 const find = (id) => document.getElementById(id);
 let talk = null;
@@ -144,7 +142,8 @@ async function show() {
   const [kiosks, requests, receipts] = await Promise.all(["kiosks", "requests", "receipts"].map(store.all));
   const records = new Set((await store.all("records")).map(({ subject }) => subject));
   fill("kiosk", kiosks, (card, kiosk) => drawKiosk(card, kiosk, records.has(hex(kiosk.subject))));
-  fill("request", requests.sort((a, b) => b.order - a.order), drawRequest);
+  const several = kiosks.length > 1;
+  fill("request", requests.sort((a, b) => b.order - a.order), (card, request) => drawRequest(card, request, several));
   fill("receipt", receipts.sort((a, b) => b.at - a.at), drawReceipt);
 }
 
@@ -169,14 +168,15 @@ function drawKiosk(card, kiosk, carried) {
   on(card, "forget", () => forget(kiosk));
 }
 
-function drawRequest(card, request) {
+function drawRequest(card, request, several) {
   const until = new Date(request.expiry * 1000);
   card.querySelector("h3").textContent = request.requesterName;
   const parts = { kind: request.kind, purpose: request.purpose, state: STATES[request.state] ?? request.state,
     until: Number.isNaN(until.getTime()) ? "the end of time" : until.toLocaleString() };
   for (const [name, text] of Object.entries(parts)) card.querySelector(`[data-is=${name}]`).textContent = text;
   const button = on(card, "withdraw", () => withdraw(request));
-  button.hidden = !WITHDRAWABLE.has(request.state);
+  // What stands as open at this kiosk may have been granted at another.
+  button.hidden = !WITHDRAWABLE.has(request.state) && !(several && request.state === "open");
   button.disabled = talk?.kiosk.subject === undefined || hex(talk.kiosk.subject) !== request.subject;
   button.setAttribute("aria-label", `Withdraw from ${request.requesterName}`);
 }

@@ -36,6 +36,11 @@ const FROM_PHONE = {
 export const ACTS = ["", "enrol", "register", "request", "grant", "deny", "withdraw", "renew", "rotate", "entrust",
   "recover", "contest", "deactivate"];
 
+// How a request stands, for people.
+export const STATES = { open: "waits for your answer", granting: "granted, on its way", granted: "granted",
+  denying: "denied, on its way", denied: "denied", withdrawing: "withdrawn, on its way", withdrawn: "withdrawn",
+  expired: "expired" };
+
 export function say(name, values = {}) {
   const [kind, ...fields] = FROM_PHONE[name];
   return encode(new Map([[0, 1], [1, kind], ...fields.map((field, at) => [at + 2, values[field]])]));

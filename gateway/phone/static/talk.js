@@ -2,7 +2,7 @@
 // terminal.
 
 import { hex } from "./cbor.js";
-import { ACTS, readReceipt, readRequest, say, understand } from "./messages.js";
+import { ACTS, STATES, readReceipt, readRequest, say, understand } from "./messages.js";
 import { newKey, sha256 } from "./noise.js";
 import { Refused, meet, pair } from "./pairing.js";
 import { LinkLost } from "./radio.js";
@@ -107,7 +107,8 @@ export class Talk extends EventTarget {
     const order = before?.order ?? Date.now();
     await store.put("requests",
       { ...request, id, kiosk: this.kiosk.id, order, signedRequest, requesterName, kind, state });
-    this.tell("changed", this.isNew && before?.state !== state ? `${requesterName}: ${state}` : null);
+    const isNews = this.isNew && before?.state !== state;
+    this.tell("changed", isNews ? `${requesterName}: ${STATES[state] ?? state}` : null);
   }
 
   async hearReceipt({ act, receipt }) {
