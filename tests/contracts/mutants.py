@@ -1,0 +1,50 @@
+"""Contracts with a check less than ours: what is worth being called a test notices them."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from contracts import compile as build
+
+MUTANTS = {
+    "no low s": ("    assert s <= HALF_ORDER", "    assert s <= max_value(uint256)"),
+    "no signer": ("recovered != empty(address) and recovered == signer", "recovered != empty(address)"),
+    "nobody signs": ("recovered != empty(address) and recovered == signer", "recovered == signer"),
+    "no nonce": ("    assert used & bit == 0", "    assert used & bit != max_value(uint256)"),
+    "one nonce a word": ("    bit: uint256 = 1 << (nonce & 255)", "    bit: uint256 = 1 << (nonce & 127)"),
+    "no deadline": ("    assert block.timestamp <= convert(deadline, uint256)", "    assert deadline >= 0"),
+    "deadline too early": (
+        "    assert block.timestamp <= convert(deadline",
+        "    assert block.timestamp < convert(deadline",
+    ),
+    "expiry too late": (
+        "self._expiry_in(consent) <= block.timestamp:",
+        "self._expiry_in(consent) < block.timestamp:",
+    ),
+    "longer than asked": ("    assert expiry <= r.expiry", "    assert expiry >= 0"),
+    "purpose not signed": ("r.subject, id, r.purpose, expiry,", "r.subject, id, id, expiry,"),
+    "every chain": ("    if chain.id == CHAIN_ID:", "    if chain.id != 0:"),
+    "granted again": (
+        'assert self.consents[id] & STATE_MASK == REQUESTED, "not requested"',
+        'assert self.consents[id] & STATE_MASK != 0, "not requested"',
+    ),
+    "withdrawn unasked": (
+        'assert consent & STATE_MASK == GRANTED, "not granted"\n    subject: address = self._close(WITHDRAW',
+        'assert consent & STATE_MASK != 0, "not granted"\n    subject: address = self._close(WITHDRAW',
+    ),
+    "batch counts all": ("            taken |= 1 << position\n", "            taken |= 3 << position\n"),
+    "batch stops": ("        if success:\n", "        if success and position < 4:\n"),
+}
+"""Weaker contracts: the text that is replaced, and by what."""
+
+
+def weaker(mutant: str, compiler: Path, directory: Path) -> dict[str, object]:
+    """The artifact of a weaker contract."""
+    before, after = MUTANTS[mutant]
+    source = build.SOURCE.read_text()
+    assert source.count(before) == 1
+    path = directory / f"weaker-{build.SOURCE.name}"
+    path.write_text(source.replace(before, after))
+    command = [compiler, "-f", "abi,bytecode", path]
+    abi, bytecode = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {"abi": json.loads(abi), "bytecode": bytecode}
