@@ -78,6 +78,16 @@ def verify1(message: bytes, key_of: KeyOf, *, aad: bytes, limit: int = 1 << 20) 
     return kid, payload
 
 
+def claimed_signer(message: bytes, limit: int = 1 << 20) -> bytes:
+    """The key id that a message names, for an address on an envelope: nothing is verified.
+
+    Raises:
+        MalformedError: if it is not a deterministic COSE_Sign1 of this algorithm with these headers.
+    """
+    protected, _, _ = _take_apart(cbor.decode(message, limit + OVERHEAD, "a signed message"))
+    return _key_id(protected)
+
+
 def _to_be_signed(protected: bytes, aad: bytes, payload: bytes) -> bytes:
     """The Sig_structure of RFC 9052, section 4.4."""
     return cbor.encode(["Signature1", protected, aad, payload])

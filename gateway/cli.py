@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.hexes import checksum_address
-from gateway import keyfiles
+from gateway import keyfiles, take
 from gateway.config import load_config
 from gateway.errors import GatewayError
 from gateway.fleet import cli as fleet
@@ -88,6 +88,7 @@ def parser() -> ArgumentParser:
     fleet.add_to(commands)
     relayers.add_to(commands)
     journal.add_to(commands)
+    take.add_to(commands)
 
     run_ = commands.add_parser(
         "run",

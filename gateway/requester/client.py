@@ -1,4 +1,4 @@
-"""The gateway's HTTP interface, from the requester's side."""
+"""The gateway's HTTP interface, from the side of a requester, or of whoever carries messages."""
 
 import json
 from typing import Any
@@ -63,6 +63,25 @@ class GatewayClient:
         """
         answer = self._json("POST", "/requests", content=signed_request)
         return from_hex(str(answer.get("request", "")), 32)
+
+    def carry(self, kiosk_id: str, message: bytes) -> bytes:
+        """Hand in a kiosk's message; returns the digest of its act.
+
+        Raises:
+            GatewayRefusedError: The gateway does not take it.
+            GatewayUnreachableError, GatewayProtocolError: No gateway answers.
+        """
+        answer = self._json("POST", f"/messages/{kiosk_id}", content=message)
+        return from_hex(str(answer.get("digest", "")), 32)
+
+    def receipt(self, digest: bytes) -> bytes | None:
+        """The gateway's signed receipt for an act, to be checked by its kiosk; None while there is none."""
+        status, body = self._exchange("GET", f"/receipts/{to_hex(digest)}")
+        if status == 404:
+            return None
+        if status != 200:
+            raise self._refusal(status, body)
+        return body
 
     def standing(self, request: bytes) -> dict[str, Any] | None:
         """How a request stands, by the gateway's word; None if it knows none."""

@@ -1,17 +1,18 @@
 """A day without a link, with real gateway and ledger: what arrives in time counts, the rest is refused."""
 
+import json
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from contracts import sequence
 from contracts.acts import Enrol, fresh_nonce
 from contracts.hexes import to_hex
-from contracts.messages import KioskMessage, ReceiptStatus
+from contracts.messages import KioskMessage, Receipt, ReceiptStatus
 from edge.links.courier import Courier, Route
 from edge.links.inbox import Inbox
 from edge.links.link import LinkState
@@ -21,7 +22,7 @@ from hw import broker
 from tests.edge.standin import until
 from tests.edge.test_mqtt import KIOSK, link_to
 from tests.gateway.actors import KioskKey, Person
-from tests.gateway.running import RunningGateway, ridgekey, write_config
+from tests.gateway.running import RunningGateway, ridgekey, run_here, write_config
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -105,17 +106,38 @@ def test_a_consent_captured_off_line_arrives_a_day_later(kiosk: Kiosk, port: int
 def test_a_consent_carried_on_a_stick_a_day_later_counts_as_well(kiosk: Kiosk, tmp_path: Path) -> None:
     too_late, in_time = kiosk.enrol(lifetime=HOUR), kiosk.enrol(lifetime=3 * DAY)
     kiosk.clock[0] += DAY
-    stick = sequence.join(kiosk.outbox.message(entry.digest) for entry in kiosk.outbox.queue())
-    with httpx.Client(base_url=kiosk.gateway.ready["http"]) as http:
-        for message in sequence.split(stick):
-            taken = http.post(f"/messages/{KioskKey(KIOSK).id}", content=message)
-            assert taken.status_code == 202, taken.text
-
-        def receipts() -> list[bytes] | None:
-            answers = [http.get(f"/receipts/{to_hex(digest)}") for digest in (too_late, in_time)]
-            return [each.content for each in answers] if all(each.is_success for each in answers) else None
-
-        back = sequence.join(until(receipts, 60.0))
-    assert all(kiosk.inbox.take(receipt) for receipt in sequence.split(back))
+    stick = tmp_path / "kiosk.cose"
+    stick.write_bytes(sequence.join(kiosk.outbox.message(entry.digest) for entry in kiosk.outbox.queue()))
+    done = take(kiosk, stick)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["taken"] == [to_hex(too_late), to_hex(in_time)]
+    assert (report["receipts"], report["refused"]) == (2, [])
+    receipts = sequence.split((tmp_path / "kiosk.receipts").read_bytes())
+    assert all(kiosk.inbox.take(receipt) for receipt in receipts)
     check_ends(kiosk, in_time, too_late)
     assert kiosk.outbox.waiting() == 0
+    assert json.loads(take(kiosk, stick).stdout)["receipts"] == 2  # a second time does no harm
+
+
+def test_what_the_gateway_does_not_take_from_a_stick_is_named(kiosk: Kiosk, tmp_path: Path) -> None:
+    kiosk.enrol(lifetime=DAY)
+    (entry,) = kiosk.outbox.queue()
+    good = kiosk.outbox.message(entry.digest)
+    forged = good[:-1] + bytes([good[-1] ^ 1])
+    receipt = Receipt("test", bytes(32), ReceiptStatus.FINAL, bytes(32), 1, "", 1).sign(KIOSK)
+    stick = tmp_path / "kiosk.cose"
+    stick.write_bytes(sequence.join([forged, receipt, good]))
+    done = take(kiosk, stick)
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert report["taken"] == [to_hex(entry.digest)]
+    assert [reason[:9] for reason in report["refused"]] == ["message 1", "message 2"]
+    stick.write_bytes(b"holiday")
+    assert take(kiosk, stick).returncode == 65
+    assert take(kiosk, tmp_path / "missing").returncode == 74
+
+
+def take(kiosk: Kiosk, stick: Path) -> subprocess.CompletedProcess[str]:
+    """`ridgekey gateway take`."""
+    return run_here("gateway", "take", str(stick), "--gateway", kiosk.gateway.ready["http"], "--json")
