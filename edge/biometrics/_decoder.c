@@ -2,7 +2,7 @@
  * The decoder of the fuzzy vault: random k-subsets of each frame's points are interpolated over GF(2^16) until the
  * polynomial's SipHash-2-4 equals the frame's tag. Several subsets share all points but one, and so the polynomial of
  * those; completing it costs a quarter of interpolating anew. decoder_reference.py does the same in NumPy and is the description;
- * this file only makes it fast. No allocation, no Python object is touched while the lock is released.
+ * this file only makes it fast. No Python object is touched while the lock is released.
  *
  * Sources: Newton's divided differences (any numerical text); SplitMix64 (Steele, Lea, Flood, OOPSLA 2014);
  * SipHash (Aumasson and Bernstein, INDOCRYPT 2012).
@@ -322,7 +322,91 @@ static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
     return PyLong_FromSsize_t(result);
 }
 
+/* Values of a polynomial by Horner's rule; so many x go side by side that none waits for its tables alone */
+static void evaluate_all(const uint16_t *coefficients, Py_ssize_t count, const uint16_t *x, uint16_t *y, Py_ssize_t n)
+{
+    enum { ABREAST = 8 };
+    for (Py_ssize_t start = 0; start < n; start += ABREAST) {
+        int some = n - start < ABREAST ? (int)(n - start) : ABREAST;
+        uint16_t value[ABREAST] = {0}, x_log[ABREAST] = {0};
+        for (int e = 0; e < some; e++)
+            x_log[e] = logarithm[x[start + e]];
+        for (Py_ssize_t i = count - 1; i >= 0; i--)
+            for (int e = 0; e < ABREAST; e++)
+                value[e] = times(value[e], x_log[e]) ^ coefficients[i];
+        for (int e = 0; e < some; e++)
+            y[start + e] = x[start + e] ? value[e] : count ? coefficients[0] : 0;
+    }
+}
+
+static PyObject *evaluate(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer coefficients, x, y;
+    if (!PyArg_ParseTuple(arguments, "y*y*w*:evaluate", &coefficients, &x, &y))
+        return NULL;
+    int sound = x.len == y.len && x.len % 2 == 0 && coefficients.len % 2 == 0;
+    if (sound) {
+        Py_BEGIN_ALLOW_THREADS
+        evaluate_all(coefficients.buf, coefficients.len / 2, x.buf, y.buf, x.len / 2);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&coefficients);
+    PyBuffer_Release(&x);
+    PyBuffer_Release(&y);
+    if (!sound) {
+        PyErr_SetString(PyExc_ValueError, "the values of a polynomial need as much room as its arguments");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* Places of evenly spread keys in rising order: dealt to buckets by their upper 16 bits, each sorted by insertion.
+   Equal keys keep their order. `next` has room for 65537 numbers. */
+static void order_all(const uint64_t *keys, Py_ssize_t n, uint32_t *places, uint32_t *next)
+{
+    memset(next, 0, 65537 * sizeof *next);
+    for (Py_ssize_t i = 0; i < n; i++)
+        next[(keys[i] >> 48) + 1]++;
+    for (int bucket = 0; bucket < 65536; bucket++)
+        next[bucket + 1] += next[bucket];
+    for (Py_ssize_t i = 0; i < n; i++)
+        places[next[keys[i] >> 48]++] = (uint32_t)i;
+    for (Py_ssize_t i = 1; i < n; i++) {
+        uint32_t place = places[i];
+        Py_ssize_t j = i;
+        for (; j > 0 && keys[places[j - 1]] > keys[place]; j--)
+            places[j] = places[j - 1];
+        places[j] = place;
+    }
+}
+
+static PyObject *order(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer keys, places;
+    if (!PyArg_ParseTuple(arguments, "y*w*:order", &keys, &places))
+        return NULL;
+    int sound = keys.len % 8 == 0 && places.len * 2 == keys.len && keys.len / 8 < UINT32_MAX;
+    uint32_t *next = sound ? PyMem_Malloc(65537 * sizeof *next) : NULL;
+    if (next) {
+        Py_BEGIN_ALLOW_THREADS
+        order_all(keys.buf, keys.len / 8, places.buf, next);
+        Py_END_ALLOW_THREADS
+        PyMem_Free(next);
+    }
+    PyBuffer_Release(&keys);
+    PyBuffer_Release(&places);
+    if (!sound) {
+        PyErr_SetString(PyExc_ValueError, "the places of keys need half as much room as the keys");
+        return NULL;
+    }
+    if (!next)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
+    {"evaluate", evaluate, METH_VARARGS, "See galois.evaluate, which does the same."},
+    {"order", order, METH_VARARGS, "numpy.argsort(kind='stable') of evenly spread 64-bit keys."},
     {"search", search, METH_VARARGS, "See decoder_reference.search, which does the same."},
     {NULL, NULL, 0, NULL},
 };

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from edge.biometrics import galois
+from edge.biometrics import _decoder, galois
 from edge.biometrics.decoder_reference import siphash
 from edge.biometrics.quantisation import Features, Lattice
 
@@ -61,7 +61,9 @@ class Vault:
 
     def values(self, x: galois.Elements) -> galois.Elements:
         """V(x), element by element."""
-        return galois.evaluate(np.append(self.locked, np.uint16(1)), x)
+        y = np.empty_like(x, order="C")
+        _decoder.evaluate(np.append(self.locked, np.uint16(1)), np.ascontiguousarray(x), y)
+        return y
 
 
 def lock(
@@ -135,7 +137,8 @@ def field_elements(universe: int, salt: bytes, number: int) -> galois.Elements:
         number: which vault of the record.
     """
     stream = shake_256(b"ridgekey/permutation" + salt + bytes((number,))).digest(8 * galois.GROUP_ORDER)
-    order = np.frombuffer(stream, dtype="<u8").argsort(kind="stable")
+    order = np.empty(galois.GROUP_ORDER, dtype=np.uint32)
+    _decoder.order(np.frombuffer(stream, dtype="<u8"), order)
     return (order[:universe] + 1).astype(np.uint16)
 
 

@@ -196,3 +196,31 @@ def test_joined_frames_are_those_of_the_parts_which_are_wiped():
     np.testing.assert_array_equal(np.diff(whole.bounds), sizes)
     assert len(whole) == 8
     assert not any(part.points.any() for part in parts)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 40), st.integers(0, 100))
+def test_values_of_polynomials_are_the_reference_s(seed, count, n):
+    rng = np.random.default_rng(seed)
+    coefficients, x = (rng.integers(0, 65536, size).astype(np.uint16) for size in (count, n))
+    x[: n // 4] = 0
+    y = np.full(n, 7, dtype=np.uint16)
+    _decoder.evaluate(coefficients, x, y)
+    np.testing.assert_array_equal(y, galois.evaluate(coefficients, x))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 3000), st.sampled_from([8, 52, 64]))
+def test_the_order_of_keys_is_numpy_s_and_equal_ones_stay(seed, n, bits):
+    keys = np.random.default_rng(seed).integers(0, 2**bits, n, dtype=np.uint64)
+    places = np.zeros(n, dtype=np.uint32)
+    _decoder.order(keys, places)
+    np.testing.assert_array_equal(places, np.argsort(keys, kind="stable"))
+
+
+@pytest.mark.parametrize("function", [_decoder.evaluate, _decoder.order])
+def test_too_little_room_is_refused(function):
+    short = (np.zeros(4, dtype=np.uint64), np.zeros(3, dtype=np.uint32))
+    arguments = short if function is _decoder.order else (short[1], short[1], short[1][:2])
+    with pytest.raises(ValueError, match="room"):
+        function(*arguments)
