@@ -48,7 +48,7 @@ from gateway.notices import Notices
 from gateway.provisioning import own
 from gateway.provisioning.cli import AUTHORITY
 from gateway.relay import Relay
-from gateway.relayers import keyring
+from gateway.relayers import funding, keyring
 from gateway.store import ObjectStore
 from gateway.worker import Bell, Worker
 
@@ -125,6 +125,8 @@ class Gateway:
         self._exit.enter_context(_alone(config.state))
         self._gateway_key = keyfiles.load(config.state / GATEWAY_KEY_FILE, Ed25519PrivateKey, INIT_REMEDY)
         relayers = keyring.load(config.state, config.passphrase_file)
+        if all(relayer.address in config.relay.retired for relayer in relayers):
+            raise ConfigError("all relayers are retired; add one with: ridgekey gateway keys add")
         relayer = relayers[0]
         self._journal = Journal(config.state / JOURNAL_FILE)
         self._exit.callback(self._journal.close)
@@ -134,6 +136,8 @@ class Gateway:
         scheme = "https" if config.tls else "http"
         self.http_url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         self._client = self._exit.enter_context(LedgerClient(self._ledger(relayer)))
+        if self._node is not None:
+            funding.share(self._client, relayers)
         self._registry = self._contract(relayer)
         self.domain = Domain(self._client.chain_id(), self._registry.contract, config.environment)
         self._connect(store, relayers)

@@ -78,7 +78,8 @@ def add(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps({"address": address}))
     else:
-        print(f"{address}\nfund it, and restart the gateway; until it has funds, the others do its work")
+        print(f"{address}\nfund it (the embedded ledger does that itself) and restart the gateway;")
+        print("until it has funds, the others do its work")
     return 0
 
 

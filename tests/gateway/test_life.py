@@ -1,5 +1,6 @@
 """The gateway as a process: what keeps it from starting, what kills it, and what it survives."""
 
+import json
 import os
 import re
 import resource
@@ -227,3 +228,21 @@ def test_help_teaches() -> None:
         done = run_here(*arguments, "--help")
         assert done.returncode == 0
         assert re.search(r"examples:\n  ridgekey ", done.stdout)
+
+
+def test_relayers_that_were_added_share_the_work_on_a_ledger_of_its_own(state: Path, running: Broker) -> None:
+    life = Life(state, running)
+    life.enrol()
+    assert life.gateway.stop()[0] == 0
+    config = str(life.gateway.config)
+    added = json.loads(run_here("gateway", "keys", "add", "--config", config, "--json").stdout)["address"]
+    (old, _) = json.loads(run_here("gateway", "keys", "list", "--config", config, "--json").stdout)
+    with Path(config).open("a") as file:
+        file.write(f'[relay]\nretired = ["{old["address"]}"]\n')
+    life.gateway.start()
+    life.enrol()
+    by = {key["address"]: key for key in json.loads(
+        run_here("gateway", "keys", "list", "--config", config, "--json").stdout
+    )}  # fmt: skip
+    assert by[added]["spent_gwei"] > 0
+    life.close()
