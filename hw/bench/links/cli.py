@@ -1,6 +1,7 @@
 """`ridgekey bench links`: what each link costs, and whether anything is lost, doubled or sent too often."""
 
 import argparse
+import logging
 import shlex
 import tempfile
 from pathlib import Path
@@ -65,13 +66,17 @@ def main(argv: list[str]) -> int:
 
 def _measure(link: str, directory: Path, plan: Plan, console: Console) -> Result:
     directory.mkdir(parents=True)
-    with _medium(link, directory) as medium, _progress(console) as bar:
-        task = bar.add_task(link, total=plan.messages)
+    logging.disable(logging.WARNING)  # links that break are what this is about
+    try:
+        with _medium(link, directory) as medium, _progress(console) as bar:
+            task = bar.add_task(link, total=plan.messages)
 
-        def told(stage: str, done: int) -> None:
-            bar.update(task, completed=done, description=stage or None)
+            def told(stage: str, done: int) -> None:
+                bar.update(task, completed=done, description=stage or None)
 
-        return Trial(medium, directory, plan, told).run()
+            return Trial(medium, directory, plan, told).run()
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _medium(link: str, directory: Path) -> Medium:

@@ -123,8 +123,8 @@ class Trial:
         self._kiosks = [Kiosk() for _ in range(medium.kiosks)]
         told(f"{medium.name}: writing requests", 0)
         stage = Stage(directory / "stage", self._kiosks)
-        each = plan.messages // len(FAULTS)
-        asked = stage.ask(plan.messages + each + LATENCIES)
+        each = -(-plan.messages // len(FAULTS))
+        asked = stage.ask((1 + len(FAULTS)) * each + LATENCIES)
         self._consents: Iterator[Signed] = (each.granted() for each in asked)
         self._homes = {person.address: number for number, person in enumerate(stage.people)}
         self._premises = stage.premises(medium.broker, settings=medium.settings)
