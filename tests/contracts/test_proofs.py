@@ -278,7 +278,9 @@ def nonces_are_used_up(proof: Proof, act: type[Act] | None) -> None:
         return z3.And(mine, before & bit == 0, after == before | bit)
 
     proof.changes_only(NONCES, 2, allowed, "one bit of the person's own is set, which was not")
-    proof.holds(proof.after(NONCES, subject, z3.LShR(nonce, 8)) & bit != 0, "and it is set")
+    word = z3.LShR(nonce, 8)
+    proof.holds(proof.before(NONCES, subject, word) & bit == 0, "the nonce was fresh")
+    proof.holds(proof.after(NONCES, subject, word) & bit != 0, "and is used up")
 
 
 def records_are_registered(proof: Proof, act: type[Act] | None) -> None:
