@@ -281,8 +281,12 @@ class Connection:
         refused = tls.alert_of(self._complaint, remedy)
         if refused is not None:
             return refused
-        fault = Fault.LOST if self._accepted else Fault.SILENT
-        return Failure(fault, f"the connection was lost: {self._complaint or reason}")
+        why = self._complaint or reason
+        if self._accepted:
+            return Failure(Fault.LOST, f"the connection was lost: {why}")
+        # A broker's alert can get lost where it hangs up on a CONNECT that it has not read.
+        guess = "; it may not accept our certificate" if self._dial.credentials else ""
+        return Failure(Fault.SILENT, f"it hung up without an answer: {why}{guess}")
 
     def _on_message(self, client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:

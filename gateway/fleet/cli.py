@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from contracts.messages import BOUNDS, Action, Setting
 from contracts.messages.configuration import refusal_of
@@ -18,7 +18,7 @@ from gateway.fleet.book import Kiosk, KioskBook, Order
 
 DESCRIPTION = """\
 Which kiosks are there, how they are, and how they are steered. The commands read and write the state
-directory of this gateway; the running gateway does the rest. Nothing here can make a kiosk capture a finger."""
+directory of this gateway; the running gateway does the rest. None of them makes a kiosk capture a finger."""
 
 SETTINGS = ", ".join(f"{name.name.lower()} ({least} to {most})" for name, (least, most) in BOUNDS.items())
 ACTIONS = [action.name.lower().replace("_", "-") for action in Action]
@@ -96,14 +96,16 @@ def list_(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps({"kiosks": rows}))
         return 0
-    table = Table("kiosk", "state", "last heard", "waiting", "oldest", "sensor", "certificate", "software")
+    table = Table(Column("kiosk", no_wrap=True, min_width=16), box=None, pad_edge=False)
+    for heading in ("state", "heard", "waiting", "oldest", "sensor", "certificate", "software"):
+        table.add_column(heading)
     for row in rows:
         health = row["health"] or {}
         table.add_row(
             row["kiosk"],
             "online" if row["online"] else "offline",
             _ago(row["seen"]),
-            f"{health['waiting']} of {health['capacity']}" if health else "",
+            str(health["waiting"]) if health else "",
             f"{health['oldest']} s" if health and health["waiting"] else "",
             row["sensor"],
             "" if row["certificate_days"] is None else f"{row['certificate_days']} days",

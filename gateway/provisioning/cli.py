@@ -82,7 +82,7 @@ def broker(arguments: Namespace) -> int:
         f"the authority is in {place}; keep its key.pem safe, and a copy of the directory",
         f"mosquitto's files are in {out}, readable for the group that owns the directory; next, as root:",
         f"  chgrp -R mosquitto {out}",
-        f"  ln -s {(out / mosquitto.CONFIG).absolute()} /etc/mosquitto/conf.d/",
+        f"  ln -s {(out / mosquitto.CONFIG).resolve()} /etc/mosquitto/conf.d/",
         "  systemctl restart mosquitto",
         f'in each configuration: broker = "mqtts://{arguments.hosts[0]}:{arguments.port}"',
     )

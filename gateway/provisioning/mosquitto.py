@@ -37,7 +37,7 @@ def configuration(directory: Path, port: int) -> str:
         directory: where the files will stand that it names.
         port: to listen at.
     """
-    where = directory.absolute()
+    where = directory.resolve()
     return f"""\
 # Made by `ridgekey gateway provision broker`. Who comes without a certificate of our authority is not let in;
 # who comes with one is known by the certificate's name, and may do what the access list says.
@@ -88,7 +88,7 @@ def write_broker(authority: Authority, directory: Path, hosts: Sequence[str], po
     files.write(directory / CERTIFICATE, pem(certificate))
     files.write(directory / AUTHORITY, pem(authority.certificate))
     files.write(directory / CONFIG, configuration(directory, port).encode())
-    files.write(authority.directory / REMEMBERED, os.fsencode(directory.absolute()))
+    files.write(authority.directory / REMEMBERED, os.fsencode(directory.resolve()))
     update_broker(authority)
 
 
