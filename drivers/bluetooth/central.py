@@ -214,6 +214,8 @@ class Connection:
             raise NotOursError(f"the device does not offer the service {self._service}")
 
     def _characteristic(self, uuid: str) -> BleakGATTCharacteristic:
+        if not self.connected:
+            raise LinkLostError("the connection was lost")
         with _in_our_words("look-up"):
             found = self._client.services.get_characteristic(uuid)
         if found is None:

@@ -13,41 +13,53 @@ from drivers.bluetooth.errors import LinkLostError
 LONGEST_CALL = 120.0
 """Seconds: a bound for what has bounds of its own, so that no thread waits for ever on a stuck loop."""
 
+ENDED = "the Bluetooth thread has ended"
+
 Result = TypeVar("Result")
 
 
 class LoopThread:
-    """Runs coroutines on behalf of other threads."""
+    """Runs coroutines on behalf of other threads, from the first of them on until it is stopped."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._starting = threading.Lock()
 
     def run(self, work: Coroutine[Any, Any, Result], seconds: float = LONGEST_CALL) -> Result:
         """Run a coroutine to its end; what it raises is raised here.
 
         Raises:
-            LinkLostError: it takes too long, or the loop has ended.
+            LinkLostError: it takes too long, or the thread has ended.
         """
         try:
+            self._start()
             future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except RuntimeError:
+        except RuntimeError:  # of a closed loop
             work.close()
-            raise LinkLostError("the Bluetooth thread has ended") from None
+            raise LinkLostError(ENDED) from None
         try:
             return future.result(seconds)
         except WasCancelledError:
-            raise LinkLostError("the Bluetooth thread has ended") from None
+            raise LinkLostError(ENDED) from None
         except TookTooLongError:
             future.cancel()
             raise LinkLostError(f"Bluetooth took longer than {seconds:.0f} s") from None
 
     def stop(self) -> None:
-        """Cancel what runs, and end the thread."""
+        """Cancel what runs, and end the thread; nothing runs after this."""
+        with self._starting:
+            if self._thread.ident is None:
+                self._loop.close()
+                return
         with contextlib.suppress(RuntimeError):  # somebody else has ended it
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread.ident is None and not self._loop.is_closed():
+                self._thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

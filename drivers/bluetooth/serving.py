@@ -87,8 +87,9 @@ class Server:
 
     def stop(self) -> None:
         """End every session and leave the air."""
-        with contextlib.suppress(BluetoothError):
-            self._thread.run(self._finish())
+        if self._staying is not None:
+            with contextlib.suppress(BluetoothError):
+                self._thread.run(self._finish(self._staying))
         self._thread.stop()
 
     # In the thread of the radio
@@ -96,10 +97,9 @@ class Server:
     async def _begin(self) -> None:
         self._staying = asyncio.create_task(self._stay())
 
-    async def _finish(self) -> None:
+    async def _finish(self, staying: asyncio.Task[None]) -> None:
         self._stopping.set()
-        if self._staying is not None:
-            await self._staying
+        await staying
 
     async def _stay(self) -> None:
         pause = FIRST_PAUSE
