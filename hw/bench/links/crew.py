@@ -21,9 +21,6 @@ from hw.bench.crowd.premises import Running
 LIMIT = 100_000
 """Messages that may wait; what a full queue does is for the tests to show."""
 
-DEADLINE = None
-"""Nobody is to be told of lateness here; the acts themselves are good for years."""
-
 SIGNATURE = 64
 """The last bytes of a message, the device's signature: they tell messages apart."""
 
@@ -106,7 +103,7 @@ class Member:
         try:
             self.outbox.check_room()
             self.outbox.put(
-                digest, signed.act.KIND, signed.signer.address, digest, message, deadline=DEADLINE
+                digest, signed.act.KIND, signed.signer.address, digest, message, deadline=signed.act.deadline
             )
         except EdgeError:
             return None
