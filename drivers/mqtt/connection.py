@@ -19,6 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from drivers.mqtt import tls
 from drivers.mqtt.broker import Broker
 from drivers.mqtt.errors import ComeAgainError, CredentialsError
+from drivers.mqtt.hearing import Heard, Hearing
 from drivers.mqtt.machine import Accepted, Event, Failed, Failure, Fault, Subscribed, Version
 from drivers.mqtt.tls import Credentials
 
@@ -98,6 +99,8 @@ class Dial:
             Under 3.1.1 any other number leaves that to the broker.
         largest_packet: bytes that we let a broker send at once (MQTT 5).
         credentials: for TLS; None for a plain connection.
+        lane_of: messages whose topics have the same lane are heard one after the other, others side by side;
+            None hears each on paho's thread.
     """
 
     broker: Broker
@@ -106,6 +109,7 @@ class Dial:
     session_seconds: int
     largest_packet: int
     credentials: Credentials | None = None
+    lane_of: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,8 +137,8 @@ class Limits:
 
 OnEvent = Callable[["Connection", Event | Acknowledged], None]
 OnMessage = Callable[[str, bytes], None]
-"""Takes topic and payload, on paho's thread; the message is acknowledged when this returns. If it raises
-`ComeAgainError` the connection is given up, so that the message comes again with the next one."""
+"""Takes topic and payload, on paho's thread or a lane's; the message is acknowledged when this returns. If
+it raises `ComeAgainError` the connection is given up, so that the message comes again with the next one."""
 
 
 class Connection:
@@ -151,6 +155,9 @@ class Connection:
         self._complaint = ""
         self._accepted = False
         self._client = self._make_client(version)
+        self._hearing: Hearing | None = None
+        if dial.lane_of is not None:
+            self._hearing = Hearing(on_message, dial.lane_of, self._acknowledge, self._lose)
         if will is not None:
             self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
 
@@ -205,6 +212,8 @@ class Connection:
         """Disconnect and end paho's thread; does nothing to what was never opened."""
         self._client.disconnect()
         self._client.loop_stop()
+        if self._hearing is not None:
+            self._hearing.close()
 
     def _make_client(self, version: Version) -> paho.Client:
         client = paho.Client(
@@ -288,15 +297,26 @@ class Connection:
         guess = "; it may not accept our certificate" if self._dial.credentials else ""
         return Failure(Fault.SILENT, f"it hung up without an answer: {why}{guess}")
 
-    def _on_message(self, client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+    def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        heard = Heard(message.topic, bytes(message.payload), message.mid, message.qos)
+        if self._hearing is not None:
+            self._hearing.take(heard)
+            return
         try:
-            self._hear(message.topic, bytes(message.payload))
+            self._hear(heard.topic, heard.payload)
         except ComeAgainError as error:
-            self._tell(self, Failed(Failure(Fault.LOST, str(error))))
+            self._lose(str(error))
             return
         except Exception:  # a message that we cannot cope with must not come again and again
             log.exception("fault in hearing a message of %d bytes", len(message.payload))
-        client.ack(message.mid, message.qos)
+        self._acknowledge(heard)
+
+    def _acknowledge(self, message: Heard) -> None:
+        self._client.ack(message.number, message.qos)
+
+    def _lose(self, why: str) -> None:
+        """Give the connection up, so that what was not kept comes again with the next one."""
+        self._tell(self, Failed(Failure(Fault.LOST, why)))
 
     def _on_log(self, _client: object, _data: object, level: int, text: str) -> None:
         if level == paho.MQTT_LOG_ERR:

@@ -29,8 +29,16 @@ FIRST_CONNECTION_SECONDS = 20.0
 SESSION_SECONDS = 30 * 24 * 3600
 """How long the broker keeps what comes for an absent gateway."""
 
+UP = topics.UP_FILTER.removesuffix("+")
+"""Begin of the topics on which kiosks hand in."""
+
 LARGEST_PACKET = MAX_OBJECT + 8192
 """Bytes: a kiosk message with the largest object."""
+
+
+def _lane_of(topic: str) -> str:
+    """What kiosks hand in is received side by side, kiosk by kiosk; what else they say, in one row."""
+    return topic if topic.startswith(UP) else ""
 
 
 class BrokerError(GatewayError):
@@ -84,6 +92,7 @@ class MqttLink:
             session_seconds=0 if shared else SESSION_SECONDS,
             largest_packet=LARGEST_PACKET,
             credentials=credentials,
+            lane_of=_lane_of,
         )
         self._session = Session(dial, self._received, self._stepped, timing=timing)
         self._session.start()
