@@ -33,7 +33,8 @@ DESCRIPTION = f"""\
 Consents captured at real kiosks' outboxes, in this process, go over real links to the gateway, a process, and
 its embedded ledger. For each link: consents a second and bytes on the air for each (of TCP's payload, or of
 Bluetooth's ACL data; both ways, receipt included), and the latency to the receipt. Then through each fault in
-turn: {", ".join(FAULTS)}. What is lost or doubled is counted from the ledger's own events.
+turn: {", ".join(FAULTS)} (the medium is the broker, or the gateway's
+radio). What is lost or doubled is counted from the ledger's own events.
 It takes a few minutes for each link; --full, with {MESSAGES_FULL:,} consents for each, an hour or two."""
 
 EPILOG = """\

@@ -80,7 +80,7 @@ def clock_jumped(scene: Scene, sleep: Sleep, _: float) -> None:
 FAULTS: dict[str, Fault] = {
     "none": none,
     "one outage": one_outage,
-    "broker killed": medium_killed,
+    "medium killed": medium_killed,
     "link dropped": link_dropped,
     "gateway killed": gateway_killed,
     "disk full": disk_full,
