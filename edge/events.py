@@ -133,10 +133,10 @@ class QualityJudged(Event):
 
 
 @dataclass(frozen=True)
-class EnrolAgain(Event):
-    """The presses did not fit together, and all are asked for anew; `reason` and `hint` say why."""
+class OneMore(Event):
+    """Enrolment needs another press; `reason` and `hint` say why."""
 
-    name, step = "enrol_again", "capture"
+    name, step = "one_more", "capture"
     reason: str
     hint: str
 

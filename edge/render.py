@@ -98,8 +98,8 @@ def describe(event: dict[str, Any]) -> str:
             return "  lift your finger"
         case "quality" if not event["acceptable"]:
             return f"  [yellow]too weak:[/yellow] {escape('; '.join(event['hints']))}"
-        case "enrol_again":
-            return f"  [yellow]once more, all presses:[/yellow] {escape(event['hint'])}"
+        case "one_more":
+            return f"  [yellow]one more press:[/yellow] {escape(event['hint'])}"
         case "not_recognised":
             return f"  [yellow]not recognised[/yellow] (press {event['press']} of {event['of']})"
         case "unlocked":

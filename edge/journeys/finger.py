@@ -5,23 +5,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from edge.biometrics import enrolment
-from edge.biometrics.enrolment import EnrolmentError
-from edge.biometrics.joint import Locked, bind_two
+from edge.biometrics.enrolment import MOST_PRESSES, PRESSES, Draft, EnrolmentError
+from edge.biometrics.joint import bind_two
+from edge.biometrics.minutiae import Minutiae
+from edge.biometrics.parameters import for_sensor
 from edge.biometrics.protected_record import ProtectedRecord
+from edge.biometrics.quality import Reason
 from edge.biometrics.unlocking import unlock
 from edge.errors import RefusedError, UsageError
-from edge.events import EnrolAgain, NextFinger
+from edge.events import NextFinger, OneMore
 from edge.identity import files
 from edge.identity.keyring import MOST_BINDINGS, Policy, Position
 from edge.identity.keys import wipe
 from edge.journeys.press import good_press
 from edge.journeys.visit import Visit
-
-PRESSES = 3
-"""Impressions that are put together; a fourth was measured to gain little, and costs the person's time."""
-
-ROUNDS = 2
-"""How often the person is asked for all presses anew when they do not fit together."""
 
 SAME_FINGER_TRIALS = 2**20
 """Decoding trials by which a finger is known again that is already enrolled."""
@@ -74,14 +71,13 @@ def bind_fingers(
         WeakCaptureError, CancelledError, SensorError: as everywhere.
     """
     with ExitStack() as held:
-        locked: list[Locked] = []
+        locked: list[Draft] = []
         records, secrets = list(known), []
         for number, _ in enumerate(fingers, 1):
             if len(fingers) > 1:
                 visit.report(NextFinger(number, len(fingers)))
             locked.append(held.enter_context(_features(visit, records)))
-            parameters, frames = locked[-1]
-            one = enrolment.bind(frames, parameters)
+            one = enrolment.bind(locked[-1].frames, locked[-1].parameters)
             records.append(one.record)
             secrets.append(one.secret)
         pepper = files.pepper(visit.desk.state)
@@ -91,34 +87,49 @@ def bind_fingers(
             return [Bound((finger,), record.seal(pepper), secret) for finger, record, secret in made]
         for secret in secrets:
             wipe(secret)
-        both = bind_two(*locked)
+        first, second = ((draft.parameters, draft.frames) for draft in locked)
+        both = bind_two(first, second)
         return [Bound(tuple(fingers), both.record.seal(pepper), both.secret)]
 
 
 @contextmanager
-def _features(visit: Visit, known: Sequence[ProtectedRecord]) -> Iterator[Locked]:
+def _features(visit: Visit, known: Sequence[ProtectedRecord]) -> Iterator[Draft]:
     """What is to be locked of one finger, from presses that fit together; wiped when the `with` ends."""
-    parameters, frames = _presses_that_fit(visit, known)
+    draft = _presses_that_fit(visit, known)
     try:
-        yield parameters, frames
+        yield draft
     finally:
-        for _, features in frames:
-            features.fill(0)
+        draft.wipe()
 
 
-def _presses_that_fit(visit: Visit, known: Sequence[ProtectedRecord]) -> Locked:
-    for left in reversed(range(ROUNDS)):
-        with ExitStack() as held:
-            presses = [
-                held.enter_context(good_press(visit, number, PRESSES)) for number in range(1, PRESSES + 1)
-            ]
-            try:
-                with visit.timing("unlock"):
-                    if any(unlock(record, presses[0], trials=SAME_FINGER_TRIALS) for record in known):
-                        raise RefusedError("this finger is enrolled already; use another one")
-                    return enrolment.frames_of_presses(presses)
-            except EnrolmentError as error:
-                if not left:
-                    raise
-                visit.report(EnrolAgain(error.reason.name, error.reason.sentence))
-    raise AssertionError("the last round returns or raises")
+def _presses_that_fit(visit: Visit, known: Sequence[ProtectedRecord]) -> Draft:
+    """Three good presses, and up to three more while they do not fit together or show too little."""
+    info = visit.desk.sensor.info
+    parameters = for_sensor(info.width, info.height, info.dpi)
+    with ExitStack() as held:
+        presses: list[Minutiae] = []
+        for number in range(1, MOST_PRESSES + 1):
+            presses.append(held.enter_context(good_press(visit, number, max(number, PRESSES))))
+            with visit.timing("unlock"):
+                if number == 1:
+                    _check_new(presses[0], known)
+                if number < PRESSES:
+                    continue
+                try:
+                    draft = enrolment.draft(presses, parameters)
+                except EnrolmentError as error:
+                    if number == MOST_PRESSES:
+                        raise
+                    wanted = error.reason
+                else:
+                    if draft.enough or number == MOST_PRESSES:
+                        return draft
+                    draft.wipe()
+                    wanted = Reason.SHOW_MORE
+            visit.report(OneMore(wanted.name, wanted.sentence))
+    raise AssertionError("the last press returns or raises")
+
+
+def _check_new(press: Minutiae, known: Sequence[ProtectedRecord]) -> None:
+    if any(unlock(record, press, trials=SAME_FINGER_TRIALS) for record in known):
+        raise RefusedError("this finger is enrolled already; use another one")

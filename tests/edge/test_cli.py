@@ -171,7 +171,7 @@ EVENTS: list[dict[str, Any]] = [
     {"event": "lift_finger"},
     {"event": "quality", "acceptable": False, "hints": ["press more"]},
     {"event": "quality", "acceptable": True, "hints": []},
-    {"event": "enrol_again", "hint": "use the same part of the finger"},
+    {"event": "one_more", "hint": "use the same part of the finger"},
     {"event": "not_recognised", "press": 1, "of": 3},
     {"event": "unlocked", "seconds": 1.0},
     {"event": "ended_badly", "act": "grant", "signed_at": 1, "outcome": "late"},

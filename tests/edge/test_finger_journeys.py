@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from edge.events import Event
 from edge.identity import files
 from edge.identity.keyring import Keyring, Policy, Position
 from edge.identity.keys import signer
+from edge.journeys import finger as finger_journey
 from edge.journeys import fingers, unlocking
 from edge.journeys.enrol import enrol as enrol_person
 from edge.journeys.press import good_press
@@ -51,6 +53,8 @@ class Person:
     now: int = 0
     seeds: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
+    info = SimpleNamespace(width=256, height=288, dpi=500)
+
     def wait_lifted(self, *_: object) -> bool:
         return True
 
@@ -63,7 +67,7 @@ class Person:
         return FingerImage(bytearray(ridges.astype(np.uint8).tobytes()), 256, 288, 500)
 
     def extract(self, _: FingerImage) -> Minutiae:
-        return press(finger(self.now), 100 * self.now + next(self.seeds), turn=0.1)
+        return press(finger(self.now), 100 * self.now + next(self.seeds), turn=0.1, shown=0.97, false=1)
 
     def presses(self, *hands: int) -> "Person":
         self.hands, self.events = iter(hands), []
@@ -76,7 +80,8 @@ class Person:
 @pytest.fixture(autouse=True)
 def _few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawn fingers open early; what is refused need not be tried for seconds."""
-    for name, trials in (("unlock", 2**19), ("unlock_two", 2**20)):
+    monkeypatch.setattr(finger_journey, "SAME_FINGER_TRIALS", 2**15)
+    for name, trials in (("unlock", 2**18), ("unlock_two", 2**19)):
         monkeypatch.setattr(unlocking, name, partial(getattr(unlocking, name), trials=trials))
 
 
@@ -208,7 +213,7 @@ class Until:
 def test_what_the_first_release_stored_still_opens_and_takes_more_fingers(
     visit: Visit, person: Person
 ) -> None:
-    made = enrol([press(finger(INDEX), seed) for seed in range(3)])
+    made = enrol([press(finger(INDEX), seed, shown=0.97, false=1) for seed in range(3)])
     pepper = files.pepper(visit.desk.state)
     with signer(bytearray(made.secret)) as me:
         old = Subject(me.address, made.record.seal(pepper), 7)
@@ -246,7 +251,10 @@ def test_fingers_on_a_phone_are_not_changed_here(visit: Visit, person: Person) -
 
 
 def test_more_fingers_than_may_be_searched_need_a_name(visit: Visit, person: Person) -> None:
-    people = [joined(visit, person, INDEX, MIDDLE, THUMB), joined(visit, person, 5, 6, 7)]
+    somebody = joined(visit, person, INDEX, MIDDLE)
+    keyring = Keyring.decode(somebody.sealed)
+    five = Keyring((*keyring.bindings, *(replace(keyring.bindings[1], number=n) for n in (3, 4, 5))))
+    people = [replace(somebody, sealed=five.encode()), somebody]
     with pytest.raises(UsageError, match="say who it is"), unlocked(visit, people):
         pass
 

@@ -98,10 +98,10 @@ class ManyFingers(Person):
         super().__call__(event)
 
 
-def test_presses_of_different_fingers_are_asked_for_anew(world: World) -> None:
+def test_presses_of_other_fingers_are_left_out_and_more_asked_for(world: World) -> None:
     person = ManyFingers(world, [OWNER, STRANGER, SECOND_OWNER])
     done = world.ask(person, "enrol")
-    assert person.names().count("enrol_again") == 1
+    assert person.names().count("one_more") >= 1
     assert done["state"] == "final"
 
 
