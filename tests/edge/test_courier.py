@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from contracts.acts import ActKind
 from contracts.messages import ReceiptStatus
@@ -202,7 +209,15 @@ class CourierMachine(RuleBasedStateMachine):
 
 
 TestCourier = CourierMachine.TestCase
-TestCourier.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestCourier.settings = settings(max_examples=40, stateful_step_count=50, deadline=None)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_the_model_for_minutes() -> None:
+    run_state_machine_as_test(
+        CourierMachine, settings=settings(max_examples=2000, stateful_step_count=80, deadline=None)
+    )
 
 
 @given(st.integers(1, 10_000), st.floats(0, 0.999), st.floats(0, 1e6))
