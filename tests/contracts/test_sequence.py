@@ -1,5 +1,7 @@
 """Messages in a file: what was put in comes out, and nothing else is taken for it."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +61,26 @@ def test_what_is_no_sequence_is_refused(data: bytes) -> None:
 def test_a_file_that_is_too_long_is_refused() -> None:
     with pytest.raises(MalformedError, match="1 to 10 bytes"):
         sequence.split(bytes(11), limit=10)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_million_damaged_files() -> None:
+    """No crash, nothing invented: what comes out is what went in, in pieces."""
+    dice = random.Random(6)
+    whole = sequence.join(
+        cbor.encode([dice.randbytes(20), {}, dice.randbytes(60), dice.randbytes(64)]) for _ in range(3)
+    )
+    split = 0
+    for _ in range(1_000_000):
+        data = bytearray(whole[: dice.randint(1, len(whole))])
+        for _ in range(dice.randint(0, 3)):
+            data[dice.randrange(len(data))] = dice.randrange(256)
+        try:
+            found = sequence.split(bytes(data))
+        except MalformedError:
+            continue
+        assert sequence.join(found) == data
+        split += 1
+    print(f"a million damaged files: {split} could be split, none into anything else")
+    assert split
