@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterator
 
 from drivers.bluetooth import central
 from drivers.bluetooth.central import Connection, Found
@@ -12,9 +13,6 @@ from drivers.bluetooth.looping import LoopThread
 from drivers.bluetooth.shape import ClientProtocol, Shape
 
 log = logging.getLogger(__name__)
-
-FIND_SECONDS = 20.0
-"""How long to look for a peripheral; one that advertises every second is missed by none."""
 
 SEND_SECONDS = 900.0
 """Longest time for one message; each of its writes has a bound of its own."""
@@ -30,51 +28,47 @@ class Caller:
         self._adapter = adapter
         self._thread = LoopThread("bluetooth central")
 
-    def first_seen(self, seconds: float) -> Found:
-        """The first peripheral of the service that is seen.
-
-        Raises:
-            BluetoothError: none was seen in that time, or scanning is not possible.
-        """
-        return self._thread.run(self._first_seen(seconds))
-
-    def in_reach(self, seconds: float) -> list[Found]:
-        """All peripherals of the service that are seen within some seconds, the nearest first.
-
-        Raises:
-            BluetoothError: scanning is not possible.
-        """
-        return self._thread.run(self._in_reach(seconds))
-
-    async def _first_seen(self, seconds: float) -> Found:
-        await central.clean_up(self._shape.service, self._adapter)
-        return await central.find(self._shape.service, seconds, self._adapter)
-
-    async def _in_reach(self, seconds: float) -> list[Found]:
-        await central.clean_up(self._shape.service, self._adapter)
-        return await central.scan(self._shape.service, seconds, self._adapter)
-
-    def call(
-        self, protocol: ClientProtocol, seconds: float = FIND_SECONDS, found: Found | None = None
-    ) -> "Call":
-        """Find a peripheral of the service, connect to it and begin a session.
+    def seen(self, seconds: float) -> Iterator[Found]:
+        """Peripherals of the service: the first that is seen; then, if that one is not it, each other.
 
         Args:
-            protocol: the client's end, fresh.
-            seconds: how long to look for one.
-            found: which one; by default the first that is seen.
+            seconds: how long to look for the first, and for the others.
 
         Raises:
-            BluetoothError: none is there, or it does not let us in.
+            NotFoundError: none was seen in that time.
+            BluetoothError: scanning is not possible.
+        """
+        first = self._thread.run(self._find(seconds))
+        yield first
+        for other in self._thread.run(self._scan(seconds)):
+            if other.address != first.address:
+                yield other
+
+    def call(self, found: Found, protocol: ClientProtocol) -> "Call":
+        """Connect to a peripheral and begin a session.
+
+        Args:
+            found: which one.
+            protocol: the client's end, fresh.
+
+        Raises:
+            BluetoothError: it is gone, or does not let us in.
             Exception: what `protocol.hear_version` raises.
         """
         call = Call(self._thread, self._shape, protocol)
-        self._thread.run(call.begin(self._adapter, seconds, found))
+        self._thread.run(call.begin(found, self._adapter))
         return call
 
     def close(self) -> None:
         """End the thread, and with it every call."""
         self._thread.stop()
+
+    async def _find(self, seconds: float) -> Found:
+        await central.clean_up(self._shape.service, self._adapter)
+        return await central.find(self._shape.service, seconds, self._adapter)
+
+    async def _scan(self, seconds: float) -> list[Found]:
+        return await central.scan(self._shape.service, seconds, self._adapter)
 
 
 class Call:
@@ -89,12 +83,9 @@ class Call:
         self._connection: Connection | None = None
         self._writing = asyncio.Lock()
 
-    async def begin(self, adapter: str, seconds: float, found: Found | None) -> None:
+    async def begin(self, found: Found, adapter: str) -> None:
         """Connect; for `Caller`, in its thread."""
         shape = self._shape
-        if found is None:
-            await central.clean_up(shape.service, adapter)
-            found = await central.find(shape.service, seconds, adapter)
         async with contextlib.AsyncExitStack() as stack:
             connection = await stack.enter_async_context(Connection(found, shape.service, adapter))
             self._protocol.hear_version(await connection.read(shape.version))

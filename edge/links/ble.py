@@ -19,6 +19,7 @@ from contracts.errors import ContractError, UnsupportedVersionError, Verificatio
 from contracts.gatt import KIOSK_TO_GATEWAY, Refusal, refusal_words
 from contracts.introduction import KioskIntroduction, Sealed
 from drivers.bluetooth.calling import Call, Caller
+from drivers.bluetooth.central import Found
 from drivers.bluetooth.errors import (
     BluetoothError,
     EndedError,
@@ -33,7 +34,7 @@ from edge.links.link import Hear, LinkDownError, LinkLostError, LinkRefusedError
 log = logging.getLogger(__name__)
 
 SCAN_SECONDS = 4.0
-"""How long to look for gateways: one advertises several times a second, and the nearest is tried first."""
+"""How long to look for gateways; each advertises several times a second."""
 
 ANSWER_SECONDS = 15.0
 """Longest wait for a gateway's part of the introduction."""
@@ -160,6 +161,8 @@ class BleLink:
                     incoming = call.receive(LOOK_SECONDS)
                     if incoming is not None:
                         self._hear(sealed.open(incoming))
+        except NotFoundError:
+            return LinkStatus(LinkState.DOWN, "no gateway is within reach of Bluetooth")
         except (_ForbiddenError, ForbiddenError) as error:
             return LinkStatus(LinkState.REFUSED, str(error))
         except (BluetoothError, ContractError, StateError) as error:
@@ -181,24 +184,27 @@ class BleLink:
 
     def _find_ours(self) -> tuple[Call, Sealed]:
         """Try each gateway within reach: one that only looks like ours stands in nobody's way."""
-        problem: Exception = NotFoundError("no gateway is within reach of Bluetooth")
-        for found in self._caller.in_reach(SCAN_SECONDS):
+        problems: list[Exception] = []
+        for found in self._caller.seen(SCAN_SECONDS):
             if self._stopping.is_set():
-                break
+                raise CallLostError("the link stops")
             try:
-                call = self._caller.call(Conversation(KIOSK_TO_GATEWAY.longest_message), found=found)
-            except UnsupportedVersionError as error:
-                problem = _ForbiddenError(str(error))
-                continue
-            except (BluetoothError, ContractError) as error:
-                problem = error
-                continue
-            try:
-                return call, self._introduce(call)
+                return self._try(found)
             except (BluetoothError, ContractError, _ForbiddenError) as error:
-                call.close()
-                problem = error
-        raise problem
+                problems.append(error)
+        # A gateway that may let us in the next time counts more than one that will not.
+        raise min(problems, key=lambda problem: isinstance(problem, _ForbiddenError))
+
+    def _try(self, found: Found) -> tuple[Call, Sealed]:
+        try:
+            call = self._caller.call(found, Conversation(KIOSK_TO_GATEWAY.longest_message))
+        except UnsupportedVersionError as error:
+            raise _ForbiddenError(str(error)) from None
+        try:
+            return call, self._introduce(call)
+        except BaseException:
+            call.close()
+            raise
 
     def _introduce(self, call: Call) -> Sealed:
         introduction = self._identity.introduction()

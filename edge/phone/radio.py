@@ -45,19 +45,16 @@ class Radio:
             UnavailableError: no kiosk is within reach.
         """
         try:
-            first = self._caller.first_seen(SCAN_SECONDS)
+            for found in self._caller.seen(SCAN_SECONDS):
+                yield from self._call(found)
         except NotFoundError:
             raise UnavailableError(
                 "no kiosk is within reach; go up to it, and see that its agent is running"
             ) from None
-        yield from self._call(first)
-        for other in self._caller.in_reach(SCAN_SECONDS):
-            if other.address != first.address:
-                yield from self._call(other)
 
     def _call(self, found: Found) -> Iterator[Duplex]:
         try:
-            call = self._caller.call(Conversation(MAX_FRAME), found=found)
+            call = self._caller.call(found, Conversation(MAX_FRAME))
         except (LinkLostError, NotOursError, ContractError):  # out of reach again, or of another version
             return
         yield CallDuplex(call)

@@ -79,7 +79,8 @@ def reach(radio: Radio) -> Iterator[Callable[..., Call]]:
 
     def call(adapter: str = FIRST, seconds: float = 30.0) -> Call:
         callers.append(Caller(PROFILE, adapter))
-        return callers[-1].call(Conversation(PROFILE.longest_message), seconds)
+        found = next(callers[-1].seen(seconds))
+        return callers[-1].call(found, Conversation(PROFILE.longest_message))
 
     yield call
     for caller in callers:
@@ -195,8 +196,8 @@ def test_a_stranger_can_neither_fill_memory_nor_time(
 def test_who_connects_and_says_nothing_is_shown_out(
     server: Server, radio: Radio, reach: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hall, "STRANGER_SECONDS", 0.5)
     call = reach()
+    monkeypatch.setattr(hall, "STRANGER_SECONDS", 0.5)
     call._thread.run(call._connection.write(PROFILE.state, gatt.END))  # type: ignore[union-attr]
     with pytest.raises(LinkLostError, match="lost"):
         call.receive(30.0)
