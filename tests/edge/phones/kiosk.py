@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 from queue import Queue
+from types import SimpleNamespace
 from typing import Any
 
 import cbor2
@@ -51,6 +52,10 @@ class Glass:
 
     def __init__(self) -> None:
         self.finger = OWNER
+        self.info = SimpleNamespace(width=WIDTH, height=HEIGHT, dpi=500)
+        self.free = threading.Event()  # cleared while the person is still reading
+        self.free.set()
+        self.stuck = False
         self._source = SyntheticFingers()
         self._impressions = cycle(range(1, 4))
 
@@ -58,8 +63,8 @@ class Glass:
         pixels = self._source.press(self.finger, next(self._impressions), WIDTH, HEIGHT)
         return FingerImage(bytearray(pixels.tobytes()), WIDTH, HEIGHT, 500)
 
-    def wait_lifted(self, _timeout: float, _cancelled: Callable[[], bool]) -> bool:
-        return True
+    def wait_lifted(self, timeout: float, _cancelled: Callable[[], bool]) -> bool:
+        return self.free.wait(timeout) and not self.stuck
 
 
 @dataclass

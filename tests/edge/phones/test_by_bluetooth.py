@@ -1,13 +1,19 @@
 """The same over Bluetooth: bleak is the phone's radio, our peripheral the kiosk's, BlueZ a look-alike."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from contracts.errors import ContractError
 from contracts.gatt import PHONE_TO_KIOSK
+from contracts.hexes import to_hex
 from contracts.pairing import Offer, Refusal, RefusedByKioskError
+from edge.errors import EdgeError
 from edge.journeys.enrol import enrol
 from edge.phone.companion import Companion, pair
 from edge.phone.radio import Radio
@@ -137,3 +143,70 @@ def test_a_link_lost_in_the_middle_of_a_pairing_pairs_nothing(
         beginning.at_kiosk.result()
     assert not phones.everything(kiosk.database)
     assert not phone.state.kiosks()
+
+
+BOTH_WAYS = [PHONE_TO_KIOSK.inbound, PHONE_TO_KIOSK.outbound]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_the_record_is_never_lost_whichever_packet_is(
+    kiosk: Kiosk, central: Radio, radio: virtual.Radio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pairing with a hand-over, and a mishap at each of its packets: somebody always has the record."""
+    monkeypatch.setattr("edge.phone.companion.ANSWER_SECONDS", 10.0)
+    monkeypatch.setattr("edge.phones.guest.ANSWER_SECONDS", 10.0)
+    person = subjects.everyone(kiosk.database)[0]
+    outcomes: Counter[str] = Counter()
+    for uuid, mishap, number in product(BOTH_WAYS, Mishap, range(1, 9)):
+        radio.clear()
+        phone = Phone(PhoneState(tmp_path / f"{uuid[:8]}-{mishap.name}-{number}"))
+        leave: list[bool] = []
+        beginning = kiosk.begin(carry=True, cancelled=lambda leave=leave: bool(leave))
+        radio.arm(Fault(mishap, uuid, number))
+        try:
+            phone.scan(nearest(central), beginning.code).close()
+        except (ContractError, EdgeError):
+            leave.append(True)
+        with suppress(ContractError, EdgeError):
+            beginning.at_kiosk.result()
+        here = bool(subjects.find(kiosk.database, person.address).sealed)
+        there = phone.state.record(person.address) == person.sealed
+        assert here or there
+        assert here or phone.state.kiosks(), "who has the record must be let in with it"
+        outcomes[
+            f"{'kiosk' if here else ''}{' and ' if here and there else ''}{'phone' if there else ''}"
+        ] += 1
+        phones.take_back(kiosk.database, person.address, person.sealed)
+        phone.state.close()
+    print(f"\n  who has the record after {outcomes.total()} mishaps: {dict(outcomes)}")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_session_is_whole_or_over_whichever_packet_is_hit(
+    kiosk: Kiosk, phone: Phone, central: Radio, radio: virtual.Radio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.phone.companion.ANSWER_SECONDS", 10.0)
+    person = subjects.everyone(kiosk.database)[0].address
+    beginning = kiosk.begin()
+    phone.scan(nearest(central), beginning.code).close()
+    beginning.at_kiosk.result()
+    asked = {kiosk.notify(kiosk.known.ask(person, bytes([number]) * 32)) for number in range(3)}
+    ended = 0
+    for uuid, mishap, number in product(BOTH_WAYS, Mishap, range(1, 15)):
+        radio.clear()
+        radio.arm(Fault(mishap, uuid, number))
+        try:
+            companion = meet(central, kiosk, phone)
+            companion.catch_up()
+            companion.close()
+        except (ContractError, EdgeError):
+            ended += 1
+        radio.clear()
+        companion = meet(central, kiosk, phone)
+        companion.catch_up()
+        companion.close()
+        assert asked <= {to_hex(heard.request) for heard in phone.state.requests()}
+        assert not phone.told("ignored")
+    print(f"\n  {ended} sessions of {2 * 3 * 14} ended by a mishap; the next was whole each time")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from contracts.acts import Enrol, Grant, RecordKind, Withdraw
+from contracts.acts import Grant, RecordKind, Withdraw
 from contracts.errors import ContractError
 from contracts.hexes import from_hex
 from contracts.pairing import (
@@ -189,32 +189,30 @@ def test_two_phones_of_one_person_at_once(
         companion.close()
 
 
-def test_the_phone_carries_the_record_and_the_kiosk_forgets_it(
-    tmp_path: Path, phone: Phone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kiosk = Kiosk(tmp_path / "kiosk")
-    act = enrol(kiosk.visit()).act
-    assert isinstance(act, Enrol)
-    kiosk.settle(registered := store(kiosk.visit(), b"a document", RecordKind.IDENTITY_DOCUMENT))
-    record = registered.act.record  # type: ignore[union-attr]  # it is a Register
-    sealed = subjects.find(kiosk.database, act.subject).sealed
+def kept_in_files(kiosk: Kiosk, sealed: bytes) -> list[str]:
+    """Names of the kiosk's files that hold some of a sealed record."""
+    return [file.name for file in kiosk.state.iterdir() if sealed[40:80] in file.read_bytes()]
 
+
+def test_the_phone_carries_the_record_and_the_kiosk_forgets_it(
+    kiosk: Kiosk, phone: Phone, subject: bytes, record: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed = subjects.find(kiosk.database, subject).sealed
+    assert kept_in_files(kiosk, sealed)
     pairing, companion = kiosk.pair(phone, carry=True)
     assert pairing.carried
-    assert phone.state.record(act.subject) == sealed
+    assert phone.state.record(subject) == sealed
     assert phone.told("handed_over")
-    for file in kiosk.state.iterdir():
-        assert sealed not in file.read_bytes(), f"the kiosk still has the record in {file.name}"
-        assert sealed[40:80] not in file.read_bytes()
+    assert not kept_in_files(kiosk, sealed)
 
-    request = kiosk.notify(kiosk.known.ask(act.subject, record))
+    request = kiosk.notify(kiosk.known.ask(subject, record))
     present = attending(companion)
-    granted = grant(kiosk.visit(), request).act
-    assert isinstance(granted, Grant)
+    granted = grant(kiosk.visit(), request)
+    assert isinstance(granted.act, Grant)
+    kiosk.settle(granted)
     assert phone.told("lent")
     assert any(isinstance(event, PhoneWanted) for event in kiosk.events)
-    for file in kiosk.state.iterdir():
-        assert sealed[40:80] not in file.read_bytes(), "borrowed, not kept"
+    assert not kept_in_files(kiosk, sealed), "borrowed, not kept"
     companion.close()
     assert present.result()
 
@@ -225,12 +223,10 @@ def test_the_phone_carries_the_record_and_the_kiosk_forgets_it(
         withdraw(kiosk.visit(lambda: True), request)
 
     # Paired once more, bringing the record and without --carry, the phone gives it back.
-    pairing, companion = kiosk.pair(phone, bring=act.subject)
+    pairing, companion = kiosk.pair(phone, bring=subject)
     companion.close()
     assert not pairing.carried
-    assert subjects.find(kiosk.database, act.subject).sealed == sealed
-    assert isinstance(withdraw(kiosk.visit(), request).act, Withdraw)
-    kiosk.database.close()
+    assert subjects.find(kiosk.database, subject).sealed == sealed
 
 
 def test_a_withdrawal_started_on_the_phone_is_completed_with_the_finger(
@@ -274,8 +270,7 @@ def test_a_withdrawal_at_another_kiosk_of_the_operator(
     assert isinstance(act, Withdraw)
     assert (act.subject, act.request) == (subject, from_hex(request, 32))
     companion.close()
-    for file in elsewhere.state.iterdir():
-        assert sealed[40:80] not in file.read_bytes()
+    assert not kept_in_files(elsewhere, sealed)
     elsewhere.database.close()
 
 

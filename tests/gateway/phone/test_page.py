@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from contracts.acts import RecordKind
-from edge.errors import FingerNotRecognisedError
-from edge.journeys import unlocking
+from edge.errors import WeakCaptureError
 from edge.journeys.consent import grant
 from edge.journeys.enrol import enrol
 from edge.journeys.store import store
@@ -20,7 +19,7 @@ from edge.links.phones import PhoneLink
 from edge.phones import reception
 from edge.state import phones, subjects
 from tests.contracts.vectors import VECTORS
-from tests.edge.phones.kiosk import OTHER, OWNER, InBackground, Kiosk
+from tests.edge.phones.kiosk import InBackground, Kiosk
 from tests.edge.standin import until
 from tests.gateway.phone.bridge import Bridge
 from tests.gateway.phone.conftest import CHROMIUM
@@ -178,12 +177,12 @@ def test_the_key_in_the_browser_cannot_be_taken_out(page: Page, kiosk: Kiosk, si
 
 def test_pair_hear_withdraw_and_be_forgotten(page: Page, kiosk: Kiosk) -> None:
     beginning = kiosk.begin()
-    kiosk.glass.finger = OTHER  # nobody confirms yet, and the digits stay on the screen
+    kiosk.glass.free.clear()  # the person reads the digits first
     scan(page, beginning.code)
     digits = page.locator("#digits")
     expect(digits).to_be_visible()
     shown = digits.text_content() or ""
-    kiosk.glass.finger = OWNER
+    kiosk.glass.free.set()
     expect(page.locator("#status")).to_have_text("Paired.", timeout=60_000)
     assert shown.replace(" ", "") == ended(page, beginning.at_kiosk).number
 
@@ -233,20 +232,17 @@ def test_it_comes_back_and_carries_messages_and_the_record(page: Page, kiosk: Ki
     phones.take_back(kiosk.database, person.address, person.sealed)
 
 
-def test_what_is_wrong_is_said_in_a_sentence(
-    page: Page, kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(unlocking, "PRESSES", 1)
+def test_what_is_wrong_is_said_in_a_sentence(page: Page, kiosk: Kiosk) -> None:
     status = page.locator("#status")
     scan(page, "ridgekey:nonsense")
     expect(status).to_have_text("The code is cut or mistyped. Scan it again.")
     beginning = kiosk.begin()
-    kiosk.glass.finger = OTHER
+    kiosk.glass.stuck = True
     scan(page, beginning.code)
-    with pytest.raises(FingerNotRecognisedError):
+    with pytest.raises(WeakCaptureError):
         ended(page, beginning.at_kiosk)
-    kiosk.glass.finger = OWNER
-    expect(status).to_contain_text("finger not recognised")
+    kiosk.glass.stuck = False
+    expect(status).to_contain_text("the finger was never lifted")
     expect(page.locator("#number")).to_be_hidden()
     scan(page, beginning.code)
     expect(status).to_contain_text("The kiosk shows no code now")
