@@ -2,25 +2,24 @@
 
 An outage ends for all kiosks at once, each with a queue, at a gateway that puts a few dozen acts a second on
 the ledger. If each sent its whole queue, most receipts would take longer than any fixed wait, and every wait
-that ends would add a resend to the very queue that is too long. A fixed wait of 3 s was seen never to drain.
-So, as in TCP's congestion control (RFC 5681, RFC 6298):
+that ends would add a resend to the very queue that is too long: with a fixed wait of 3 s such a queue was
+measured not to drain. So, as in TCP's congestion control (RFC 5681, RFC 6298):
 
 - Only a window of messages is on its way at a time; the rest stays in the outbox. It opens by one with each
   receipt that comes soon, and closes with each that comes late or not at all. So the gateway is kept busy,
-  and the messages at it are about as many as it settles within `SOON`, however many kiosks there are.
+  and has of all kiosks together about as many messages as it settles within `SOON`, or one of each kiosk.
 - A message that is on its way is not sent again before a wait that is several times what receipts take just
   now, and that doubles each time. Messages are never sent again because others were.
 - When a link is lost, what was sent by it is in doubt: a broker may have died with it. Those messages, at
   most a window, are sent again some seconds after a link is back, unless the receipts come first, which they
   do where the broker or the gateway had them. The window starts small again.
-
-- A link that does not take a message, as nobody listens at the broker, is left alone for a while and then
-  tried with one message.
+- A link that does not take a message, as nobody listens at the broker yet, is left alone for some seconds and
+  then tried with one message.
 
 So one outage costs at most one window of resends for each kiosk, not its queue: with `LARGEST` = 16 that is
 below 1.3 sends per message from 54 messages in a queue on, and mostly far below; `ridgekey bench links`
-measures it. While a gateway stays silent on a link that works, a kiosk sends one message in each
-`Backoff.limit`.
+measures it. While a gateway stays silent on a link that works, a kiosk's window shrinks to one message, and
+in the long run it sends one in each `Backoff.limit`.
 """
 
 from dataclasses import dataclass
