@@ -394,6 +394,8 @@ def test_the_gate_s_false_alarms_and_made_up_presentations_are_counted(run):
     [figures] = json.loads((run / "figures.json").read_text())["figures"]
     assert (figures["gate_presses"], figures["gate_refused"]) == (FINGERS * IMPRESSIONS, 0)
     assert figures["residue_pairs"] == FINGERS * (IMPRESSIONS - 1)
+    assert figures["sibling_vault_pairs"] > FINGERS
+    assert figures["sibling_longest_leap"] <= 2
     for name in ("screen", "line_art", "inverted", "residue"):
         assert figures[f"presented_{name}_noticed"] == figures[f"presented_{name}"] > 0
 

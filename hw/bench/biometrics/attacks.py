@@ -183,14 +183,32 @@ def attack_records(result: SetResult) -> Figures:
         for press, accepted in zip(finger.tried, finger.accepted, strict=True)
         if accepted
     ]
+    if not genuine:
+        return {}
     rate = trials_per_second(genuine[0][0], result.fingers[-1].presses[0])
     fas = fas_of(result)[0]
     return {
         **brute_force(result),
+        **siblings(list(result.enrolled.values())),
         "trials_per_second": rate,
         "core_years_with_pepper": 2**fas / rate / SECONDS_PER_YEAR,
         **changed_records(genuine[:CHANGES], result.job.trials),
     }
+
+
+def siblings(enrolled: list[Enrolled]) -> Figures:
+    """The vaults of one record, set against one another: do they help who has them all?
+
+    They hold the same finger in the frames of different reference minutiae, each under a permutation of its
+    own. Partial recovery looks for what two of them have in common; a leap of two comes by chance once in
+    some thousand pairs, a leap of more would be a find.
+    """
+    leaps = [
+        linkage.leap(np.append(a.locked, np.uint16(1)), np.append(b.locked, np.uint16(1)))
+        for each in enrolled
+        for a, b in combinations(each.record.vaults, 2)
+    ]
+    return {"sibling_vault_pairs": len(leaps), "sibling_longest_leap": max(leaps, default=0)}
 
 
 def brute_force(result: SetResult) -> Figures:

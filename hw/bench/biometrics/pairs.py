@@ -23,12 +23,14 @@ from edge.biometrics.joint import (
     POINTS,
     REFERENCES,
     JointEnrolment,
+    Locked,
     Side,
     bind_two,
     tagged,
     universe,
     unlock_two,
 )
+from edge.biometrics.parameters import Parameters
 from hw.bench.biometrics import statistics
 from hw.bench.biometrics.fingers import FingerResult
 from hw.bench.biometrics.protocol import SetResult, in_processes
@@ -75,9 +77,10 @@ def figures_of(result: SetResult, progress: Callable[[str, int, int], None], wor
     if len(couples) < 2:
         return {}
     others = [couples[number - 1] for number in range(len(couples))]
-    tasks = [(result.job.enrol, both, other) for both, other in zip(couples, others, strict=True)]
+    parameters = result.job.parameters
+    tasks = [(parameters, both, other) for both, other in zip(couples, others, strict=True)]
     pairs = in_processes(measure_pair, tasks, workers, partial(progress, f"{name}: two fingers"))
-    counted = [(result.job.enrol, finger, result.fingers) for finger in fingers]
+    counted = [(parameters, finger, result.fingers) for finger in fingers]
     drawn = [
         each
         for each in in_processes(count, counted, workers, partial(progress, f"{name}: two fingers, counted"))
@@ -131,10 +134,12 @@ def _continued(logs: Array, seen: int) -> Array:
 
 
 def measure_pair(
-    enrolled: int, both: tuple[FingerResult, FingerResult], others: tuple[FingerResult, FingerResult]
+    parameters: Parameters,
+    both: tuple[FingerResult, FingerResult],
+    others: tuple[FingerResult, FingerResult],
 ) -> Pair:
     """Enrol two fingers, press both, then one of them with a stranger's, then two strangers'."""
-    made = _enrol(enrolled, both)
+    made = _enrol(parameters, both)
     if made is None:
         return Pair(None, [], [], [])
 
@@ -143,11 +148,11 @@ def measure_pair(
         return found is not None and found == made.secret
 
     accepted, seconds = [], []
-    for a, b in zip(*(finger.presses[enrolled:] for finger in both), strict=False):
+    for a, b in zip(*(finger.tried for finger in both), strict=False):
         start = perf_counter()
         accepted.append(a.fit and b.fit and opened(a.table, b.table))
         seconds.append(perf_counter() - start)
-    mine, theirs = ([finger.presses[enrolled].table for finger in each] for each in (both, others))
+    mine, theirs = ([finger.tried[0].table for finger in each] for each in (both, others))
     return Pair(
         accepted,
         seconds,
@@ -156,26 +161,29 @@ def measure_pair(
     )
 
 
-def _enrol(enrolled: int, both: tuple[FingerResult, FingerResult]) -> JointEnrolment | None:
-    locked = []
-    for finger in both:
-        presses = finger.presses[:enrolled]
-        if not all(press.fit for press in presses):
-            return None
-        try:
-            locked.append(frames_of_presses([Minutiae(press.table) for press in presses]))
-        except EnrolmentError:
-            return None
+def _enrol(parameters: Parameters, both: tuple[FingerResult, FingerResult]) -> JointEnrolment | None:
+    locked = [_lockable(parameters, finger) for finger in both]
+    if locked[0] is None or locked[1] is None:
+        return None
     return bind_two(locked[0], locked[1])
 
 
-def count(enrolled: int, finger: FingerResult, everyone: list[FingerResult]) -> Drawn | None:
-    """Count one finger's frames, as a half of a joint record, against its own and all strangers' presses."""
+def _lockable(parameters: Parameters, finger: FingerResult) -> Locked | None:
+    """What enrolment makes of the presses that it took."""
+    presses = [Minutiae(press.table) for press in finger.presses[: finger.used] if press.fit]
     try:
-        _, frames = frames_of_presses([Minutiae(press.table) for press in finger.presses[:enrolled]])
+        return frames_of_presses(presses, parameters) if len(presses) > 1 else None
     except EnrolmentError:
         return None
-    own = [chances(frames, press.table) for press in finger.presses[enrolled:]]
+
+
+def count(parameters: Parameters, finger: FingerResult, everyone: list[FingerResult]) -> Drawn | None:
+    """Count one finger's frames, as a half of a joint record, against its own and all strangers' presses."""
+    locked = _lockable(parameters, finger)
+    if locked is None:
+        return None
+    _, frames = locked
+    own = [chances(frames, press.table) for press in finger.tried]
     strange = [
         chances(frames, press.table)
         for other in everyone

@@ -36,7 +36,7 @@ def groups(figures: Figures) -> list[tuple[str, list[Row]]]:
         ("Cost", _cost(figures) if "unlock_seconds_median" in figures else []),
         ("Quality gate and presentation", _gate(figures) if "gate_presses" in figures else []),
         ("Two fingers in one polynomial", _two_fingers(figures) if "two_fnmr_one_press" in figures else []),
-        ("Attacks", _attacks(figures) if "d_sys" in figures else []),
+        ("Attacks", _attacks(figures) if "weak_runs" in figures else []),
     ]
     return [(heading, several) for heading, several in told if several]
 
@@ -97,6 +97,11 @@ def _attacks(figures: Figures) -> list[Row]:
             "",
         ),
         (f"weak records (k = {figures['weak_k']}) opened by a database", weak, ""),
+        (
+            "vaults of one record set against one another: longest leap",
+            f"{figures['sibling_longest_leap']} in {figures['sibling_vault_pairs']:,} pairs",
+            "2",
+        ),
         (
             "changed records, sealed: read",
             f"{figures['changed_sealed_read']} of {figures['changed_sealed']}",

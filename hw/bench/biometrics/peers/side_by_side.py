@@ -31,6 +31,7 @@ class Reduced:
 
     Attributes:
         finger: its number.
+        used: how many presses ridgekey's enrolment took; those after them are tried.
         enrolled: place among its presses of the one that is enrolled; None if no core was found in any.
         prealigned: each press in the finger's own coordinates; None where no core was found or the press is
             unfit.
@@ -39,6 +40,7 @@ class Reduced:
     """
 
     finger: int
+    used: int
     enrolled: int | None
     prealigned: list[Array | None] = field(repr=False)
     given: list[Array | None] = field(repr=False)
@@ -68,12 +70,13 @@ def measure(
 def reduce(job: Job, finger: FingerResult) -> Reduced:
     """Read a finger's images once more, for their ridge flow."""
     references = [_reference(job, finger, press) for press in finger.presses]
-    found = next(((i, each) for i, each in enumerate(references[: job.enrol]) if each), None)
+    found = next(((i, each) for i, each in enumerate(references[: finger.used]) if each), None)
     if found is None:
-        return Reduced(finger.finger, None, [], [])
+        return Reduced(finger.finger, finger.used, None, [], [])
     enrolled, origin = found
     return Reduced(
         finger.finger,
+        finger.used,
         enrolled,
         [
             own.prealigned(press.table) if own else None
@@ -112,7 +115,7 @@ def thimble_figures(
         table_of: which of their coordinates to use.
         strangers: whether strangers' presses are in coordinates of their own, so that they can be tried.
     """
-    rng = np.random.default_rng(0)
+    rng, used = np.random.default_rng(0), {each.finger: each.used for each in fingers}
     features = {
         each.finger: [None if table is None else thimble.quantise(table) for table in table_of(each)]
         for each in fingers
@@ -124,9 +127,7 @@ def thimble_figures(
         if vault:
             vaults[each.finger] = vault
     accepted = {
-        owner: [
-            press is not None and thimble.opens(vault, press) for press in features[owner][result.job.enrol :]
-        ]
+        owner: [press is not None and thimble.opens(vault, press) for press in features[owner][used[owner] :]]
         for owner, vault in vaults.items()
     }
     figures = _genuine(result, list(accepted.values()))
@@ -176,6 +177,7 @@ def package_figures(result: SetResult, fingers: Sequence[Reduced], python: Path)
         if each.enrolled is not None
     }
     first = {each.finger: bits[each.finger][each.enrolled] for each in fingers if each.enrolled is not None}
+    used = {each.finger: each.used for each in fingers}
     total = package.BYTES * 8
     helpers = package.helpers_for(total, package.ERRORS)
 
@@ -184,7 +186,7 @@ def package_figures(result: SetResult, fingers: Sequence[Reduced], python: Path)
         return np.inf if press is None or mine is None else float((mine != press).sum())
 
     genuine = [
-        [differing(owner, press) for press in presses[result.job.enrol :]] for owner, presses in bits.items()
+        [differing(owner, press) for press in presses[used[owner] :]] for owner, presses in bits.items()
     ]
     strange = [
         np.array([differing(owner, press) for press in presses])
@@ -210,9 +212,11 @@ def package_figures(result: SetResult, fingers: Sequence[Reduced], python: Path)
     }
     pairs = [
         (mine, press)
-        for place in range(result.job.enrol, result.job.enrol + 2)
+        for place in range(2)
         for owner, mine in first.items()
-        if mine is not None and place < len(bits[owner]) and (press := bits[owner][place]) is not None
+        if mine is not None
+        and used[owner] + place < len(bits[owner])
+        and (press := bits[owner][used[owner] + place]) is not None
     ][: package.RUNS]
     ran = package.run(python, pairs)
     if isinstance(ran, str):
