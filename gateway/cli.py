@@ -38,6 +38,8 @@ A configuration, of which only the first three settings are needed:
   broker = "mqtt://127.0.0.1:1883"
   bluetooth = "ble:"               # kiosks by Bluetooth, beside the broker or in its place; see docs/ble.md
   listen = "127.0.0.1:8700"        # HTTP for requesters; port 0 takes a free one
+  tls_certificate = "gateway.pem"  # makes it HTTPS, which the page for phones needs; the chain, PEM
+  tls_key = "gateway-key.pem"
   ledger = "http://10.0.0.5:8545"  # or a table, see docs/ledgers.md; without it an embedded ledger is run,
   ledger_listen = "127.0.0.1:8545" # listening here,
   chain_id = 20022                 # with this chain id
