@@ -31,6 +31,9 @@ STUCK_SECONDS = 3.0
 """A link that has been busy with one message for so long is passed over: a broker that does not acknowledge,
 or a large record on a slow radio."""
 
+LONGEST_SEND = 120.0
+"""Seconds after which a message that a link is still busy with may go by another."""
+
 
 @dataclass(frozen=True, eq=False)
 class Route:
@@ -144,7 +147,7 @@ class Courier:
             self._refused(head, route)
             self._outbox.complain(head.digest, str(error))
         else:
-            self._taken(route)
+            self._taken(head, route, wait)
         finally:
             with self._lock:
                 self._busy.pop(route, None)
@@ -189,10 +192,14 @@ class Courier:
             if not busy:
                 self._outbox.wait_change(seen, LONGEST_NAP)
 
-    def _taken(self, route: Route) -> None:
-        """A link took a message: whatever it refused before is forgotten."""
+    def _taken(self, head: Head, route: Route, wait: float) -> None:
+        """A link took a message: the wait for its receipt begins, and what the link refused is forgotten."""
         with self._lock:
             self._refusals.pop(route, None)
+            flight = self._flights.get(head.digest)
+            if flight is not None:
+                flight.sent_at = self._monotonic()
+                self._due[head.digest] = flight.sent_at + wait
 
     def _doubt(self, head: Head) -> None:
         """The link was lost with this message under way."""
@@ -246,11 +253,11 @@ class Courier:
         ]
 
     def _take_off(self, head: Head, route: Route) -> float:
-        """Count a message as on its way; returns the wait for its receipt."""
+        """Count a message as on its way; returns how long to wait for its receipt once it is sent."""
         now = self._monotonic()
         wait = self._backoff.delay(head.attempts + 1, self._chance(), self._window.usual)
         self._flights[head.digest] = _Flight(route, now, alone=head.attempts == 0)
-        self._due[head.digest] = now + wait
+        self._due[head.digest] = now + max(wait, LONGEST_SEND)
         self._busy[route] = now
         return wait
 

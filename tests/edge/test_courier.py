@@ -435,6 +435,23 @@ def test_a_stuck_link_is_passed_over(two: Bench) -> None:
     assert [len(link.sent) for link in two.links] == [1, 1]
 
 
+def test_the_wait_for_a_receipt_begins_when_a_slow_link_has_sent(bench: Bench) -> None:
+    """A large record takes a slow radio longer than any receipt is waited for."""
+    bench.sign(1)
+    inner = bench.links[0].send
+
+    def slow(message: bytes, *, again: bool) -> None:
+        bench.now += 3 * BACKOFF.first
+        inner(message, again=again)
+
+    bench.links[0].send = slow  # type: ignore[method-assign]
+    assert bench.sends() == [[1]]
+    bench.now += BACKOFF.first - 0.1
+    assert bench.sends() == [[]]
+    bench.now += 0.2
+    assert bench.sends() == [[1]]
+
+
 def test_people_do_not_wait_for_each_other(bench: Bench) -> None:
     anna, ben = b"\x0a" * 20, b"\x0b" * 20
     bench.sign(1, 2, 3, subject=anna)
