@@ -8,7 +8,6 @@ tells, and is handed on; under 3.1.1 nothing tells.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -17,11 +16,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.mqtt import tls
-from drivers.mqtt.broker import Broker
+from drivers.mqtt.dial import Acknowledged, Dial, Limits, Publication, limits_of
 from drivers.mqtt.errors import ComeAgainError, CredentialsError
 from drivers.mqtt.hearing import Heard, Hearing
 from drivers.mqtt.machine import Accepted, Event, Failed, Failure, Fault, Subscribed, Version
-from drivers.mqtt.tls import Credentials
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +33,6 @@ GOODBYE_SECONDS = 1.0
 
 RECEIVE_MAXIMUM = 100
 """Messages that the broker may send before we acknowledge (MQTT 5): we write each to the disk first."""
-
-IN_FLIGHT = 20
-"""Messages sent and not yet acknowledged, at most; fewer where the broker says so (MQTT 5)."""
-
-DEFAULT_RECEIVE_MAXIMUM = 65_535
-LARGEST_POSSIBLE = 268_435_455
-"""What holds where a CONNACK names neither limit (MQTT 5, sections 3.2.2.3.3 and 3.2.2.3.6; 1.5.5)."""
 
 RESEND = ("again", "1")
 """User property (MQTT 5, section 3.3.2.3.7) of a message that may have been sent before."""
@@ -61,78 +52,6 @@ ADMINISTRATIVE_ACTION = 0x98
 """Reason code of a DISCONNECT (MQTT 5, section 3.14.2.1): the operator has put us out."""
 
 UNSUPPORTED_VERSION = 0x84
-
-
-@dataclass(frozen=True)
-class Publication:
-    """A message to be published, QoS 1.
-
-    Attributes:
-        topic: where.
-        payload: what.
-        retain: whether the broker keeps it for those who subscribe later.
-        again: whether it may have been sent before; said beside it under MQTT 5.
-        wants_hearer: whether it counts as not taken if nobody listens, where the broker says so (MQTT 5).
-    """
-
-    topic: str
-    payload: bytes
-    retain: bool = False
-    again: bool = False
-    wants_hearer: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes that the packet takes at most, its header with the few properties that we use included."""
-        return len(self.topic.encode()) + len(self.payload) + 32
-
-
-@dataclass(frozen=True)
-class Dial:
-    """How to connect.
-
-    Attributes:
-        broker: where it is.
-        client_id: names the session; the same at each start.
-        subscriptions: topic filters, QoS 1.
-        session_seconds: how long the broker keeps the session of an absent client (MQTT 5); 0 for not at all.
-            Under 3.1.1 any other number leaves that to the broker.
-        largest_packet: bytes that we let a broker send at once (MQTT 5).
-        credentials: for TLS; None for a plain connection.
-        lane_of: messages whose topics have the same lane are heard one after the other, others side by side;
-            None hears each on paho's thread.
-    """
-
-    broker: Broker
-    client_id: str
-    subscriptions: Sequence[str]
-    session_seconds: int
-    largest_packet: int
-    credentials: Credentials | None = None
-    lane_of: Callable[[str], str] | None = None
-
-
-@dataclass(frozen=True)
-class Acknowledged:
-    """The broker has a message, or refuses it.
-
-    Attributes:
-        number: packet identifier, as `Connection.publish` returned it.
-        refusal: why, or empty.
-        unheard: it has no subscriber to pass it on to, and kept nothing (MQTT 5, reason code 0x10).
-    """
-
-    number: int
-    refusal: str
-    unheard: bool = False
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a broker takes, by its CONNACK."""
-
-    in_flight: int = IN_FLIGHT
-    largest_packet: int = LARGEST_POSSIBLE
 
 
 OnEvent = Callable[["Connection", Event | Acknowledged], None]
@@ -321,16 +240,6 @@ class Connection:
     def _on_log(self, _client: object, _data: object, level: int, text: str) -> None:
         if level == paho.MQTT_LOG_ERR:
             self._complaint = text.rpartition("socket: ")[2]
-
-
-def limits_of(properties: dict[str, object]) -> Limits:
-    """What the properties of a CONNACK say of the broker's limits (MQTT 5, section 3.2.2.3)."""
-    receive = properties.get("ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM)
-    largest = properties.get("MaximumPacketSize", LARGEST_POSSIBLE)
-    return Limits(
-        in_flight=max(1, min(IN_FLIGHT, receive)) if isinstance(receive, int) else IN_FLIGHT,
-        largest_packet=largest if isinstance(largest, int) else LARGEST_POSSIBLE,
-    )
 
 
 def _resend() -> Properties:

@@ -4,7 +4,8 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from drivers.mqtt.connection import Acknowledged, Connection, Limits, Publication
+from drivers.mqtt.connection import Connection
+from drivers.mqtt.dial import Acknowledged, Limits, Publication
 from drivers.mqtt.errors import DownError, LostError, MqttError, NotTakenError
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import random
 
-from drivers.mqtt.connection import Acknowledged, Connection, Dial, OnMessage, Publication
+from drivers.mqtt.connection import Connection, OnMessage
+from drivers.mqtt.dial import Acknowledged, Dial, Publication
 from drivers.mqtt.errors import DownError
 from drivers.mqtt.machine import (
     Action,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from contracts import topics
 from drivers.mqtt.broker import Broker
-from drivers.mqtt.connection import Dial, Publication
+from drivers.mqtt.dial import Dial, Publication
 from drivers.mqtt.errors import ComeAgainError, DownError, LostError, NotTakenError
 from drivers.mqtt.machine import Phase, State, Timing
 from drivers.mqtt.session import Manners, Session

@@ -27,6 +27,7 @@ from gateway.journal.database import JournalError
 from gateway.links.link import Appeared
 from gateway.provisioning import kiosks as certificates
 from gateway.provisioning.authority import CERTIFICATE, Authority
+from gateway.provisioning.certificates import der
 
 LOG = logging.getLogger(__name__)
 
@@ -136,9 +137,9 @@ class Attendant:
         if not (self._authority / CERTIFICATE).exists():
             return
         authority, now = Authority.load(self._authority), datetime.fromtimestamp(self._clock(), UTC)
-        if kid.hex() in authority.locked_out(now):
+        if authority.is_locked_out(kid.hex(), now):
             raise VerificationError("its certificates are revoked; an operator has to let it in again")
         certificate = certificates.sign(authority, kid.hex(), request.request, certificates.DEFAULT_DAYS, now)
-        issued = IssuedCertificate(self._environment, kid, certificates.der(certificate))
+        issued = IssuedCertificate(self._environment, kid, der(certificate))
         LOG.warning("kiosk %s has a new certificate, until %s", kid.hex(), certificate.not_valid_after_utc)
         self._send(kid.hex(), issued.sign(self._gateway_key))

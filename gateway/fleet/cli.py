@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Column, Table
 
 from contracts.messages import BOUNDS, Action, Setting
 from contracts.messages.configuration import refusal_of
 from gateway.config import load_config
 from gateway.errors import GatewayError
 from gateway.fleet.book import Kiosk, KioskBook, Order
+from gateway.fleet.views import describe, describe_order, table_of
 
 DESCRIPTION = """\
 Which kiosks are there, how they are, and how they are steered. The commands read and write the state
@@ -96,22 +96,7 @@ def list_(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps({"kiosks": rows}))
         return 0
-    table = Table(Column("kiosk", no_wrap=True, min_width=16), box=None, pad_edge=False)
-    for heading in ("state", "heard", "waiting", "oldest", "sensor", "certificate", "software"):
-        table.add_column(heading)
-    for row in rows:
-        health = row["health"] or {}
-        table.add_row(
-            row["kiosk"],
-            "online" if row["online"] else "offline",
-            _ago(row["seen"]),
-            str(health["waiting"]) if health else "",
-            f"{health['oldest']} s" if health and health["waiting"] else "",
-            row["sensor"],
-            "" if row["certificate_days"] is None else f"{row['certificate_days']} days",
-            health.get("software", ""),
-        )
-    Console().print(table)
+    Console().print(table_of(rows))
     return 0
 
 
@@ -195,44 +180,6 @@ def parse_setting(text: str) -> tuple[int, int]:
     return int(setting), int(value)
 
 
-def describe(kiosk: Kiosk) -> dict[str, Any]:
-    """A kiosk for `--json`; settings by name."""
-    health, reported = kiosk.health, kiosk.reported
-    end = health["certificate_end"] if health else None
-    return {
-        "kiosk": kiosk.kiosk.hex(),
-        "online": kiosk.online,
-        "seen": kiosk.seen,
-        "sensor": "" if health is None else ("ready" if health["sensor"] == 1 else "failed"),
-        "certificate_days": None if end is None else int((end - time.time()) // 86_400),
-        "health": health,
-        "wanted": {"version": kiosk.wanted_version, "settings": _named(kiosk.wanted)},
-        "reported": reported
-        and {
-            "version": reported["version"],
-            "settings": _named(reported["settings"]),
-            "refused": _named(reported["refused"]),
-        },
-    }
-
-
-def describe_order(order: Order) -> dict[str, Any]:
-    """A command for `--json`."""
-    state = "sent" if order.sent else "waiting"
-    return {
-        "number": order.number,
-        "action": order.action.name.lower().replace("_", "-"),
-        "result": order.result.name.lower() if order.result else state,
-        "why": order.why,
-        "answered": order.answered,
-    }
-
-
-def _named(settings: Any) -> dict[str, Any]:
-    names = {int(setting): setting.name.lower() for setting in Setting}
-    return {names.get(int(number), f"setting {number}"): value for number, value in settings.items()}
-
-
 def _unheard(kid: bytes) -> Kiosk:
     return Kiosk(kid, online=False, seen=0, health=None, wanted_version=0, wanted={}, reported=None)
 
@@ -256,10 +203,6 @@ def _wait(look: Any, seconds: float) -> Any:
     while (found := look()) is None and time.monotonic() < end:
         time.sleep(LOOK_SECONDS)
     return found
-
-
-def _ago(seen: int) -> str:
-    return f"{max(0, int(time.time()) - seen)} s ago" if seen else "never"
 
 
 def _add_wait(word: ArgumentParser) -> None:

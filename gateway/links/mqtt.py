@@ -13,7 +13,7 @@ from contracts.envelope import MAX_OBJECT
 from contracts.errors import ContractError
 from contracts.labels import clean
 from drivers.mqtt.broker import Broker
-from drivers.mqtt.connection import Dial, Publication
+from drivers.mqtt.dial import Dial, Publication
 from drivers.mqtt.errors import ComeAgainError
 from drivers.mqtt.machine import Phase, State, Timing
 from drivers.mqtt.session import Session

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.config import GatewayConfig, load_config
 from gateway.provisioning import directory, files, kiosks, mosquitto, own
-from gateway.provisioning.authority import CERTIFICATE, Authority, name_of, pem
+from gateway.provisioning.authority import CERTIFICATE, Authority
+from gateway.provisioning.certificates import name_of, pem
 
 AUTHORITY = "authority"
 """Directory of the authority, in the gateway's state."""

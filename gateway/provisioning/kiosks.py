@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -22,7 +21,8 @@ from contracts.errors import ContractError
 from contracts.hexes import from_hex
 from contracts.messages import CertificateRequest
 from gateway.errors import GatewayError
-from gateway.provisioning.authority import Authority, Use, name_of
+from gateway.provisioning.authority import Authority
+from gateway.provisioning.certificates import Use, name_of
 
 DEFAULT_DAYS = 90
 """Of a kiosk's certificate: renewed by itself, so it may be short, and a lost kiosk is out before long."""
@@ -37,6 +37,11 @@ class RefusedRequestError(GatewayError):
     """A request for a certificate that does not hold."""
 
     exit_code = 65
+
+
+MOST_CURRENT = 10
+"""Certificates of one kiosk at a time; by itself it has two for a month. One that asks without end fills no
+disk."""
 
 
 @dataclass(frozen=True)
@@ -89,21 +94,23 @@ def sign(
         now: the present.
 
     Raises:
-        RefusedRequestError: the request is malformed, for another name, or of a key that is not on P-256.
+        RefusedRequestError: the request is malformed, for another name, of a key that is not on P-256, or the
+            kiosk has too many.
         ProvisioningError: the authority cannot sign.
     """
     now = now or datetime.now(UTC)
     public_key = _public_key(kiosk, request)
-    for certificate in authority.current(kiosk, now):
+    current = authority.current(kiosk, now)
+    for certificate in current:
         fresh = now - certificate.not_valid_before_utc < SAME_REQUEST
         if fresh and certificate.public_key() == public_key:
             return certificate
+    if len(current) >= MOST_CURRENT:
+        raise RefusedRequestError(
+            f"kiosk {kiosk} has {MOST_CURRENT} certificates that are valid, the most that one may have;"
+            " if it is sound, revoke them and let it in anew"
+        )
     return authority.issue(public_key, kiosk, Use.CLIENT, days=days, now=now)
-
-
-def der(certificate: x509.Certificate) -> bytes:
-    """A certificate as DER."""
-    return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def _public_key(kiosk: str, request: bytes) -> ec.EllipticCurvePublicKey:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from contracts import topics
 from contracts.envelope import MAX_OBJECT
 from gateway.provisioning import files
-from gateway.provisioning.authority import REVOKED, Authority, Use, pem
+from gateway.provisioning.authority import REVOKED, Authority
+from gateway.provisioning.certificates import Use, key_pem, pem
 
 CONFIG, ACCESS, AUTHORITY, KEY, CERTIFICATE = "ridgekey.conf", "acl", "ca.pem", "broker.key", "broker.pem"
 
@@ -105,10 +105,3 @@ def update_broker(authority: Authority) -> Path | None:
     files.write(directory / REVOKED, files.read(authority.directory / REVOKED, "restore it from a backup"))
     files.write(directory / ACCESS, access_list(authority.locked_out(datetime.now(UTC))).encode())
     return directory
-
-
-def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """A private key as PKCS #8 in PEM."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )

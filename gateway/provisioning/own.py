@@ -6,8 +6,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from drivers.mqtt.tls import Credentials
 from gateway.provisioning import files
-from gateway.provisioning.authority import Authority, Use, pem
-from gateway.provisioning.mosquitto import GATEWAY, key_pem
+from gateway.provisioning.authority import Authority
+from gateway.provisioning.certificates import Use, key_pem, pem
+from gateway.provisioning.mosquitto import GATEWAY
 
 KEY_AND_CERTIFICATE = "broker.pem"
 """One file for both, so that they always fit each other; mode 0600."""

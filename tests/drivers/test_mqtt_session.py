@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.mqtt.broker import Broker
-from drivers.mqtt.connection import IN_FLIGHT, LARGEST_POSSIBLE, Dial, Publication, limits_of
+from drivers.mqtt.dial import IN_FLIGHT, LARGEST_POSSIBLE, Dial, Publication, limits_of
 from drivers.mqtt.errors import ComeAgainError, DownError, LostError, MqttError, NotTakenError
 from drivers.mqtt.machine import Fault, Phase, Timing, Version
 from drivers.mqtt.session import Manners, Session

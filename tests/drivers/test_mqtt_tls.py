@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from drivers.mqtt import tls
 from drivers.mqtt.broker import Broker
-from drivers.mqtt.connection import Connection, Dial
+from drivers.mqtt.connection import Connection
+from drivers.mqtt.dial import Dial
 from drivers.mqtt.errors import CredentialsError
 from drivers.mqtt.machine import Failure, Fault, Version
 from drivers.mqtt.tls import Credentials
-from gateway.provisioning.authority import Authority, Use, pem
-from gateway.provisioning.mosquitto import key_pem
+from gateway.provisioning.authority import Authority
+from gateway.provisioning.certificates import Use, key_pem, pem
 
 NOW = datetime.now(UTC)
 

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edge.errors import BadDataError, EdgeError, NotFoundError
 from edge.identity import certificate, files
 from gateway.provisioning import kiosks
-from gateway.provisioning.authority import Authority, Use, pem
+from gateway.provisioning.authority import Authority
+from gateway.provisioning.certificates import Use, pem
 
 KIOSK = "0123456789abcdef"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

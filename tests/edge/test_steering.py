@@ -35,6 +35,7 @@ from edge.steering.renewal import ASK_AGAIN_SECONDS, Renewal
 from edge.steering.settings import Settings, own_settings
 from gateway.provisioning import kiosks
 from gateway.provisioning.authority import Authority
+from gateway.provisioning.certificates import der
 
 KEY = Ed25519PrivateKey.generate()
 KIOSK = kid_of(KEY.public_key())
@@ -122,7 +123,7 @@ def test_what_is_no_longer_named_is_the_kiosk_s_own_again(database: Database) ->
     assert kiosk[Setting.OUTBOX_LIMIT] == 1000
 
 
-@settings_of_hypothesis(max_examples=30, deadline=None)
+@settings_of_hypothesis(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.dictionaries(st.integers(0, 5), st.integers(0, 2**64 - 1)))))
 def test_nothing_out_of_bounds_is_ever_in_force(wishes: list[tuple[int, dict[int, int]]]) -> None:
     with tempfile.TemporaryDirectory() as directory, Database(Path(directory) / "k.sqlite") as database:
@@ -213,7 +214,7 @@ def test_a_command_that_this_kiosk_has_no_use_for(kiosk: Kiosk) -> None:
     assert outcome.result is Result.REFUSED
 
 
-@settings_of_hypothesis(max_examples=30, deadline=None)
+@settings_of_hypothesis(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 20), max_size=20))
 def test_numbers_only_rise(numbers: list[int]) -> None:
     with tempfile.TemporaryDirectory() as directory, Database(Path(directory) / "k.sqlite") as database:
@@ -239,7 +240,7 @@ class Site:
 
     def issued(self, request: bytes) -> IssuedCertificate:
         new = kiosks.sign(self.authority, KIOSK.hex(), request, 90, self.now)
-        return IssuedCertificate("test", KIOSK, kiosks.der(new))
+        return IssuedCertificate("test", KIOSK, der(new))
 
 
 @pytest.fixture

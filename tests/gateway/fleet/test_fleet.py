@@ -31,6 +31,7 @@ from gateway.errors import GatewayError
 from gateway.fleet import cli
 from gateway.fleet.attendant import Attendant
 from gateway.fleet.book import KEPT_COMMANDS, Kiosk, KioskBook
+from gateway.fleet.views import describe
 from gateway.provisioning.authority import Authority
 from tests.gateway.actors import KioskKey
 
@@ -107,7 +108,7 @@ def test_a_kiosk_that_was_restored_from_a_copy_is_heard(fleet: Fleet) -> None:
     assert fleet.kiosk().online
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), max_size=20))
 def test_in_whatever_order_they_come_the_last_connection_counts(words: list[tuple[int, bool]]) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -124,7 +125,7 @@ def test_in_whatever_order_they_come_the_last_connection_counts(words: list[tupl
 def test_health_and_configuration_are_kept(fleet: Fleet) -> None:
     fleet.hear("health", HEALTH.sign(KIOSK.key))
     fleet.hear("report", Reported("test", 7, {1: 60}, {9: "unknown"}, 100).sign(KIOSK.key))
-    shown = cli.describe(fleet.kiosk())
+    shown = describe(fleet.kiosk())
     assert (shown["health"]["waiting"], shown["sensor"]) == (2, "ready")
     assert shown["reported"] == {
         "version": 7,

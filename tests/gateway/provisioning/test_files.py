@@ -19,7 +19,8 @@ from contracts.cose import kid_of
 from contracts.messages import CertificateRequest
 from gateway.errors import GatewayError
 from gateway.provisioning import directory, kiosks
-from gateway.provisioning.authority import Authority, Use, name_of
+from gateway.provisioning.authority import Authority
+from gateway.provisioning.certificates import Use, name_of
 from gateway.provisioning.files import ProvisioningError
 from gateway.provisioning.kiosks import KioskRequest, RefusedRequestError
 from gateway.provisioning.mosquitto import access_list
@@ -114,6 +115,17 @@ def test_a_repeated_request_gets_the_same_certificate_a_new_key_another(authorit
     another = csr(key=ec.generate_private_key(ec.SECP256R1()))
     assert kiosks.sign(authority, KIOSK, another, 90, NOW) != first
     assert name_of(first) == KIOSK
+
+
+def test_a_kiosk_that_asks_without_end_fills_no_disk(tmp_path: Path) -> None:
+    authority = Authority.create(tmp_path, "test", NOW)
+    for _ in range(kiosks.MOST_CURRENT):
+        kiosks.sign(authority, KIOSK, csr(key=ec.generate_private_key(ec.SECP256R1())), 90, NOW)
+    with pytest.raises(RefusedRequestError, match="10 certificates that are valid"):
+        kiosks.sign(authority, KIOSK, csr(key=ec.generate_private_key(ec.SECP256R1())), 90, NOW)
+    kiosks.sign(
+        authority, KIOSK, csr(key=ec.generate_private_key(ec.SECP256R1())), 90, NOW + timedelta(days=90)
+    )
 
 
 def test_revoked_is_revoked(tmp_path: Path) -> None:

@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from contracts import topics
 from drivers.mqtt.broker import Broker
-from drivers.mqtt.connection import Dial, Publication
+from drivers.mqtt.dial import Dial, Publication
 from drivers.mqtt.errors import NotTakenError
 from drivers.mqtt.machine import Phase, Timing
 from drivers.mqtt.session import Session
 from drivers.mqtt.tls import Credentials
-from gateway.provisioning.authority import Authority, Use, pem
-from gateway.provisioning.mosquitto import key_pem
+from gateway.provisioning.authority import Authority
+from gateway.provisioning.certificates import Use, key_pem, pem
 from hw import broker
 from hw.broker import CONNECT
 from tests.gateway.provisioning.conftest import KioskSite, Site, done
