@@ -48,6 +48,10 @@ A configuration, of which only the first three settings are needed:
   passphrase_file = "passphrase"   # of the relayers' keys, see ridgekey gateway keys --help
   shared = true                    # where several gateways share one broker's kiosks
 
+  [relay]                          # batches, fees, limits: docs/gateway.md has them all
+  fee_cap_gwei = 500               # wait rather than pay more
+  daily_gwei = 1000000000          # a relayer spends no more in 24 hours; 1 ether
+
   [kiosks]                         # who is listened to; `ridgekey edge init` prints the line
   "0123456789abcdef" = "the kiosk's public key, 64 hex digits"
 """

@@ -52,10 +52,17 @@ class Moves:
             move(sql, verdict.digest, State.REJECTED, State.RECEIVED, State.VERIFIED, State.MINED)
             _conclude(sql, verdict)
 
-    def note(self, digest: bytes, trouble: str) -> None:
-        """Note why an act waits, for `ridgekey gateway journal`; it stays where it is."""
+    def note(self, digest: bytes, trouble: str) -> bool:
+        """Note why an act waits, for `ridgekey gateway journal`; it stays where it is.
+
+        Returns:
+            Whether that is news.
+        """
         with self._database.writing() as sql:
-            sql.execute("UPDATE entries SET trouble = ? WHERE digest = ?", (trouble, digest))
+            noted = sql.execute(
+                "UPDATE entries SET trouble = ? WHERE digest = ? AND trouble <> ?", (trouble, digest, trouble)
+            )
+            return noted.rowcount == 1
 
     # Shipments, and the acts that they carry
 

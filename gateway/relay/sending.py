@@ -80,8 +80,11 @@ class Sending:
             else:
                 waiting.append((shipment, error))
         for shipment, error in waiting:
-            LOG.warning("transaction %s has to wait: %s", shipment.latest.hash.hex(), error)
             self._counts["refused by the node"] += 1
-            for entry in self._journal.carried(shipment.number):
+            news = [
                 self._journal.note(entry.digest, str(error))
+                for entry in self._journal.carried(shipment.number)
+            ]
+            if any(news):
+                LOG.warning("transaction %s has to wait: %s", shipment.latest.hash.hex(), error)
         return moved + self._bumping.bump([shipment for shipment, _ in waiting])

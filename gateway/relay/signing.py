@@ -106,9 +106,9 @@ class Signing:
                     ends.append(end)
                 blocked.add(entry.subject)
             except RpcError as error:
-                LOG.warning("act %s has to wait: %s", entry.digest.hex(), error)
                 self._counts["refused by the node"] += 1
-                self._journal.note(entry.digest, str(error))
+                if self._journal.note(entry.digest, str(error)):
+                    LOG.warning("act %s has to wait: %s", entry.digest.hex(), error)
                 blocked.add(entry.subject)
             else:
                 items.append(_item(entry, submission, gas))
@@ -149,10 +149,10 @@ class Signing:
         self._counts["transactions"] += 1
 
     def _wait(self, entries: Sequence[Entry], why: str) -> None:
-        LOG.warning("%d acts have to wait: %s", len(entries), why)
         with self._journal.together():
-            for entry in entries:
-                self._journal.note(entry.digest, why)
+            news = sum(self._journal.note(entry.digest, why) for entry in entries)
+        if news:
+            LOG.warning("%d acts have to wait: %s", len(entries), why)
 
 
 def _count(pending: Mapping[bytes, Pending], address: bytes) -> int:

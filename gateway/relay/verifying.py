@@ -131,6 +131,6 @@ class Verifying:
 
     def _wait(self, entry: Entry, error: LedgerError) -> None:
         """One act that the node chokes on must not stand in the way of the others."""
-        LOG.warning("act %s has to wait: %s", entry.digest.hex(), error)
         self._counts["refused by the node"] += 1
-        self._journal.note(entry.digest, str(error))
+        if self._journal.note(entry.digest, str(error)):
+            LOG.warning("act %s has to wait: %s", entry.digest.hex(), error)

@@ -117,6 +117,25 @@ def test_a_ledger_that_goes_away_in_the_middle_loses_nothing(bench: Bench, state
     assert bench.now(entry).state is State.FINAL
 
 
+def test_a_block_that_the_ledger_took_back_is_waited_for_again(bench: Bench, ground: Ground) -> None:
+    """Without anvil to take blocks back, the ledger's word for it must do."""
+    bench.with_policy(confirmations=3)
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    assert bench.relay.advance() is True
+    assert bench.now(entry).state is State.MINED
+    bench.network.answers["eth_getTransactionReceipt"] = lambda _: None
+    bench.relay.confirming.turn()
+    assert (bench.now(entry).state, bench.shipment(entry).block) == (State.SIGNED, None)
+    bench.network.answers.clear()
+    assert bench.relay.advance() is True
+    for _ in range(2):
+        bench.registry.submit(ground.relayer, bench.registry.encode("keyOf", (person.address,)))
+    assert bench.relay.advance() is False
+    assert bench.receipt(entry).status is ReceiptStatus.FINAL
+    assert bench.events("Enrolled", person) == 1
+
+
 def test_a_transaction_that_the_node_forgot_is_sent_again(bench: Bench) -> None:
     person = Person()
     entry = bench.receive(person, person.enrol())
