@@ -5,14 +5,12 @@ import shlex
 import tempfile
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gateway.ledger.account import Relayer
 from hw.bench import report
-from hw.bench.audit.ledger import Ledger, acts_for
+from hw.bench.audit.ledger import acts_for, written
 from hw.bench.audit.measure import Audited, alter, audit_file, audit_ledger
 from hw.errors import FileTroubleError
 
@@ -71,18 +69,14 @@ def _measure(state: Path, consents: int, altered: int, console: Console) -> dict
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("acts written", total=acts_for(consents))
-        ledger = Ledger(state, Relayer(ec.generate_private_key(ec.SECP256K1())))
-        try:
-            acts = ledger.fill(consents, lambda done: progress.update(task, completed=done))
-        finally:
-            ledger.close()
+        facts = written(state, consents, lambda done: progress.update(task, completed=done))
         task = progress.add_task("auditing the ledger", total=None)
-        online = audit_ledger(state, ledger.contract)
+        online = audit_ledger(state, facts.contract)
         progress.update(task, description="auditing the exported file")
         offline = audit_file(state)
         progress.update(task, description="altered bytes", total=altered, completed=0)
         found = alter(state, altered, SEED, lambda done: progress.update(task, completed=done))
-    return _figures(consents, acts, online, offline) | {"altered": altered, "altered_found": found}
+    return _figures(consents, facts.acts, online, offline) | {"altered": altered, "altered_found": found}
 
 
 def _figures(consents: int, acts: int, online: Audited, offline: Audited) -> dict[str, float]:
@@ -128,6 +122,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--consents", type=int, metavar="N", help=f"how many (default {CONSENTS:,})")
     parser.add_argument("--full", action="store_true", help=f"{GOAL_CONSENTS:,} consents")
     parser.add_argument("--altered", type=int, metavar="N", help=f"altered bytes (default {ALTERED})")
-    parser.add_argument("--state", type=Path, metavar="DIR", help="keep the ledger and its history there")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="keep the ledger there, or use it again")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     return parser

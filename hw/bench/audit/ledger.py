@@ -4,13 +4,18 @@ What a year at a busy city looks like to an audit: people who enrol and register
 some withdrawals, in batches as full as the relay makes them under load.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from contracts import registry
 from contracts.acts import Act, Request
 from contracts.eip712 import Domain
+from contracts.hexes import ADDRESS_LENGTH, from_hex, to_hex
 from contracts.registry import MAX_BATCH
 from gateway.ledger.account import Fees, Relayer
 from gateway.ledger.node.chain import Chain
@@ -19,8 +24,9 @@ from gateway.ledger.node.store import Store
 from hw.bench.crowd.account import Account
 from hw.bench.crowd.people import Person, Requester
 from hw.bench.gas.evm import encode_call
-from hw.errors import BenchError
+from hw.errors import BenchError, FileTroubleError
 
+FACTS_FILE = "facts.json"
 CHAIN_ID = 20_022
 ENVIRONMENT = "bench"
 CONSENTS_EACH = 50
@@ -94,6 +100,44 @@ class Ledger:
             raise RefusedTransactionError("the contract refused a transaction of the benchmark")
         self._nonce += 1
         return mined.contract
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a ledger that was written holds.
+
+    Attributes:
+        contract: address of the contract.
+        consents: grants on it.
+        acts: all acts.
+    """
+
+    contract: bytes
+    consents: int
+    acts: int
+
+
+def written(state: Path, consents: int, progress: Callable[[int], None]) -> Facts:
+    """A ledger with so many consents in a directory: the one that is there, or a new one.
+
+    Raises:
+        FileTroubleError: another one is there, or one that was not finished.
+    """
+    path = state / FACTS_FILE
+    if path.exists():
+        kept = json.loads(path.read_text())
+        facts = Facts(from_hex(kept["contract"], ADDRESS_LENGTH), kept["consents"], kept["acts"])
+        if facts.consents == consents:
+            return facts
+    if (state / LEDGER_FILE).exists():
+        raise FileTroubleError(f"{state} holds another ledger than one of {consents} consents; empty it")
+    ledger = Ledger(state, Relayer(ec.generate_private_key(ec.SECP256K1())))
+    try:
+        acts = ledger.fill(consents, progress)
+    finally:
+        ledger.close()
+    path.write_text(json.dumps({"contract": to_hex(ledger.contract), "consents": consents, "acts": acts}))
+    return Facts(ledger.contract, consents, acts)
 
 
 def acts_for(consents: int) -> int:
