@@ -9,11 +9,16 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from contracts import topics
+from contracts.acts import ActKind
+from edge.links.courier import Courier, Route
+from edge.links.inbox import Inbox
 from edge.links.link import LinkRefusedError
+from edge.links.outbox import Outbox
+from edge.state.database import Database
 from hw import broker
 from hw.errors import UnavailableError
-from tests.edge.standin import until
-from tests.edge.test_mqtt import KIOSK_ID, is_up, link_to
+from tests.edge.standin import DOMAIN, Gateway, until
+from tests.edge.test_mqtt import KIOSK, KIOSK_ID, is_up, link_to, signed_denial
 
 
 @pytest.fixture
@@ -58,3 +63,36 @@ def test_a_broker_at_which_nobody_listens_has_not_taken_a_message(mosquitto: bro
     with pytest.raises(LinkRefusedError, match="nobody listens"):
         link.send(b"signed", again=False)
     link.stop()
+
+
+def test_a_message_goes_by_the_link_behind_which_there_is_a_gateway(
+    mosquitto: broker.Broker, tmp_path: Path
+) -> None:
+    """Two brokers, both up; nobody listens at the preferred one, and both are used at once."""
+    with (
+        broker.start(tmp_path / "second", name="mosquitto") as second,
+        Database(tmp_path / "kiosk.sqlite") as database,
+    ):
+        gateway = Gateway(second.url, KIOSK.public_key())
+        outbox = Outbox(database, limit=10)
+        inbox = Inbox(database, outbox, gateway_key=gateway.key.public_key(), domain=DOMAIN)
+        links = [link_to(each.url, inbox.hear, outbox.wake) for each in (mosquitto, second)]
+        courier = Courier(outbox, [Route(str(number), link) for number, link in enumerate(links)])
+        for link in links:
+            link.start()
+        until(lambda: all(is_up(link) for link in links))
+        courier.start()
+        digests = []
+        for number in range(3):
+            digest, message = signed_denial(number)
+            person = number.to_bytes(20, "big")
+            outbox.put(digest, ActKind.DENY, person, digest, message, deadline=None)
+            digests.append(digest)
+        until(lambda: outbox.waiting() == 0)
+        entries = [outbox.entry(digest) for digest in digests]
+        assert {entry.link for entry in entries} == {"1"}
+        assert sum(entry.attempts for entry in entries) > len(entries)  # it was tried at the other first
+        courier.stop()
+        for link in links:
+            link.stop()
+        gateway.stop()

@@ -33,9 +33,9 @@ DESCRIPTION = f"""\
 Consents captured at real kiosks' outboxes, in this process, go over real links to the gateway, a process, and
 its embedded ledger. For each link: consents a second and bytes on the air for each (of TCP's payload, or of
 Bluetooth's ACL data; both ways, receipt included), and the latency to the receipt. Then through each fault in
-turn: {", ".join(FAULTS)} (the medium is the broker, or the gateway's
-radio). What is lost or doubled is counted from the ledger's own events.
-It takes a few minutes for each link; --full, with {MESSAGES_FULL:,} consents for each, an hour or two."""
+turn: {", ".join(FAULTS)}
+(the medium is the broker, or the gateway's radio). What is lost or doubled is counted from the ledger's own
+events. It takes five minutes for each link; --full, {MESSAGES_FULL:,} consents for each, half an hour."""
 
 EPILOG = """\
 examples:
