@@ -1,11 +1,11 @@
 """A person pairs a phone: the code scanned, the digits compared, and the finger says whose phone it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from contracts.cose import kid_of
 from contracts.pairing import Offer
-from contracts.phone import Paired
+from contracts.phone import Paired, RecordLent
 from edge.errors import RefusedError
 from edge.events import JsonObject, PairingCode, PhoneMet
 from edge.identity import files
@@ -99,7 +99,7 @@ def _confirmed(visit: Visit, guest: Guest, terms: Terms, *, carry: bool, subject
     if brought is None:
         people = subjects.candidates(desk.database, subject, SEARCH_LIMIT)
     else:
-        people = [Subject(brought.subject, brought.sealed, desk.now())]
+        people = [_who_came(desk, brought)]
     with unlocked(visit, people) as me:
         address = me.address
     person = next(each for each in people if each.address == address)
@@ -117,6 +117,25 @@ def _confirmed(visit: Visit, guest: Guest, terms: Terms, *, carry: bool, subject
     elif not carry and person.sealed and phones.carried_digest(desk.database, address) is not None:
         phones.take_back(desk.database, address, person.sealed)
     return Pairing(phone, number, phones.carried_digest(desk.database, address) is not None)
+
+
+def _who_came(desk: Desk, brought: RecordLent) -> Subject:
+    """The person whose sealed record a phone has brought.
+
+    A kiosk that knows the person goes by what it knows: an earlier record may open to a finger that was
+    removed since.
+
+    Raises:
+        RefusedError: it is not the record that was handed over here.
+    """
+    known = [each for each in subjects.everyone(desk.database) if each.address == brought.subject]
+    if not known:
+        return Subject(brought.subject, brought.sealed, desk.now())
+    if known[0].sealed:
+        return known[0]
+    if phones.carried_digest(desk.database, brought.subject) != sha256(brought.sealed).digest():
+        raise RefusedError("the phone has another record than the one that this kiosk handed over")
+    return replace(known[0], sealed=brought.sealed)
 
 
 def _kept_here(desk: Desk, address: bytes) -> bool:

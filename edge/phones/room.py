@@ -104,6 +104,8 @@ class Room:
             with self._lock:
                 if self._showing is showing:
                     self._showing = None
+            while not showing.arrivals.empty():  # came when the person had left
+                showing.arrivals.get().close()
 
     def shown(self) -> Showing:
         """The code on the screen.

@@ -287,6 +287,26 @@ def test_a_withdrawal_that_nobody_completes_is_forgotten(
     companion.close()
 
 
+def test_an_earlier_record_is_not_taken_for_the_one_handed_over(
+    kiosk: Kiosk, phone: Phone, subject: bytes
+) -> None:
+    """It might open to a finger that was removed since."""
+    sealed = subjects.find(kiosk.database, subject).sealed
+    phones.hand_over(kiosk.database, subject, sha256(b"a later record").digest())
+    phone.state.put_record(subject, sealed)
+    try:
+        beginning = kiosk.begin()
+        with pytest.raises(RefusedError, match="another record"):
+            phone.scan(kiosk.connect(), beginning.code, bring=subject)
+        with pytest.raises(RefusedError, match="another record"):
+            beginning.at_kiosk.result()
+    finally:
+        phones.take_back(kiosk.database, subject, sealed)
+    phone.state.put_record(subject, b"an earlier record, which is not even looked at")
+    _, companion = kiosk.pair(phone, bring=subject)
+    companion.close()
+
+
 # -- what if -----
 
 
