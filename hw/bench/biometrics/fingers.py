@@ -118,6 +118,7 @@ class Job:
             does; an impression that the gate refuses is then made again.
         trials: of the decoder, for each press.
         cache: folder that minutiae are kept in, if any.
+        chosen: parameters of the records; by default those for the sensor.
     """
 
     images: ImageSet
@@ -125,10 +126,13 @@ class Job:
     guided: bool
     trials: int
     cache: Path | None
+    chosen: Parameters | None = None
 
     @property
     def parameters(self) -> Parameters:
-        """Of the records: by the sensor."""
+        """Of the records."""
+        if self.chosen:
+            return self.chosen
         profile = self.images.profile
         return for_sensor(profile.width, profile.height, profile.dpi)
 
@@ -139,8 +143,7 @@ def measure_finger(job: Job, finger: int) -> FingerResult:
     Raises:
         BenchError: an image cannot be read, or the cache not be written.
     """
-    source = image_folder(job.images.folder)
-    presses = [_read(job, source, finger, number) for number in source.numbers(finger)]
+    presses = read_presses(job, finger)
     randomness = Random(f"{job.images.name} {finger}")  # noqa: S311  # repeatable, and protects nobody
     enrolled, used = _enrol(job, presses, randomness)
     rest = presses[used:]
@@ -155,20 +158,38 @@ def measure_finger(job: Job, finger: int) -> FingerResult:
     )
 
 
+def read_presses(job: Job, finger: int) -> list[Press]:
+    """All impressions of a finger as the kiosk sees them.
+
+    Raises:
+        BenchError: an image cannot be read, or the cache not be written.
+    """
+    source = image_folder(job.images.folder)
+    return [_read(job, source, finger, number) for number in source.numbers(finger)]
+
+
 def _enrol(job: Job, presses: list[Press], randomness: Random) -> tuple[Enrolled | None, int]:
     """A record of the first presses, and how many that took."""
+    made, used = draft_of(job, presses, randomness)
+    return _bind(made, randomness) if made else None, used
+
+
+def draft_of(job: Job, presses: list[Press], randomness: Random) -> tuple[Draft | None, int]:
+    """What enrolment would lock of the first presses, and how many it took."""
     if not job.guided:
-        return enrol(presses[: job.enrol], job.parameters, randomness), job.enrol
-    fit: list[Press] = []
+        first = presses[: job.enrol]
+        fit = all(press.fit for press in first)
+        return _draft(first, job.parameters, randomness) if fit else None, job.enrol
+    taken: list[Press] = []
     made, used = None, job.enrol
     for number, press in enumerate(presses[: max(job.enrol, len(presses) - LEAST_TRIED)], 1):
-        fit += [press] if press.fit else []
-        if press.fit and len(fit) >= job.enrol:
-            latest = _draft(fit, job.parameters, randomness)
+        taken += [press] if press.fit else []
+        if press.fit and len(taken) >= job.enrol:
+            latest = _draft(taken, job.parameters, randomness)
             made, used = (latest, number) if latest else (made, used)
-            if (latest and latest.enough) or len(fit) == MOST_PRESSES:
+            if (latest and latest.enough) or len(taken) == MOST_PRESSES:
                 break
-    return _bind(made, randomness) if made else None, used
+    return made, used
 
 
 def enrol(presses: list[Press], parameters: Parameters, randomness: Random = SYSTEM) -> Enrolled | None:
