@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from contracts.errors import MalformedError, UnsupportedVersionError
 from contracts.messages import MAX_KIOSK_MESSAGE
+from contracts.pairing import MAX_FRAME
 
 VERSION = 1
 """Of the profile: the characteristics, what is written to State, and the form of a notification."""
@@ -55,7 +56,7 @@ SEALED_OVERHEAD = 1024
 KIOSK_TO_GATEWAY = Profile.numbered(0xC8F07700, MAX_KIOSK_MESSAGE + SEALED_OVERHEAD)
 """The kiosk is the central, its gateway the peripheral."""
 
-PHONE_TO_KIOSK = Profile.numbered(0xC8F07710, MAX_KIOSK_MESSAGE + 4 * SEALED_OVERHEAD)
+PHONE_TO_KIOSK = Profile.numbered(0xC8F07710, MAX_FRAME)
 """The phone is the central, the kiosk the peripheral. The longest message is one of the kiosk's outbox, that
 the phone carries to the gateway."""
 
