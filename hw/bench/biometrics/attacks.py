@@ -94,7 +94,7 @@ def attack_set(
     name = result.job.images.name
     fingers = [finger for finger in result.fingers if finger.enrolled]
     if len(fingers) < 2:
-        return {}, []
+        return {"d_sys": float("nan")}, []
     splits = int(np.clip(-(-WANTED_SPLITS // max(1, len(fingers))), 1, MOST_SPLITS))
     dealt = dict(
         in_processes(
