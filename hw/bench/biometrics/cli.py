@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edge.biometrics.enrolment import PRESSES
 from edge.biometrics.unlocking import TRIALS
 from hw.bench import report as bench_report
-from hw.bench.biometrics import attacks, page, pairs, presenting, tables, timing
+from hw.bench.biometrics import attacks, page, pairs, presenting, tables, timing, tune
 from hw.bench.biometrics.fingers import PRIVATE_FOLDER, Job, image_folder, usable_fingers
 from hw.bench.biometrics.page import Measured
 from hw.bench.biometrics.peers import side_by_side
@@ -78,6 +78,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="decoding trials of a press, as a power of two (%(default)s)",
     )
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="choose the records' parameters on these fingers instead of measuring those in use; report on "
+        "others",
+    )
     parser.add_argument("--attack", action="store_true", help="attack the records, too")
     parser.add_argument(
         "--pairs", action="store_true", help="measure the policy of two fingers, on pairs of neighbours"
@@ -108,6 +114,8 @@ def main(argv: list[str]) -> int:
     console = Console(stderr=True)
     _prepare(arguments, console)
     usable = _usable(sets, arguments, console)
+    if arguments.tune:
+        return _tune(usable, arguments, console)
     with _progress(console) as progress:
         measured = [
             each for images, fingers in usable for each in _measure(images, fingers, arguments, progress)
@@ -130,6 +138,27 @@ def main(argv: list[str]) -> int:
     if arguments.report:
         page.write(arguments.report / "index.html", measured, content)
     return 0
+
+
+def _tune(usable: list[tuple[ImageSet, list[int]]], arguments: argparse.Namespace, console: Console) -> int:
+    """Try the candidates on each set, print the best of them, and write all."""
+    figures = []
+    for images, fingers in usable:
+        with _progress(console) as progress:
+            choices = tune.tune(_job(images, arguments), fingers, progress, max(1, arguments.jobs))
+        Console().print(tables.choices_table(images, choices))
+        figures += [tables.choice_figures(images, choice) for choice in choices]
+    if arguments.json:
+        command = "ridgekey bench biometrics " + shlex.join(sys.argv[1:])
+        content = bench_report.report("biometrics", command, {}, {}) | {"figures": _finite(figures)}
+        bench_report.write(arguments.json, content)
+    return 0
+
+
+def _job(images: ImageSet, arguments: argparse.Namespace) -> Job:
+    """What a set is measured with; enrolment is the kiosk's unless a number of impressions is given."""
+    guided = arguments.enrol is None
+    return Job(images, arguments.enrol or PRESSES, guided, 2**arguments.trials_log2, arguments.cache)
 
 
 def _usable(
@@ -160,8 +189,7 @@ def _measure(
     arguments: argparse.Namespace,
     progress: Callable[[str, int, int], None],
 ) -> list[Measured]:
-    guided = arguments.enrol is None
-    job = Job(images, arguments.enrol or PRESSES, guided, 2**arguments.trials_log2, arguments.cache)
+    job = _job(images, arguments)
     split = arguments.part == "split"
     result = measure_set(job, fingers, progress, max(1, arguments.jobs))
     figures = figures_of(result) | {"part": "all" if split else arguments.part}
