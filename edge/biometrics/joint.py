@@ -58,7 +58,9 @@ CENTRAL = 24
 POINTS = 32
 """Of each press's frame; two make the decoder's most, 64."""
 
-TRIALS = 2**22
+TRIALS = 2**24
+"""Over all pairs of frames together, as of one finger."""
+
 LEAST_SHARE = 8
 """Right points that each press must have of its own. One frame in a few thousand presses of strangers has as
 many; a finger's own presses have some 20."""
