@@ -19,7 +19,6 @@ from gateway.ledger.answers import Log
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import (
     LedgerConfigurationError,
-    LedgerError,
     NotOurContractError,
     RevertedError,
 )
