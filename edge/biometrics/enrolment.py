@@ -47,9 +47,12 @@ their best alignment, sometimes more: the limit notices most mixed fingers, and 
 LEAST_KEPT = 18
 """A vault of fewer features would open to too few of the finger's own presses, and be cheaper to guess."""
 
-ENOUGH_FOR_EACH_COEFFICIENT = 1.6
-"""Features that a press is expected to meet again, for each that it must: a press meets a third less than
-expected as often as a third more."""
+ENOUGH_FOR_EACH_COEFFICIENT = 1.3
+"""Features that a press is expected to meet again, for each that it must: with fewer, more presses are asked
+for. More than three presses gained points only there."""
+
+LEAST_FOR_EACH_COEFFICIENT = 0.8
+"""With fewer after all presses, hardly any press would open the record: better said at enrolment."""
 
 SYSTEM = secrets.SystemRandom()
 """The operating system's random numbers."""
@@ -101,6 +104,11 @@ class Draft:
     parameters: Parameters
     frames: Sequence[Frame] = field(repr=False)
     expected: float
+
+    @property
+    def too_little(self) -> bool:
+        """Whether the record would hardly ever open."""
+        return self.expected < LEAST_FOR_EACH_COEFFICIENT * self.parameters.coefficients
 
     @property
     def enough(self) -> bool:
@@ -178,10 +186,14 @@ def choose_frames(template: Template, parameters: Parameters = LARGE, randomness
             (lattice, fill_up(features, lattice.universe, parameters.kept, randomness))
             for lattice, features, _ in found
         ]
-        return Draft(parameters, frames, float(np.mean([chance.sum() for _, _, chance in found])))
+        made = Draft(parameters, frames, float(np.mean([chance.sum() for _, _, chance in found])))
     finally:
         for _, features, _ in found:
             features.fill(0)
+    if made.too_little:
+        made.wipe()
+        raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
+    return made
 
 
 def fill_up(features: Features, universe: int, kept: int, randomness: Random = SYSTEM) -> Features:

@@ -21,15 +21,15 @@ class Parameters:
         kept: features that a vault holds. 44 give half a point and cost 2 to 5 bits.
     """
 
-    coefficients: int = 9
+    coefficients: int = 10
     cell_px: int = 16
     sectors: int = 10
     kept: int = 36
 
 
 LARGE = Parameters()
-SMALL = Parameters(coefficients=8)
-"""For a window that shows half as many minutiae: nine are too many to meet again."""
+SMALL = Parameters(coefficients=9)
+"""For a window that shows half as many minutiae: ten are too many to meet again."""
 
 LARGE_MM2 = 140.0
 """An R307 sees 190 mm², an R503 95."""

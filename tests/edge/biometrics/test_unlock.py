@@ -140,7 +140,7 @@ def test_k_goes_by_the_sensor_and_not_by_the_finger():
 
 def test_a_poor_finger_s_record_is_of_the_form_of_a_rich_one_s(enrolments):
     few = finger(31, 60)
-    poor = [press(few[np.hypot(few[:, 0] - 128, few[:, 1] - 144) < 92], seed, false=1) for seed in range(3)]
+    poor = [press(few[np.hypot(few[:, 0] - 128, few[:, 1] - 144) < 105], seed, false=1) for seed in range(3)]
     made = draft(poor)
     assert {len(set(features.tolist())) for _, features in made.frames} == {36}
     record = bind(made.frames, made.parameters).record
