@@ -117,9 +117,9 @@ def init(arguments: Namespace) -> int:
     from gateway.service import GATEWAY_KEY_FILE
 
     keyfiles.make_directory(arguments.state)
+    relayer = keyring.init(arguments.state, arguments.passphrase_file)
     key = Ed25519PrivateKey.generate()
     keyfiles.create(arguments.state / GATEWAY_KEY_FILE, key)
-    relayer = keyring.init(arguments.state, arguments.passphrase_file)
     public_key, address = key.public_key().public_bytes_raw().hex(), checksum_address(relayer.address)
     if arguments.json:
         print(json.dumps({"gateway_key": public_key, "relayer": address, "state": str(arguments.state)}))

@@ -33,6 +33,8 @@ def init(state: Path, passphrase_file: Path | None) -> Relayer:
     Raises:
         KeyFileError: There is one already, or the disk refuses.
     """
+    if files(state):
+        raise KeyFileError(f"{state} has relayers already, which are kept; choose another --state directory")
     if passphrase_file is None and not _credential().is_file():
         keyfiles.create_secret(state / PASSPHRASE_FILE, secrets.token_hex(32).encode())
     return add(state, passphrase_file)

@@ -119,6 +119,18 @@ def test_a_short_passphrase_is_refused(tmp_path: Path, content: bytes) -> None:
         keyring.init(tmp_path, tmp_path / "passphrase")
 
 
+def test_a_refused_passphrase_leaves_nothing_behind(tmp_path: Path) -> None:
+    create_secret(tmp_path / "passphrase", b"short")
+    state = tmp_path / "state"
+    command = ("gateway", "init", "--state", str(state), "--passphrase-file", str(tmp_path / "passphrase"))
+    assert run_here(*command).returncode == 78
+    assert list(state.iterdir()) == []
+    (tmp_path / "passphrase").write_bytes(PASSPHRASE)
+    assert run_here(*command).returncode == 0
+    assert run_here(*command).returncode == 78
+    assert sorted(path.name for path in state.iterdir()) == ["gateway.pem", "relayer.json"]
+
+
 def test_a_passphrase_that_others_can_read_is_refused(state: Path) -> None:
     (state / keyring.PASSPHRASE_FILE).chmod(0o644)
     with pytest.raises(KeyFileError, match="chmod 600"):
