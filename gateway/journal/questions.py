@@ -12,9 +12,10 @@ from gateway.journal.rows import ENTRY, SHIPMENT, entry_of, marks, shipment_of
 
 @dataclass(frozen=True)
 class Pending:
-    """The shipments of a relayer that are not final: how many, their highest nonce, and gwei at most."""
+    """The shipments of a relayer that are not final: all, those not accepted yet; highest nonce; gwei."""
 
     count: int
+    unsent: int
     highest: int
     cost: int
 
@@ -91,7 +92,8 @@ class Questions:
     def pending(self) -> dict[bytes, Pending]:
         """What each relayer has under way; those with nothing are left out."""
         rows = self._rows(
-            "SELECT sender, count(*), max(nonce), sum(cost) FROM shipments"
+            "SELECT sender, count(*), sum(CASE state WHEN 'signed' THEN 1 ELSE 0 END), max(nonce), sum(cost)"
+            " FROM shipments"
             " WHERE state <> 'final' GROUP BY sender"
         )
         return {bytes(sender): Pending(*rest) for sender, *rest in rows}

@@ -27,8 +27,8 @@ class Policy:
         confirmations: Blocks, its own included, that make a transaction final. One block is final on a
             ledger of one node.
         max_batch: Acts in one transaction at most; 1 sends each alone.
-        max_pending: Transactions of one relayer that may be under way at once. More would only wait in the
-            node's pool, where geth guarantees 16 to each account.
+        max_pending: Transactions of one relayer that may be under way at once; geth's pool keeps 64 of an
+            account, and guarantees 16 when it is full.
         batch_gas: Gas of a batch at most: a fraction of a block, so that it finds room in the next.
         fee_cap: Wei per gas that are never exceeded. Above it, acts wait until fees fall.
         bump_after: Seconds without a block after which a transaction offers more.
@@ -41,7 +41,7 @@ class Policy:
 
     confirmations: int = 1
     max_batch: int = MAX_BATCH
-    max_pending: int = 16
+    max_pending: int = 48
     batch_gas: int = 6_000_000
     fee_cap: int = 500 * GWEI
     bump_after: int = 60
@@ -57,7 +57,7 @@ BURST_MINUTES = 5
 
 NUMBERS = {
     "max_batch": (MAX_BATCH, 1, MAX_BATCH),
-    "max_pending": (16, 1, 64),
+    "max_pending": (48, 1, 64),
     "batch_gas": (6_000_000, 1_000_000, 100_000_000),
     "fee_cap_gwei": (500, 1, 10**6),
     "bump_after": (60, 1, 86_400),

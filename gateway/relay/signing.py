@@ -17,11 +17,15 @@ from gateway.relay import conditions, fees
 from gateway.relay.gas import GasBook
 from gateway.relay.packing import Item, Lane, Load, pack
 from gateway.relay.policy import GWEI, Policy
+from gateway.relay.sending import AT_ONCE
 from gateway.relay.verdicts import End, Verdicts
 
 LOG = logging.getLogger(__name__)
 
 DAY = 86_400  # seconds
+
+MAX_UNSENT = 2 * AT_ONCE
+"""Transactions of one relayer that may be signed and not accepted: those being sent, and the next."""
 
 FREE = Fees(most=0, tip=0)
 """What is offered by accounts that own nothing, on a ledger whose blocks burn nothing: a private one, on
@@ -54,7 +58,7 @@ class Signing:
         """Move what can be moved; as `Verifying.turn`."""
         # The journal first: what it calls final by now is in the chain's count of transactions afterwards.
         pending = self._journal.pending()
-        room = {address: self._policy.max_pending - _count(pending, address) for address in self._active}
+        room = {address: self._room(pending.get(address)) for address in self._active}
         free = sum(space for space in room.values() if space > 0)
         entries = self._journal.verified(int(time.time()), free * self._policy.max_batch) if free else []
         if not entries:
@@ -83,6 +87,12 @@ class Signing:
                 self._sign(load, nonces[load.sender], offered)
                 nonces[load.sender] += 1
         return len(ends) + sum(len(load.items) for load in loads)
+
+    def _room(self, pending: Pending | None) -> int:
+        """How many transactions a relayer may begin: acts gather better unsigned than unsent."""
+        if pending is None:
+            return min(self._policy.max_pending, MAX_UNSENT)
+        return min(self._policy.max_pending - pending.count, MAX_UNSENT - pending.unsent)
 
     def _items(self, entries: Sequence[Entry]) -> tuple[list[Item], list[End]]:
         """What there is to pack, and the ends of acts that turned out to be refused."""
@@ -153,10 +163,6 @@ class Signing:
             news = sum(self._journal.note(entry.digest, why) for entry in entries)
         if news:
             LOG.warning("%d acts have to wait: %s", len(entries), why)
-
-
-def _count(pending: Mapping[bytes, Pending], address: bytes) -> int:
-    return pending[address].count if address in pending else 0
 
 
 def _item(entry: Entry, submission: Submission, gas: int) -> Item:
