@@ -27,6 +27,11 @@ LONGEST_PAUSE = 5.0
 """Of a node that says how long to wait; one that wants more is given up for now."""
 
 ASK_FOR_CHAIN = b'{"jsonrpc":"2.0","id":0,"method":"eth_chainId","params":[]}'
+ASK_FOR_HEIGHT = b'{"jsonrpc":"2.0","id":0,"method":"eth_blockNumber","params":[]}'
+
+BEHIND = 2
+"""Blocks that a node may lack of those already seen, to take another's place: what is on its way to it. One
+that lacks more would refuse an act for want of one before it."""
 
 
 class BusyError(LedgerUnreachableError):
@@ -50,6 +55,7 @@ class Endpoints:
         self._present = 0
         self._chain: bytes | None = None
         self._known = set[int]()
+        self._height = 0
         self._http = httpx.Client(
             headers={**access.headers, "content-type": "application/json"},
             timeout=timeout,
@@ -62,6 +68,12 @@ class Endpoints:
     def shown(self) -> str:
         """The node that is asked at present, as it may be logged."""
         return shown(self._urls[self._present])
+
+    def saw(self, height: object) -> None:
+        """Note the number of a block that was seen, as JSON has it."""
+        number = _number(height)
+        if number is not None:
+            self._height = max(self._height, number)
 
     def close(self) -> None:
         """Close the connections."""
@@ -92,6 +104,7 @@ class Endpoints:
         for position in chain(range(self._present, len(self._urls)), range(self._present)):
             try:
                 self._check_chain(position)
+                self._check_height(position)
                 answer = self._at(position, body)
             except LedgerUnreachableError as error:
                 # A busy node's word counts most: it says that waiting may help.
@@ -109,7 +122,7 @@ class Endpoints:
         if len(self._urls) == 1 or position in self._known:
             return
         _, answer = self._at(position, ASK_FOR_CHAIN)
-        chain_id = bytes(answer).partition(b'"result"')[2].strip(b" \t\r\n:,}")
+        chain_id = _result_of(answer)
         if self._chain is None:
             self._chain = chain_id
         elif chain_id != self._chain:
@@ -117,6 +130,17 @@ class Endpoints:
                 f"{shown(self._urls[position])} is of another chain than the other nodes: correct the URLs"
             )
         self._known.add(position)
+
+    def _check_height(self, position: int) -> None:
+        """Make sure that a node that is to take another's place has not fallen behind."""
+        if position == self._present:
+            return
+        _, answer = self._at(position, ASK_FOR_HEIGHT)
+        height = _number(_result_of(answer).strip(b'"').decode("ascii", "replace"))
+        if height is None or height + BEHIND < self._height:
+            raise LedgerUnreachableError(
+                f"the ledger at {shown(self._urls[position])} is at block {height}, behind {self._height}"
+            )
 
     def _at(self, position: int, body: bytes) -> tuple[int, bytearray]:
         where = shown(self._urls[position])
@@ -140,6 +164,20 @@ class Endpoints:
             ) from error
         _check_status(response, where)
         return response.status_code, content
+
+
+def _result_of(answer: bytearray) -> bytes:
+    """The result of one of the questions above, as it stands in the answer."""
+    return bytes(answer).partition(b'"result"')[2].partition(b",")[0].strip(b" \t\r\n:}")
+
+
+def _number(value: object) -> int | None:
+    if not isinstance(value, str) or not value.startswith("0x") or len(value) > 18:
+        return None
+    try:
+        return int(value, 16)
+    except ValueError:
+        return None
 
 
 def _check_status(response: httpx.Response, where: str) -> None:

@@ -122,6 +122,8 @@ class JsonRpc:
             raise self.not_a_ledger("its answer is not JSON-RPC 2.0")
         error = answer.get("error")
         if error is None:
+            if method == "eth_blockNumber":
+                self._endpoints.saw(answer.get("result"))
             return answer.get("result")
         if not isinstance(error, dict) or not isinstance(error.get("code"), int):
             raise self.not_a_ledger("its error is not JSON-RPC 2.0")

@@ -33,6 +33,7 @@ class Nodes:
     trouble: dict[str, list[int | None]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    heights: dict[str, int] = field(default_factory=dict)
 
     def client(self, **headers: str) -> LedgerClient:
         access = LedgerAccess(tuple(f"https://{name}" for name in self.chain), headers)
@@ -48,9 +49,8 @@ class Nodes:
         if status != 200:
             return httpx.Response(status, headers=self.headers, text="no")
         asked = json.loads(request.content)
-        return httpx.Response(
-            200, json={"jsonrpc": "2.0", "id": asked["id"], "result": hex(self.chain[name])}
-        )
+        number = self.heights.get(name, 0) if asked["method"] == "eth_blockNumber" else self.chain[name]
+        return httpx.Response(200, json={"jsonrpc": "2.0", "id": asked["id"], "result": hex(number)})
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +114,22 @@ def test_a_node_of_another_chain_does_not_take_over() -> None:
         assert client.chain_id() == 7
         with pytest.raises(LedgerConfigurationError, match="another chain"):
             client.chain_id()
+
+
+def test_a_node_that_has_fallen_behind_does_not_take_over() -> None:
+    """It would refuse an act for want of one that came before it."""
+    heights = {"a": 100, "b": 97, "c": 98}
+    nodes = Nodes(dict.fromkeys("abc", 7), {"a": [200, 200, None]}, heights=heights)
+    client = nodes.client()
+    assert client.block_number() == 100
+    assert client.chain_id() == 7
+    assert client.url == "https://c"
+    nodes.trouble["c"] = [None]
+    with pytest.raises(LedgerUnreachableError):
+        client.chain_id()
+    heights["b"] = 98
+    assert client.chain_id() == 7
+    assert client.url == "https://b"
 
 
 def test_refused_credentials_are_not_shown(caplog: pytest.LogCaptureFixture) -> None:
