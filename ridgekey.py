@@ -23,7 +23,10 @@ COMMANDS = {
     "sensor provision": ("drivers.commands.provision", "set a sensor up once: rate, packets, name, password"),
     "bench sensor": ("hw.bench.sensor.cli", "the driver and its peers through every fault, timed"),
     "bench biometrics": ("hw.bench.biometrics.cli", "acceptance and security, on folders of real fingers"),
-    "bench links": ("hw.bench.links.cli", "what each link costs, and that it loses nothing through every fault"),
+    "bench links": (
+        "hw.bench.links.cli",
+        "what each link costs, and that it loses nothing through every fault",
+    ),
     "bench gas": ("hw.bench.gas.cli", "what each act costs on the ledger, beside EAS and ERC-1056"),
     "bench audit": ("hw.bench.audit.cli", "a ledger full of consents checked, and altered byte by byte"),
     "bench chaos": ("hw.bench.chaos.cli", "gateway and ledger killed over and over; what became of it all"),
