@@ -7,22 +7,26 @@ follows the chance that a random subset of its features is right.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.image import FingerImage
 from edge.biometrics.alignment import merge
-from edge.biometrics.enrolment import REFERENCES, REFERENCES_APART_PX, frame_features
+from edge.biometrics.enrolment import LEAST_PARTNERS, frame_features
 from edge.biometrics.minutiae import Minutiae, MinutiaExtractor
 from edge.biometrics.parameters import Parameters
 from edge.biometrics.quality import assess
 from edge.biometrics.quantisation import Lattice, references
-from edge.biometrics.unlocking import STRONGEST, all_relative
+from edge.biometrics.unlocking import STRONGEST, UNSTRETCHED, WAYS, all_relative
 from hw.fingers import FingerSource
 
 MEASURED_WITH = Parameters(coefficients=8, cell_px=18, sectors=10, kept=44)
 """Fixed, so that figures stay comparable whatever the extractor chooses for its records."""
+
+REFERENCES, REFERENCES_APART_PX = 3, 30.0
+"""Fixed as well."""
 
 TRIALS = 2.0**20
 """Decoding trials of one try to unlock, over all its frames together."""
@@ -89,14 +93,14 @@ class Reader:
 
 def enrolled_frames(presses: Sequence[Minutiae]) -> list[Frame]:
     """What enrolment would lock away of these presses."""
-    template, _ = merge(presses)
+    template, randomness = merge(presses, LEAST_PARTNERS), Random(0)
     chosen = references(template, REFERENCES, REFERENCES_APART_PX)
-    return [frame_features(template, reference, MEASURED_WITH) for reference in chosen]
+    return [frame_features(template, reference, MEASURED_WITH, randomness)[:2] for reference in chosen]
 
 
 def overlap(frames: Sequence[Frame], press: Minutiae) -> Overlap:
     """Compare a press with an enrolled finger in every frame that unlocking would try."""
-    relative, _ = all_relative(press.table[:STRONGEST].astype(np.float64))
+    relative, _ = all_relative(press.table[:STRONGEST].astype(np.float64), WAYS[:UNSTRETCHED])
     shared, points = [], []
     for lattice, enrolled in frames:
         features = np.sort(lattice.features(relative), axis=1)

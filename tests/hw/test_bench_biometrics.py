@@ -195,7 +195,7 @@ def run(folder, tmp_path_factory):
     """One run with everything, of few trials."""
     out = tmp_path_factory.mktemp("out")
     where = ["--fingers", str(folder), "--set", "drawn", "--cache", str(folder / "cache"), "--jobs", "1"]
-    what = ["--attack", "--peers", "--pairs", "--trials-log2", "14"]
+    what = ["--attack", "--peers", "--pairs", "--trials-log2", "17"]
     write = ["--json", str(out / "figures.json"), "--report", str(out / "page")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attacks, "WEAK_RUNS", 4)
