@@ -147,17 +147,28 @@ def draft(presses: Sequence[Minutiae], parameters: Parameters = LARGE, randomnes
     Raises:
         EnrolmentError: the presses show too little in common, or too little at all.
     """
+    template = template_of(presses)
+    try:
+        return choose_frames(template, parameters, randomness)
+    finally:
+        template.wipe()
+
+
+def template_of(presses: Sequence[Minutiae]) -> Template:
+    """The presses averaged, those left out that do not fit; biometric, wiped by its user.
+
+    Raises:
+        EnrolmentError: too few of them fit together.
+    """
     if len(presses) < 2:
         raise ValueError("enrolment needs at least two presses")
     if min(map(len, presses)) < LEAST_PARTNERS:
         raise EnrolmentError(Reason.TOO_FEW_MINUTIAE)
     template = merge(presses, LEAST_PARTNERS)
-    try:
-        if template.presses < min(len(presses), PRESSES):
-            raise EnrolmentError(Reason.PRESSES_DIFFER)
-        return choose_frames(template, parameters, randomness)
-    finally:
+    if template.presses < min(len(presses), PRESSES):
         template.wipe()
+        raise EnrolmentError(Reason.PRESSES_DIFFER)
+    return template
 
 
 def frames_of_presses(

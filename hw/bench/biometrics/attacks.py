@@ -20,7 +20,7 @@ from edge.biometrics.enrolment import bind
 from edge.biometrics.parameters import Parameters
 from hw.bench.biometrics import linkage, statistics
 from hw.bench.biometrics.counting import KS
-from hw.bench.biometrics.fingers import Enrolled, FingerResult, Press, enrol
+from hw.bench.biometrics.fingers import Enrolled, FingerResult, Press, records_of
 from hw.bench.biometrics.protocol import SetResult, in_processes
 from hw.bench.biometrics.summary import Figures, fas_of
 
@@ -29,6 +29,10 @@ RECORDS = 3
 THREE = "_of_three"
 WANTED_SPLITS, MOST_SPLITS = 130, 8
 """Ways in which presses are dealt to three records: over all fingers, and at most of one."""
+
+WANTED_DEALS, MOST_AGAIN = 600, 8
+"""Times three records, over all fingers: each way is enrolled several times. A tenth of it, and D_sys of
+records that share nothing comes out at 0.1."""
 
 WEAK_K = KS[0]
 """Coefficients of the records that brute force is let loose on: few enough that it succeeds."""
@@ -99,10 +103,11 @@ def attack_set(
     if len(fingers) < 2:
         return {"d_sys": float("nan")}, []
     splits = int(np.clip(-(-WANTED_SPLITS // max(1, len(fingers))), 1, MOST_SPLITS))
+    again = min(-(-WANTED_DEALS // max(1, len(fingers) * splits)), MOST_AGAIN)
     dealt = dict(
         in_processes(
             records_of_splits,
-            [(f, splits, result.job.parameters) for f in fingers],
+            [(f, splits, again, result.job.parameters) for f in fingers],
             workers,
             partial(progress, f"{name}: more records"),
         )
@@ -128,7 +133,7 @@ def attack_set(
 
 
 def records_of_splits(
-    finger: FingerResult, splits: int, parameters: Parameters
+    finger: FingerResult, splits: int, again: int, parameters: Parameters
 ) -> tuple[int, list[list[Enrolled]]]:
     """A finger's presses dealt at random into three hands, a record of each, in so many ways.
 
@@ -139,11 +144,13 @@ def records_of_splits(
     randomness = Random(finger.finger)  # noqa: S311  # repeatable, and protects nobody
     for _ in range(splits):
         hands = np.array_split(rng.permutation(len(finger.presses)), RECORDS)
-        records = [
-            enrol([finger.presses[i] for i in hand], parameters, randomness) if len(hand) > 1 else None
+        several = [
+            records_of([finger.presses[i] for i in hand], parameters, randomness, again)
+            if len(hand) > 1
+            else []
             for hand in hands
         ]
-        found.append([record for record in records if record])
+        found += [[records[i] for records in several if records] for i in range(again)]
     return finger.finger, found
 
 

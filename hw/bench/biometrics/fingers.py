@@ -16,13 +16,13 @@ from edge.biometrics import EnrolmentError, Minutiae, MinutiaExtractor, Protecte
 from edge.biometrics.alignment import Template
 from edge.biometrics.enrolment import (
     MOST_PRESSES,
-    SYSTEM,
     Draft,
     Enrolment,
     Frame,
     bind,
     choose_frames,
     draft,
+    template_of,
 )
 from edge.biometrics.minutiae import QUALITY_THRESHOLD, WEIGHTS_SHA256
 from edge.biometrics.parameters import Parameters, for_sensor
@@ -192,10 +192,18 @@ def draft_of(job: Job, presses: list[Press], randomness: Random) -> tuple[Draft 
     return made, used
 
 
-def enrol(presses: list[Press], parameters: Parameters, randomness: Random = SYSTEM) -> Enrolled | None:
-    """What `edge.biometrics.enrol` makes of these presses, and the features it locked."""
-    made = _draft(presses, parameters, randomness) if all(press.fit for press in presses) else None
-    return _bind(made, randomness) if made else None
+def records_of(
+    presses: list[Press], parameters: Parameters, randomness: Random, count: int
+) -> list[Enrolled]:
+    """So many records of the same presses, as if enrolled anew each time; none if they cannot be enrolled."""
+    if not all(press.fit for press in presses):
+        return []
+    try:
+        template = template_of([Minutiae(press.table) for press in presses])
+        drafts = [choose_frames(template, parameters, randomness) for _ in range(count)]
+    except EnrolmentError:
+        return []
+    return [_bind(made, randomness) for made in drafts]
 
 
 def _draft(presses: list[Press], parameters: Parameters, randomness: Random) -> Draft | None:
