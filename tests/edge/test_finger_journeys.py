@@ -80,7 +80,7 @@ class Person:
 @pytest.fixture(autouse=True)
 def _few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawn fingers open early; what is refused need not be tried for seconds."""
-    monkeypatch.setattr(finger_journey, "SAME_FINGER_TRIALS", 2**15)
+    monkeypatch.setattr(finger_journey, "SAME_FINGER_TRIALS", 2**18)
     monkeypatch.setattr(joint, "CENTRAL", 12)
     for name, trials in (("unlock", 2**18), ("unlock_two", 2**18)):
         monkeypatch.setattr(unlocking, name, partial(getattr(unlocking, name), trials=trials))

@@ -130,6 +130,9 @@ def test_the_relayer_with_the_most_room_goes_first() -> None:
     assert [load.sender for load in loads].count(SENDERS[1]) == 3
 
 
+IMPORTED = time.time()
+"""When the acts below are signed; their deadlines are ten minutes later, whenever the tests begin."""
+
 PERSON, REQUESTER = Person(), Person()
 REGISTER, OBJECT = PERSON.register(b"record")
 REQUEST = REQUESTER.request(PERSON.address, REGISTER.record, Purpose.of("test"))
@@ -147,19 +150,19 @@ def known(about: set[ActKind], *, enrolled: bool = True) -> Known:
      (PERSON.withdraw(REQUEST), GRANTED), (PERSON.renew(REQUEST, 2**40), GRANTED)],
 )  # fmt: skip
 def test_what_follows_from_what_this_gateway_brought_is_foreseen(act: object, about: set[ActKind]) -> None:
-    assert foreseen(act, True, known(about), time.time())
-    assert not foreseen(act, False, known(about), time.time()), "a bad signature"
-    assert not foreseen(replace(act, deadline=int(time.time())), True, known(about), time.time())
+    assert foreseen(act, True, known(about), IMPORTED)
+    assert not foreseen(act, False, known(about), IMPORTED), "a bad signature"
+    assert not foreseen(replace(act, deadline=int(IMPORTED)), True, known(about), IMPORTED)
     if about:
         for other in (set(), ASKED, GRANTED, {*GRANTED, ActKind.WITHDRAW}, {ActKind.REQUEST, ActKind.DENY}):
-            assert foreseen(act, True, known(other), time.time()) == (other == about)
+            assert foreseen(act, True, known(other), IMPORTED) == (other == about)
 
 
 @pytest.mark.parametrize(
     "act", [PERSON.enrol(), PERSON.rotate(Person()), PERSON.deactivate(), PERSON.entrust(Person())]
 )
 def test_of_other_acts_the_ledger_is_asked(act: object) -> None:
-    assert not foreseen(act, True, known(GRANTED), time.time())
+    assert not foreseen(act, True, known(GRANTED), IMPORTED)
 
 
 @pytest.mark.parametrize(
@@ -167,11 +170,11 @@ def test_of_other_acts_the_ledger_is_asked(act: object) -> None:
     [
         lambda grant: replace(grant, purpose=b"\1" * 32),
         lambda grant: replace(grant, expiry=REQUEST.expiry + 1),
-        lambda grant: replace(grant, expiry=int(time.time())),
+        lambda grant: replace(grant, expiry=int(IMPORTED)),
     ],
 )
 def test_a_grant_of_something_else_than_was_asked_for_is_not_foreseen(change: Callable[..., object]) -> None:
-    assert not foreseen(change(GRANT), True, known(ASKED), time.time())
+    assert not foreseen(change(GRANT), True, known(ASKED), IMPORTED)
 
 
 def test_the_policy_has_sane_defaults() -> None:
