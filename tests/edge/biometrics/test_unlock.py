@@ -2,12 +2,14 @@
 
 import threading
 import time
+from dataclasses import replace
 from random import Random
 
 import numpy as np
 import pytest
 
-from edge.biometrics import EnrolmentError, Minutiae, ProtectedRecord, Reason, enrol, unlock
+from edge.biometrics import EnrolmentError, Minutiae, ProtectedRecord, Reason, _decoder, enrol, unlock
+from edge.biometrics.decoder_reference import COMPLETIONS
 from edge.biometrics.enrolment import bind, draft
 from edge.biometrics.parameters import LARGE, SMALL, for_sensor
 from edge.biometrics.unlocking import frames_of
@@ -96,6 +98,29 @@ def test_an_unlock_can_be_cancelled(enrolments):
     flag[0] = 1
     runner.join(10)
     assert result == [None]
+
+
+def test_a_refusal_takes_the_same_draws_however_close_it_came(enrolments, monkeypatch):
+    """The owner's press on a record that is right but for its tag, against a stranger's of as many minutiae."""
+    record = enrolments[1].record
+    nearly = replace(record, vaults=tuple(replace(vault, tag=vault.tag ^ 1) for vault in record.vaults))
+    near, far = press(finger(1), 13).table, press(finger(200), 1).table
+    count, taken = min(len(near), len(far)), []
+    search = _decoder.search
+
+    def counted(*arguments):
+        result = search(*arguments)
+        taken.append((len(arguments[1]) - 1, arguments[7], arguments[8]))
+        return result
+
+    monkeypatch.setattr(_decoder, "search", counted)
+    work = []
+    for table in (near, far):
+        taken.clear()
+        assert unlock(nearly, Minutiae(table[:count]), trials=QUICK) is None
+        work.append(sorted(taken))
+    assert work[0] == work[1]
+    assert sum(frames * (last - first) for frames, first, last in work[0]) * COMPLETIONS >= QUICK
 
 
 def test_the_press_is_left_to_its_owner(enrolments):
