@@ -101,7 +101,7 @@ def test_an_unlock_can_be_cancelled(enrolments):
 
 
 def test_a_refusal_takes_the_same_draws_however_close_it_came(enrolments, monkeypatch):
-    """The owner's press on a record that is right but for its tag, against a stranger's of as many minutiae."""
+    """The owner's press on a record of which only the tag is wrong, and a stranger's of as many minutiae."""
     record = enrolments[1].record
     nearly = replace(record, vaults=tuple(replace(vault, tag=vault.tag ^ 1) for vault in record.vaults))
     near, far = press(finger(1), 13).table, press(finger(200), 1).table
