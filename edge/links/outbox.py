@@ -194,6 +194,10 @@ class Outbox:
 
     # Questions
 
+    def knows(self, digest: bytes) -> bool:
+        """Whether a message with this digest was ever queued here."""
+        return self._database.row("SELECT 1 FROM outbox WHERE digest = ?", (digest,)) is not None
+
     def entry(self, digest: bytes) -> Entry:
         """The message with this digest.
 

@@ -210,3 +210,13 @@ def test_a_full_queue_is_said_before_a_finger_is_asked_for(kiosk: Kiosk, record:
     ):
         with pytest.raises((UnavailableError, RefusedError), match="Nothing was lost"):
             journey()
+
+
+def test_an_answer_said_again_in_the_second_of_its_rejection_is_another_act(kiosk: Kiosk, record: bytes) -> None:
+    request = kiosk.ask(record)
+    first = deny(kiosk.visit(), request)
+    kiosk.answer(first, reason="the ledger is closed")
+    again = deny(kiosk.visit(), request)  # the clock has not moved
+    assert again.digest != first.digest
+    assert kiosk.outbox.entry(first.digest).status is ReceiptStatus.REJECTED
+    assert kiosk.outbox.entry(again.digest).status is None
