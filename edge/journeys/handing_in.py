@@ -43,8 +43,8 @@ def sign(visit: Visit, me: Signer, act: Act, encrypted: bytes | None = None) -> 
     visit.check_cancelled()
     desk = visit.desk
     while desk.outbox.knows(act.digest(desk.domain)):
-        # The same answer was signed and rejected in this very second: without a nonce, only the deadline tells
-        # the two apart, and the receipt for the one must not settle the other.
+        # The same answer was signed and rejected in this very second: without a nonce, only the deadline
+        # tells the two apart, and the receipt for the one must not settle the other.
         act = replace(act, deadline=act.deadline - 1)
     with visit.timing("sign"):
         message = KioskMessage(

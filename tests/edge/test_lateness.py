@@ -212,7 +212,9 @@ def test_a_full_queue_is_said_before_a_finger_is_asked_for(kiosk: Kiosk, record:
             journey()
 
 
-def test_an_answer_said_again_in_the_second_of_its_rejection_is_another_act(kiosk: Kiosk, record: bytes) -> None:
+def test_an_answer_said_again_in_the_second_of_its_rejection_is_another_act(
+    kiosk: Kiosk, record: bytes
+) -> None:
     request = kiosk.ask(record)
     first = deny(kiosk.visit(), request)
     kiosk.answer(first, reason="the ledger is closed")
