@@ -35,7 +35,7 @@ from gateway.journal import Journal
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.registry import Registry
 from gateway.phone import page
-from gateway.store import ObjectStore, StoreError
+from gateway.store import Objects, StoreError
 
 MAX_PATH = 400
 """Characters of path and query; the longest of ours has under 200."""
@@ -66,7 +66,7 @@ class Api:
     journal: Journal
     desk: RequestDesk
     registry: Registry
-    store: ObjectStore
+    store: Objects
     domain: Domain
     health: Callable[[], dict[str, Any]]
     failed: Callable[[GatewayError], None]

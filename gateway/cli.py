@@ -47,6 +47,7 @@ A configuration, of which only the first three settings are needed:
   confirmations = 1                # blocks until a transaction is final
   passphrase_file = "passphrase"   # of the relayers' keys, see ridgekey gateway keys --help
   shared = true                    # where several gateways share one broker's kiosks
+  journal = "postgresql://ridgekey@db.example/ridgekey"  # where several gateways share one journal
 
   [relay]                          # batches, fees, limits: docs/gateway.md has them all
   fee_cap_gwei = 500               # wait rather than pay more

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -17,6 +17,7 @@ from contracts.hexes import from_hex
 from drivers.bluetooth.address import adapter_of
 from drivers.bluetooth.errors import AddressError
 from gateway.errors import GatewayError
+from gateway.journal import JOURNAL_FILE
 from gateway.ledger.access import LedgerAccess, parse_access
 from gateway.ledger.errors import LedgerConfigurationError
 from gateway.relay.policy import Policy, PolicyError, parse_policy
@@ -35,7 +36,7 @@ MAX_ENVIRONMENT = 64
 KNOWN = {
     "state", "environment", "broker", "listen", "ledger", "ledger_listen", "chain_id", "contract",
     "confirmations", "relay", "passphrase_file", "kiosks", "shared", "bluetooth",
-    "tls_certificate", "tls_key",
+    "tls_certificate", "tls_key", "journal",
 }  # fmt: skip
 
 
@@ -66,9 +67,12 @@ class GatewayConfig:
         kiosks: Directory of the kiosks that are listened to: kid to public key.
         tls: Certificate (with its chain) and key of the HTTP interface, PEM files; None for plain HTTP.
         shared: Whether other gateways share the kiosks' messages, each of which goes to one of them.
+        journal: The journal's file, in the state directory; or the URL of a PostgreSQL database, which other
+            gateways may share.
     """
 
     state: Path
+    journal: Path | str
     environment: str
     broker: str | None
     bluetooth: str | None
@@ -124,6 +128,7 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
     contract = _text(settings, "contract", "")
     return GatewayConfig(
         state=directory / _text(settings, "state"),
+        journal=_journal(settings) or directory / _text(settings, "state") / JOURNAL_FILE,
         environment=environment,
         broker=broker or None,
         bluetooth=bluetooth,
@@ -140,6 +145,24 @@ def parse_config(settings: dict[str, Any], directory: Path) -> GatewayConfig:
         tls=_tls(settings, directory),
         shared=_truth(settings, "shared"),
     )
+
+
+def _journal(settings: dict[str, Any]) -> str:
+    url = _text(settings, "journal", "")
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        words = {name for name, _ in parse_qsl(parts.query)}
+    except ValueError:
+        raise ConfigError("'journal' is not a URL") from None
+    if parts.scheme not in ("postgresql", "postgres") or not url.startswith(f"{parts.scheme}://"):
+        raise ConfigError("'journal' must be a URL like postgresql://ridgekey@db.example/ridgekey")
+    if parts.password is not None or words & {"password", "sslpassword"}:
+        raise ConfigError("'journal' must not contain a password; put it in ~/.pgpass, or ?passfile=FILE")
+    if not (settings.get("ledger") and settings.get("contract")):
+        raise ConfigError("'journal' needs 'ledger' and 'contract', which all who share it have in common")
+    return url
 
 
 def _tls(settings: dict[str, Any], directory: Path) -> tuple[Path, Path] | None:

@@ -1,10 +1,10 @@
 """The gateway as one process: its parts, its threads, and how it starts and ends.
 
 Threads beside the main one: the links' (messages in), one for each half of the relay and one for the sending
-between them, one that greets kiosks with the requests that wait for them, and uvicorn's (requesters and
-carriers). The main thread watches over the embedded ledger and waits for the end. They meet in the journal.
-An error after which going on would lose something, such as a full disk, ends the process; what was not
-acknowledged comes again.
+between them, one that greets kiosks with the requests that wait for them, one that keeps this gateway's part
+of a shared journal, and uvicorn's (requesters and carriers). The main thread watches over the embedded ledger
+and waits for the end. They meet in the journal. An error after which going on would lose something, such as a
+full disk, ends the process; what was not acknowledged comes again.
 """
 
 import fcntl
@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from contracts.acts import ActKind
 from contracts.eip712 import Domain
 from contracts.hexes import checksum_address
+from contracts.labels import clean
 from drivers.mqtt.broker import Broker
 from drivers.mqtt.errors import CredentialsError
 from gateway import keyfiles
@@ -34,7 +35,8 @@ from gateway.entries import Entry, State
 from gateway.fleet.attendant import Attendant
 from gateway.fleet.book import KioskBook
 from gateway.intake import Intake
-from gateway.journal import JOURNAL_FILE, Journal
+from gateway.journal import Journal
+from gateway.journal.objects import SharedObjects
 from gateway.ledger.access import LedgerAccess
 from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
@@ -49,13 +51,14 @@ from gateway.provisioning import own
 from gateway.provisioning.cli import AUTHORITY
 from gateway.relay import Relay
 from gateway.relayers import funding, keyring
-from gateway.store import ObjectStore
+from gateway.store import Objects, ObjectStore
 from gateway.worker import Bell, Worker
 
 LOG = logging.getLogger(__name__)
 
 GATEWAY_KEY_FILE = "gateway.pem"
 CONTRACT = "contract"  # fact in the journal, with the chain: what this gateway deployed there
+DOMAIN = "domain"  # fact in a shared journal: what all who share it serve
 INIT_REMEDY = "make one with: ridgekey gateway init --state DIR"
 
 WATCH_SECONDS = 0.5
@@ -128,9 +131,10 @@ class Gateway:
         if all(relayer.address in config.relay.retired for relayer in relayers):
             raise ConfigError("all relayers are retired; add one with: ridgekey gateway keys add")
         relayer = relayers[0]
-        self._journal = Journal(config.state / JOURNAL_FILE)
+        self._journal = Journal(config.journal)
         self._exit.callback(self._journal.close)
-        store = ObjectStore(config.state / "objects")
+        shared = self._journal.shared
+        store = SharedObjects(shared) if shared else ObjectStore(config.state / "objects")
         socket = self._exit.enter_context(listen(*config.listen))
         host, port = socket.getsockname()[:2]
         scheme = "https" if config.tls else "http"
@@ -142,8 +146,14 @@ class Gateway:
         self.domain = Domain(self._client.chain_id(), self._registry.contract, config.environment)
         self._connect(store, relayers)
         self._serve(store, socket)
+        if shared:
+            self._agree()
+        self._journal.join([relayer.address for relayer in relayers])
         relay = self._relay
-        for turn in (relay.prepare, relay.send, relay.confirm, self._notices.greet):
+        turns = [relay.prepare, relay.send, relay.confirm, self._notices.greet]
+        if shared:
+            turns.append(self._keep)
+        for turn in turns:
             worker = Worker(turn, self._bell, self._stop)
             thread = threading.Thread(target=self._work, args=(worker,), name=turn.__name__)
             thread.start()
@@ -180,7 +190,20 @@ class Gateway:
         registry.check(config.environment)
         return registry
 
-    def _connect(self, store: ObjectStore, relayers: Sequence[Relayer]) -> None:
+    def _agree(self) -> None:
+        """Whoever takes over an act must be able to bring it where it belongs."""
+        domain = self.domain
+        own = f"{domain.environment}, chain {domain.chain_id}, contract {checksum_address(domain.contract)}"
+        known = self._journal.fact(DOMAIN)
+        if known is None:
+            self._journal.remember(DOMAIN, own.encode())
+        elif known != own.encode():
+            raise ConfigError(
+                f"the shared journal is of {clean(known.decode(), 200)}, and this gateway of {own};"
+                " give it another database"
+            )
+
+    def _connect(self, store: Objects, relayers: Sequence[Relayer]) -> None:
         """The parts between kiosks and ledger."""
         config, environment = self._config, self._config.environment
         self._desk = RequestDesk(self._journal, self._registry, self.domain, self._bell.ring)
@@ -246,7 +269,7 @@ class Gateway:
         self._links.append(link)
         self._exit.callback(link.close)
 
-    def _serve(self, store: ObjectStore, socket: Any) -> None:
+    def _serve(self, store: Objects, socket: Any) -> None:
         api = Api(
             self._intake, self._journal, self._desk, self._registry, store, self.domain, self.health,
             self._fail,
@@ -342,6 +365,14 @@ class Gateway:
         self._error = self._error or error
         self._stop.set()
 
+    def _keep(self) -> bool:
+        """Keep what is ours of a shared journal; the dead may have had requests to announce."""
+        is_more = self._journal.keep()
+        if is_more:
+            for kiosk in list(self._kiosks):
+                self._notices.appeared(kiosk)
+        return is_more
+
     def _settled(self, entry: Entry) -> None:
         """An act is over: answer the kiosk, or tell kiosks of a request."""
         if entry.kiosk is not None and entry.receipt is not None:
@@ -363,7 +394,7 @@ class Gateway:
 
 @contextmanager
 def _alone(state: Path) -> Iterator[None]:
-    """Hold the lock of a state directory: two gateways on one journal would take the same nonces."""
+    """Hold the lock of a state directory: two gateways with its relayers would take the same nonces."""
     try:
         with (state / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Protocol
 
 from gateway.errors import GatewayError
 
@@ -20,6 +21,18 @@ class StoreError(GatewayError):
     """The disk refused an object, or gave back other bytes than it was given."""
 
     exit_code = 74
+
+
+class Objects(Protocol):
+    """Where encrypted records are kept, by the SHA-256 of their bytes."""
+
+    def put(self, data: bytes) -> bytes:
+        """Keep an object; on the disk when this returns. Returns its commitment."""
+        ...
+
+    def get(self, commitment: bytes) -> bytes | None:
+        """The object with this commitment, or None."""
+        ...
 
 
 class ObjectStore:

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from gateway.journal import RivalError
 from gateway.ledger.errors import LedgerError
 
 LOG = logging.getLogger(__name__)
@@ -60,6 +61,9 @@ class Worker:
             except LedgerError as error:
                 self._back_off(error)
                 continue
+            except RivalError as error:
+                LOG.warning("%s; looking again", error)
+                has_moved = False
             if self._pause:
                 LOG.warning("the ledger answers again")
                 self._pause = 0.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.messages import Action, Health, Outcome, Presence, Reported, Result
-from gateway.journal.database import Database
+from gateway.journal.sqlite import SqliteDatabase
 
 FILE = "kiosks.sqlite"
 VERSION = 1
@@ -107,7 +107,7 @@ class KioskBook:
         Raises:
             JournalError: It cannot be opened.
         """
-        self._database = Database(state / FILE, SCHEMA, VERSION)
+        self._database = SqliteDatabase(state / FILE, SCHEMA, VERSION)
 
     def close(self) -> None:
         """Close the file."""

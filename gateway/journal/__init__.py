@@ -7,7 +7,7 @@ the journal before the ledger gets them, a receipt is in the journal before the 
 crash every entry can be taken up from its state.
 """
 
-from gateway.journal.database import JournalError
+from gateway.journal.database import JournalError, RivalError
 from gateway.journal.journal import JOURNAL_FILE, Journal
 
-__all__ = ["JOURNAL_FILE", "Journal", "JournalError"]
+__all__ = ["JOURNAL_FILE", "Journal", "JournalError", "RivalError"]

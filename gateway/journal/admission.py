@@ -1,11 +1,10 @@
 """How acts come into the journal, several callers sharing one wait for the disk."""
 
-import sqlite3
 import threading
 from dataclasses import dataclass, field
 
-from gateway.entries import Arrival, Entry, State
-from gateway.journal.database import Database
+from gateway.entries import Arrival, Entry
+from gateway.journal.database import Database, RivalError, Sql
 from gateway.journal.questions import Questions
 from gateway.journal.rows import enter, take_turn
 from gateway.rates import Rate
@@ -52,9 +51,7 @@ class Admission:
         with self._gathering:
             gathered, self._waiting = self._waiting, []
         try:
-            with self._database.writing() as sql:
-                outcomes = [self._admit(sql, waiting.arrival, waiting.rate) for waiting in gathered]
-            for waiting, outcome in zip(gathered, outcomes, strict=True):
+            for waiting, outcome in zip(gathered, self._enter(gathered), strict=True):
                 waiting.outcome = outcome
         except BaseException as error:
             for waiting in gathered:
@@ -64,13 +61,19 @@ class Admission:
             for waiting in gathered:
                 waiting.done.set()
 
-    def _admit(self, sql: sqlite3.Connection, arrival: Arrival, rate: Rate | None) -> tuple[Entry, bool]:
-        known = sql.execute(
-            "SELECT state, fingerprint FROM entries WHERE digest = ?", (arrival.digest,)
-        ).fetchone()
-        again = known is not None and known[0] == State.REJECTED and known[1] != arrival.fingerprint
-        if known is None or again:
-            enter(sql, arrival, take_turn(sql, arrival.kiosk, rate) if rate and arrival.kiosk else 0)
+    def _enter(self, gathered: list[_Waiting]) -> list[tuple[Entry, bool]]:
+        while True:
+            try:
+                with self._database.writing() as sql:
+                    return [self._admit(sql, waiting.arrival, waiting.rate) for waiting in gathered]
+            except RivalError:  # the other one got through: next time there is nothing to wait for
+                continue
+
+    def _admit(self, sql: Sql, arrival: Arrival, rate: Rate | None) -> tuple[Entry, bool]:
+        is_new = enter(sql, arrival)
+        due = take_turn(sql, arrival.kiosk, rate) if is_new and rate and arrival.kiosk else 0
+        if due:
+            sql.execute("UPDATE entries SET due = ? WHERE digest = ?", (due, arrival.digest))
         entry = self._questions.find(arrival.digest)
         assert entry is not None  # noqa: S101 - just written, in the same transaction
-        return entry, known is None or again
+        return entry, is_new

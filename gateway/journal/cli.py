@@ -59,9 +59,9 @@ def add_to(commands: "_SubParsersAction[ArgumentParser]") -> None:
 
 def list_(arguments: Namespace) -> int:
     """`ridgekey gateway journal list`."""
-    from gateway.journal import JOURNAL_FILE, Journal
+    from gateway.journal import Journal
 
-    with Journal(load_config(arguments.config).state / JOURNAL_FILE) as journal:
+    with Journal(load_config(arguments.config).journal) as journal:
         entries = journal.under_way(arguments.limit)
         counts = journal.count_under_way()
     if arguments.json:
@@ -80,10 +80,10 @@ def list_(arguments: Namespace) -> int:
 
 def show(arguments: Namespace) -> int:
     """`ridgekey gateway journal show`."""
-    from gateway.journal import JOURNAL_FILE, Journal
+    from gateway.journal import Journal
 
     digest = from_hex(arguments.digest, 32)
-    with Journal(load_config(arguments.config).state / JOURNAL_FILE) as journal:
+    with Journal(load_config(arguments.config).journal) as journal:
         entry = journal.find(digest)
         if entry is None:
             raise NoSuchActError(f"the journal has no act {to_hex(digest)}; `journal list` shows what waits")

@@ -1,10 +1,12 @@
-"""A SQLite file that several threads of one process share, with its errors as one line."""
+"""What the journal asks of a database, and how it is told that the database fails.
 
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+The journal's SQL is written once, for SQLite, with `?` for values. What stands in `/*! */` is a comment
+there; a database that several gateways share reads it, with the number of this gateway for `:gateway`.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from gateway.errors import GatewayError
 
@@ -15,66 +17,49 @@ class JournalError(GatewayError):
     exit_code = 74
 
 
-class Database:
-    """One connection and its lock. What `writing` has written is on the disk when it returns."""
+class RivalError(JournalError):
+    """Another gateway on this journal came first; nothing was written, and it is worth looking again."""
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
-        """Open the file, making it if it is new.
 
-        Args:
-            path: The file; beside it lie SQLite's own.
-            schema: Statements that make what is not there yet.
-            version: Of the schema.
+class Cursor(Protocol):
+    """What a statement has found or changed."""
 
-        Raises:
-            JournalError: It cannot be opened, or is of another version.
+    @property
+    def rowcount(self) -> int:
+        """How many rows a writing statement has changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+        ...
+
+
+class Sql(Protocol):
+    """Takes statements."""
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
+        """Run one statement, its values for the question marks."""
+        ...
+
+
+class Database(Protocol):
+    """A database that several threads of one process share; its errors are a `JournalError` of one line."""
+
+    def writing(self) -> AbstractContextManager[Sql]:
+        """One transaction: all of it, nothing if the body raises; inside another, a part of that.
+
+        What was written is on the disk when it returns.
         """
-        self._path = path
-        self._lock = threading.RLock()
-        with self._errors():
-            self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self.connection.execute("PRAGMA journal_mode = WAL")
-            self.connection.execute("PRAGMA synchronous = FULL")
-            self.connection.execute("PRAGMA secure_delete = ON")  # what is forgotten leaves the file
-            (found,) = self.connection.execute("PRAGMA user_version").fetchone()
-            if found not in (0, version):
-                raise JournalError(f"the journal {path} is of version {found}; this gateway reads {version}")
-            if found != version:
-                self.connection.executescript(schema)
-                self.connection.execute(f"PRAGMA user_version = {version}")
+        ...
+
+    def reading(self) -> AbstractContextManager[Sql]:
+        """The connection, for this thread alone."""
+        ...
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self.connection.close()
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it, nothing if the body raises; inside another, a part of that."""
-        with self.reading() as connection:
-            if connection.in_transaction:
-                yield connection
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for this thread alone."""
-        with self._lock, self._errors():
-            yield self.connection
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise JournalError(
-                f"the journal {self._path} cannot be used: {error}; check the disk, then start again"
-            ) from None
+        """Close the connection."""
+        ...

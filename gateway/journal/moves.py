@@ -1,11 +1,10 @@
 """How acts move in the journal: each arrow of the state machine is a method, and there are no others."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 
 from contracts.acts import ActKind
 from gateway.entries import Candidate, Mined, State, Verdict
-from gateway.journal.database import Database, JournalError
+from gateway.journal.database import Cursor, Database, JournalError, Sql
 from gateway.journal.rows import move, move_shipment, take_turn
 from gateway.rates import Rate
 
@@ -87,8 +86,8 @@ class Moves:
         with self._database.writing() as sql:
             number = _one(
                 sql.execute(
-                    "INSERT INTO shipments (sender, nonce, state, data, gas, cost, signed_at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
+                    "INSERT INTO shipments (sender, nonce, state, data, gas, cost, signed_at /*!, owner */)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ? /*!, :gateway */) RETURNING number",
                     (sender, nonce, State.SIGNED, data, gas, cost, candidate.signed_at),
                 )
             )
@@ -192,19 +191,19 @@ class Moves:
             )
 
 
-def _one(cursor: sqlite3.Cursor) -> int:
+def _one(cursor: Cursor) -> int:
     (value,) = cursor.fetchone()
     return int(value)
 
 
-def _add(sql: sqlite3.Connection, shipment: int, candidate: Candidate) -> None:
+def _add(sql: Sql, shipment: int, candidate: Candidate) -> None:
     sql.execute(
         "INSERT INTO candidates (hash, shipment, raw, most, tip, signed_at) VALUES (?, ?, ?, ?, ?, ?)",
         (candidate.hash, shipment, candidate.raw, candidate.most, candidate.tip, candidate.signed_at),
     )
 
 
-def _note_transaction(sql: sqlite3.Connection, digest: bytes) -> None:
+def _note_transaction(sql: Sql, digest: bytes) -> None:
     """The transaction of an act is that of its first step: in it stands the act itself."""
     sql.execute(
         "UPDATE entries SET (tx, block) = (SELECT tx, block FROM shipments WHERE number = entries.shipment)"
@@ -213,7 +212,7 @@ def _note_transaction(sql: sqlite3.Connection, digest: bytes) -> None:
     )
 
 
-def _finish(sql: sqlite3.Connection, verdict: Verdict) -> None:
+def _finish(sql: Sql, verdict: Verdict) -> None:
     _conclude(sql, verdict)
     sql.execute(
         "INSERT INTO enrolments (subject, kiosk)"
@@ -228,7 +227,7 @@ def _finish(sql: sqlite3.Connection, verdict: Verdict) -> None:
     )
 
 
-def _conclude(sql: sqlite3.Connection, verdict: Verdict) -> None:
+def _conclude(sql: Sql, verdict: Verdict) -> None:
     """Keep the receipt; forget the message and its ciphertext, unless a request is to be announced."""
     sql.execute(
         "UPDATE entries SET receipt = ?, reason = ?,"

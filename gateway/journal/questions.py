@@ -20,6 +20,12 @@ class Pending:
     cost: int
 
 
+ALL = 1 << 31
+"""More acts than a gateway lets wait."""
+
+MINE = "1 = 1 /*! AND owner = :gateway */"
+"""Of an act or a shipment: it is this gateway's work."""
+
 LIVE = "state NOT IN ('final', 'rejected')"
 
 
@@ -35,7 +41,7 @@ class Questions:
         """The entry of this act, or None."""
         return next(iter(self._entries("digest = ?", digest)), None)
 
-    def under_way(self, limit: int = -1) -> list[Entry]:
+    def under_way(self, limit: int = ALL) -> list[Entry]:
         """The acts that are neither final nor rejected, by arrival."""
         return self._entries(f"{LIVE} ORDER BY number LIMIT ?", limit)
 
@@ -47,15 +53,22 @@ class Questions:
         return {State(state): count for state, count in rows}
 
     def received(self, now: int, limit: int) -> list[Entry]:
-        """Acts to be verified that are due, by arrival."""
-        return self._entries("state = 'received' AND due <= ? ORDER BY number LIMIT ?", now, limit)
+        """This gateway's acts to be verified that are due, by arrival."""
+        return self._entries(
+            f"state = 'received' AND due <= ? AND {MINE} ORDER BY number LIMIT ?", now, limit
+        )
 
     def verified(self, now: int, limit: int) -> list[Entry]:
-        """Acts to be shipped: due, and no act of the same person before them that is not; by arrival."""
+        """This gateway's acts to be shipped: due, and no act of the same person before them that is not.
+
+        Nor one that is another gateway's: from two accounts, they could change places.
+        """
         return self._entries(
-            "state = 'verified' AND due <= ? AND NOT EXISTS (SELECT 1 FROM entries AS before"
+            f"{MINE} AND state = 'verified' AND due <= ?"  # noqa: S608 - our own text
+            " AND NOT EXISTS (SELECT 1 FROM entries AS before"
             " WHERE before.subject = entries.subject AND before.number < entries.number"
-            " AND (before.state = 'received' OR before.state = 'verified' AND before.due > ?))"
+            " AND (before.state = 'received' OR before.state = 'verified' AND before.due > ?"
+            " /*! OR before.owner <> :gateway AND before.state NOT IN ('final', 'rejected') */))"
             " ORDER BY number LIMIT ?",
             now,
             now,
@@ -80,9 +93,9 @@ class Questions:
     # Shipments
 
     def shipments(self, *states: State) -> list[Shipment]:
-        """Shipments in these states, each sender's by nonce."""
+        """This gateway's shipments in these states, each sender's by nonce."""
         return self._shipments(
-            f"state IN ({marks(len(states))}) AND state <> 'final' ORDER BY sender, nonce", *states
+            f"state IN ({marks(len(states))}) AND state <> 'final' AND {MINE} ORDER BY sender, nonce", *states
         )
 
     def shipment(self, number: int) -> Shipment | None:
@@ -96,7 +109,7 @@ class Questions:
             " FROM shipments"
             " WHERE state <> 'final' GROUP BY sender"
         )
-        return {bytes(sender): Pending(*rest) for sender, *rest in rows}
+        return {bytes(sender): Pending(*map(int, rest)) for sender, *rest in rows}
 
     def bound(self) -> dict[bytes, bytes]:
         """For each person with an act in a shipment under way: the sender of the last of them."""

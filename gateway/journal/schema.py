@@ -1,4 +1,4 @@
-"""The journal's tables."""
+"""The journal's tables; in `/*! */` what a database has besides that several gateways share."""
 
 VERSION = 2
 
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS entries (
     tx BLOB,
     block INTEGER,
     received_at INTEGER NOT NULL
+    /*!, owner INTEGER NOT NULL */
 ) STRICT;
 CREATE INDEX IF NOT EXISTS entries_under_way ON entries (state, number)
     WHERE state NOT IN ('final', 'rejected');
@@ -47,6 +48,7 @@ CREATE TABLE IF NOT EXISTS shipments (
     block_hash BLOB,
     cost INTEGER NOT NULL,
     signed_at INTEGER NOT NULL
+    /*!, owner INTEGER NOT NULL */
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS shipments_under_way ON shipments (sender, nonce) WHERE state <> 'final';
 CREATE INDEX IF NOT EXISTS shipments_spending ON shipments (sender, signed_at);
@@ -69,4 +71,12 @@ CREATE TABLE IF NOT EXISTS enrolments (
     PRIMARY KEY (subject, kiosk)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+/*!
+CREATE TABLE gateways (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    relayer BLOB NOT NULL UNIQUE,
+    alive_until TIMESTAMPTZ NOT NULL
+) STRICT;
+CREATE TABLE objects (commitment BLOB PRIMARY KEY, data BLOB NOT NULL) STRICT;
+*/
 """

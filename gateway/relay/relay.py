@@ -19,7 +19,7 @@ from gateway.relay.sending import Sending
 from gateway.relay.signing import Signing
 from gateway.relay.verdicts import Verdicts
 from gateway.relay.verifying import Verifying
-from gateway.store import ObjectStore
+from gateway.store import Objects
 
 
 class Relay:
@@ -32,7 +32,7 @@ class Relay:
     def __init__(
         self,
         journal: Journal,
-        store: ObjectStore,
+        store: Objects,
         registry: Registry,
         relayers: Sequence[Relayer],
         domain: Domain,

@@ -73,7 +73,7 @@ class Signing:
         items, ends = self._items(entries)
         self._verdicts.apply(ends)
         lanes = [self._lane(address, room[address], pending, now, offered) for address in self._active]
-        bound = self._journal.bound() if len(self._relayers) > 1 else {}
+        bound = self._journal.bound() if self._journal.shared or len(self._relayers) > 1 else {}
         max_gas = min(self._policy.batch_gas, now.block_gas)
         loads = pack(items, lanes, bound, self._policy.max_batch, max_gas)
         if items and not loads:

@@ -17,7 +17,7 @@ from gateway.ledger.registry import Registry
 from gateway.relay.foresight import Known, foreseen
 from gateway.relay.policy import Policy
 from gateway.relay.verdicts import End, Verdicts
-from gateway.store import ObjectStore
+from gateway.store import Objects
 
 LOG = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Verifying:
     def __init__(
         self,
         journal: Journal,
-        store: ObjectStore,
+        store: Objects,
         registry: Registry,
         calls: Calls,
         verdicts: Verdicts,

@@ -85,10 +85,10 @@ def add(arguments: Namespace) -> int:
 
 def overview(config: GatewayConfig) -> list[dict[str, Any]]:
     """What there is to say about each relayer, from its file and the journal; no passphrase is needed."""
-    from gateway.journal import JOURNAL_FILE, Journal
+    from gateway.journal import Journal
     from gateway.relayers import keyring
 
-    with Journal(config.state / JOURNAL_FILE) as journal:
+    with Journal(config.journal) as journal:
         pending = journal.pending()
         return [
             {

@@ -17,8 +17,8 @@ from contracts.messages import KioskMessage, ReceiptStatus
 from contracts.purpose import Purpose
 from contracts.registry import EVENT_OF, PUBLISHED, ConsentState
 from gateway.entries import State
-from gateway.journal.database import Database
 from gateway.journal.moves import Moves
+from gateway.journal.sqlite import SqliteDatabase
 from gateway.ledger.errors import LedgerUnreachableError
 from tests.gateway.actors import Person
 from tests.gateway.bench import ENVIRONMENT, Bench, Ground
@@ -37,7 +37,7 @@ def killed(directory: Path, bench: Bench, write: str, *, before: bool, at: int) 
     if child:
         return os.waitpid(child, 0)[1]
     with contextlib.suppress(BaseException):
-        real_move, real_writing = getattr(Moves, write), Database.writing
+        real_move, real_writing = getattr(Moves, write), SqliteDatabase.writing
         calls, is_due = count(), threading.Event()
 
         def move(*arguments: Any, **named: Any) -> Any:
@@ -48,14 +48,14 @@ def killed(directory: Path, bench: Bench, write: str, *, before: bool, at: int) 
             return real_move(*arguments, **named)
 
         @contextlib.contextmanager
-        def writing(database: Database) -> Iterator[Any]:
+        def writing(database: SqliteDatabase) -> Iterator[Any]:
             with real_writing(database) as connection:
                 yield connection
             if is_due.is_set() and not connection.in_transaction:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         setattr(Moves, write, move)
-        Database.writing = writing  # type: ignore[method-assign]  # in this process alone
+        SqliteDatabase.writing = writing  # type: ignore[method-assign]  # in this process alone
         Bench(bench.ground, directory, kiosk=bench.kiosk, gateway_key=bench.gateway_key).relay.advance()
     os._exit(0)
 
