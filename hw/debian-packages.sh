@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a fresh Debian machine may lack and pip cannot bring: Python's venv and headers, the mosquitto broker, and a
-# D-Bus daemon, on which the tests of Bluetooth run.
+# What a fresh Debian machine may lack and pip cannot bring: Python's venv and headers, the mosquitto broker, a
+# D-Bus daemon, on which the tests of Bluetooth run, and PostgreSQL, on which those of a shared journal do.
 # Installs them when it may (root and apt-get), otherwise says what follows; it stops only where there is no Python.
 set -u
 python=${1:-python3}
@@ -16,11 +16,12 @@ missing=""
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 command -v dbus-daemon >/dev/null || missing="$missing dbus-daemon"
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing Debian packages:$missing"
-    # RUNLEVEL=1 keeps the package from starting a broker of its own: the demo starts one on a free port.
+    # RUNLEVEL=1 keeps the packages from starting servers of their own: demo and tests start theirs.
     if apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
         exit 0
@@ -30,8 +31,11 @@ case "$missing" in
     *dbus-daemon*) echo "dbus-daemon is not installed: the tests of Bluetooth are skipped." ;;
 esac
 case "$missing" in
-    *mosquitto) echo "mosquitto is not installed: the embedded broker (amqtt) takes its place." ;;
+    *mosquitto*) echo "mosquitto is not installed: the embedded broker (amqtt) takes its place." ;;
 esac
-rest=$(echo "$missing" | sed 's/ mosquitto//; s/ dbus-daemon//')
+case "$missing" in
+    *postgresql*) echo "PostgreSQL is not installed: the tests of a journal on it are skipped." ;;
+esac
+rest=$(echo "$missing" | sed 's/ mosquitto//; s/ dbus-daemon//; s/ postgresql//')
 [ -z "$rest" ] || echo "If the set-up fails, install these packages first:$rest"
 exit 0

@@ -25,4 +25,4 @@ install() {
 }
 : > "$log"
 install --upgrade pip
-install --editable '.[edge,gateway,ble,hw,dev]'
+install --editable '.[edge,gateway,ble,postgres,hw,dev]'

@@ -14,6 +14,7 @@ from gateway.node_process import NodeProcess
 from hw import broker
 from tests.gateway.actors import KioskKey, WireKiosk
 from tests.gateway.bench import CHAIN_ID, ENVIRONMENT, Bench, Ground
+from tests.gateway.cluster import Cluster, binaries
 from tests.gateway.house import House
 from tests.gateway.running import RunningGateway, ridgekey, write_config
 
@@ -55,3 +56,13 @@ def bench(ground: Ground, tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(ground, tmp_path)
     yield bench
     bench.journal.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    programs = binaries()
+    if programs is None:
+        pytest.skip("no PostgreSQL server here; install Debian's package postgresql")
+    cluster = Cluster(programs)
+    yield cluster
+    cluster.remove()

@@ -19,7 +19,7 @@ def public(kiosk: KioskKey) -> str:
 
 def test_three_settings_suffice(tmp_path: Path) -> None:
     config = parse_config(LEAST, tmp_path)
-    assert config.state == tmp_path / "s"
+    assert (config.state, config.journal) == (tmp_path / "s", tmp_path / "s" / "journal.sqlite")
     assert (config.ledger, config.contract, config.chain_id, config.relay.confirmations) == (
         None,
         None,
@@ -33,6 +33,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(
         'state = "/var/lib/x"\nenvironment = "live"\nbroker = "mqtt://broker:1884"\nlisten = "[::1]:0"\n'
+        'journal = "postgresql://me@db/x"\n'
         'ledger = "https://node"\nledger_listen = "0.0.0.0:1"\nchain_id = 5\nconfirmations = 3\n'
         f'contract = "0x{"ab" * 20}"\n[kiosks]\n"{KIOSK.id}" = "{public(KIOSK)}"\n'
     )
@@ -44,7 +45,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
         5,
         3,
     )
-    assert config.contract == b"\xab" * 20
+    assert (config.contract, config.journal) == (b"\xab" * 20, "postgresql://me@db/x")
     assert list(config.kiosks) == [KIOSK.kid]
 
 
@@ -60,6 +61,14 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
         ({"broker": "mqtt://"}, "'broker' must be a URL"),
         ({"broker": "mqtt://host:99999"}, "'broker' must be a URL"),
         ({"broker": 5}, "'broker' must be a text"),
+        ({"journal": "journal.sqlite"}, "'journal' must be a URL"),
+        ({"journal": "mysql://db/x"}, "'journal' must be a URL"),
+        ({"journal": "postgresql:x"}, "'journal' must be a URL"),
+        ({"journal": "postgresql://[db/x"}, "'journal' is not a URL"),
+        ({"journal": "postgresql://me:secret@db/x"}, "must not contain a password"),
+        ({"journal": "postgresql://db/x?password=secret"}, "must not contain a password"),
+        ({"journal": "postgresql://me@db/x"}, "'journal' needs 'ledger' and 'contract'"),
+        ({"journal": 5}, "'journal' must be a text"),
         ({"ledger": "localhost:8545"}, "is not the URL of a ledger"),
         ({"listen": "8700"}, "'listen' must be HOST:PORT"),
         ({"listen": "host:port"}, "'listen' must be HOST:PORT"),

@@ -1,4 +1,4 @@
-"""The journal against a model, with the file closed and opened again at any moment."""
+"""The journal against a model, closed and opened again at any moment; on either database."""
 
 import sqlite3
 import tempfile
@@ -8,11 +8,19 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from contracts.acts import ActKind
 from gateway.entries import Arrival, Candidate, Entry, Mined, State, Verdict
 from gateway.journal import Journal, JournalError
+from tests.gateway.cluster import Cluster
 
 MEMORY = Path("/dev/shm")
 """Each move waits for the disk; the state machine needs none."""
@@ -37,6 +45,14 @@ def arrival(
 
 def candidate(name: bytes) -> Candidate:
     return Candidate(hash=b"hash " + name, raw=b"raw " + name, most=10, tip=1, signed_at=1_700_000_000)
+
+
+def opened(place: Path | str) -> Journal:
+    """The journal, with one gateway at work on it."""
+    journal = Journal(place)
+    journal.join([SENDER])
+    journal.keep()
+    return journal
 
 
 def verdict(digest: bytes) -> Verdict:
@@ -139,14 +155,17 @@ class JournalMachine(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.directory = tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
-        self.path = Path(self.directory.name) / "journal.sqlite"
-        self.journal = Journal(self.path)
+        self.place = self.new_place()
+        self.journal = opened(self.place)
         self.driver = Driver(self.journal)
         self.states: dict[bytes, State] = {}
         self.steps: dict[bytes, int] = {}
         self.nonces: dict[bytes, int] = {}
         self.candidates: dict[bytes, int] = {}
         self.fingerprints: dict[bytes, bytes] = {}
+
+    def new_place(self) -> Path | str:
+        return Path(self.directory.name) / "journal.sqlite"
 
     def teardown(self) -> None:
         if hasattr(self, "journal"):
@@ -204,7 +223,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.journal.close()
-        self.journal = self.driver.journal = Journal(self.path)
+        self.journal = self.driver.journal = opened(self.place)
 
     @invariant()
     def agree(self) -> None:
@@ -237,16 +256,29 @@ JournalMachine.TestCase.settings = settings(max_examples=30, stateful_step_count
 test_the_journal_follows_its_model = JournalMachine.TestCase
 
 
+def test_a_shared_journal_follows_the_same_model(postgres: Cluster) -> None:
+    class SharedJournalMachine(JournalMachine):
+        def new_place(self) -> str:
+            return postgres.place()
+
+    run_state_machine_as_test(
+        SharedJournalMachine, settings=settings(max_examples=12, stateful_step_count=50, deadline=None)
+    )
+
+
 def finished(journal: Journal, digest: bytes) -> None:
     driver = Driver(journal)
     for move in PATHS[State.FINAL]:
         driver.move(digest, move)
 
 
-@pytest.fixture
-def journal() -> Iterator[Journal]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def journal(request: pytest.FixtureRequest) -> Iterator[Journal]:
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as directory:
-        journal = Journal(Path(directory) / "journal.sqlite")
+        place: Path | str = Path(directory) / "journal.sqlite"
+        if request.param == "postgresql":
+            place = request.getfixturevalue("postgres").place()
+        journal = opened(place)
         yield journal
         journal.close()
 
