@@ -213,12 +213,13 @@ class Exchange:
         """
         self.wire.clock.sleep(max(0.0, self._sent_at + self.wire.deadlines.longest - self.wire.clock.now()))
         self.wire.await_idle()
-        for attempt in range(_BARRIER_TRIES):
+        for _ in range(_BARRIER_TRIES):
+            alike = self._sent == self.barrier
             self.wire.flush()
             self._write(self.barrier)
             payload = self._await_barrier()
             if payload is not None:
-                if attempt:  # the answers to the earlier tries may still be coming
+                if alike:  # it may have been the answer to the one before; then ours is still coming
                     self.wire.await_idle(self.wire.deadlines.answer)
                 self._in_step = True
                 self._compare(_Parameters.parse(payload))

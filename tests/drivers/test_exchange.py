@@ -56,7 +56,7 @@ def test_a_late_answer_never_answers_a_later_command(delay: float) -> None:
 def test_a_late_answer_to_the_barriers_own_command_is_no_answer_to_the_next() -> None:
     fake = FakeModule(templates=7)
     with connected(fake) as module:
-        fake.then(0x0F, late(0.5, ack(0, parameters())))
+        fake.then(0x0F, late(0.5, ack(0, parameters())), late(0.1, ack(0, parameters())))
         with pytest.raises(DeadlineError):
             module.read_sysparam()
         module.count_templates()
