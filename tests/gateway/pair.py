@@ -40,6 +40,7 @@ class Pair:
     gateways: list[RunningGateway]
     kiosk: WireKiosk
     registry: Registry
+    node: NodeProcess
 
     def effects(self) -> int:
         """How many acts the contract has taken; what it skipped in a batch is no effect."""
@@ -83,7 +84,7 @@ def running_pair(directory: Path, **more: object) -> Iterator[Pair]:
         gateways = [RunningGateway(config) for config in configs]
         wire = WireKiosk(running.port, kiosk, gateways[0].key)
         try:
-            yield Pair(gateways, wire, Registry(client, contract))
+            yield Pair(gateways, wire, Registry(client, contract), node)
         finally:
             wire.close()
             for gateway in gateways:
