@@ -22,7 +22,7 @@ from hw.bench.relay.pour import Desk
 from hw.bench.relay.stage import Stage
 
 GOAL_RATIO = 0.85
-CONSENTS = 1_000
+CONSENTS = 2_000
 LATENCIES = 50
 KIOSKS = 8
 SIZES, SIZES_FULL = (1_000, 5_000), (1_000, 5_000, 20_000, 50_000)
