@@ -13,9 +13,16 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from contracts import pairing
 from contracts.noise import Handshake, Role
-from contracts.pairing import Channel, KioskPairing, Offer, PhonePairing, PhoneSession, kiosk_session
+from contracts.pairing import (
+    Channel,
+    KioskPairing,
+    Offer,
+    PhonePairing,
+    PhoneSession,
+    kiosk_session,
+    sessions,
+)
 from contracts.phone import FROM_KIOSK, FROM_PHONE, PhoneMessage
 
 VECTORS = Path(__file__).with_name("phone_vectors.json")
@@ -80,11 +87,11 @@ def _session() -> dict[str, Any]:
     phone = PhoneSession(KIOSK_ID, OFFER.kiosk_key, PHONE)
     phone._handshake._ephemeral = PHONE_EPHEMERAL
     hello = phone.hello()
-    pairing.Handshake, before = _KnownEphemeral, pairing.Handshake  # type: ignore[misc]  # put back below
+    sessions.Handshake, before = _KnownEphemeral, sessions.Handshake  # type: ignore[misc]  # put back below
     try:
         reply, kiosk_channel = kiosk_session(hello, KIOSK_ID, KIOSK, lambda _: True)
     finally:
-        pairing.Handshake = before  # type: ignore[misc]  # as above
+        sessions.Handshake = before  # type: ignore[misc]  # as above
     return {"hello": hello.hex(), "reply": reply.hex()} | _talk(phone.finish(reply), kiosk_channel)
 
 
