@@ -7,29 +7,24 @@ and waits for the end. They meet in the journal. An error after which going on w
 full disk, ends the process; what was not acknowledged comes again.
 """
 
-import fcntl
-import logging
+import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from contracts.acts import ActKind
 from contracts.eip712 import Domain
 from contracts.hexes import checksum_address
-from contracts.labels import clean
-from drivers.mqtt.broker import Broker
 from drivers.mqtt.errors import CredentialsError
-from gateway import keyfiles
+from gateway import keyfiles, premises, web
 from gateway.api import Api
 from gateway.calls import Calls
-from gateway.config import DEFAULT_CHAIN_ID, ConfigError, GatewayConfig
+from gateway.config import ConfigError, GatewayConfig
 from gateway.desk import RequestDesk
 from gateway.entries import Entry, State
 from gateway.fleet.attendant import Attendant
@@ -42,9 +37,8 @@ from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.node.server import listen
-from gateway.ledger.registry import Registry
 from gateway.links.link import Link
-from gateway.links.mqtt import MqttLink
+from gateway.links.opening import open_links
 from gateway.node_process import NodeProcess
 from gateway.notices import Notices
 from gateway.provisioning import own
@@ -54,19 +48,11 @@ from gateway.relayers import funding, keyring
 from gateway.store import Objects, ObjectStore
 from gateway.worker import Bell, Worker
 
-LOG = logging.getLogger(__name__)
-
 GATEWAY_KEY_FILE = "gateway.pem"
-CONTRACT = "contract"  # fact in the journal, with the chain: what this gateway deployed there
-DOMAIN = "domain"  # fact in a shared journal: what all who share it serve
 INIT_REMEDY = "make one with: ridgekey gateway init --state DIR"
 
 WATCH_SECONDS = 0.5
 """Between two looks at the embedded ledger."""
-MAX_CONNECTIONS = 200
-"""Of requesters at once; more are told to come back."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds of back-off while the ledger does not answer: doubled from the first to the longest."""
 
 
 class Gateway:
@@ -125,83 +111,47 @@ class Gateway:
     def _start(self) -> None:
         config = self._config
         keyfiles.make_directory(config.state)
-        self._exit.enter_context(_alone(config.state))
+        self._exit.enter_context(premises.alone_in(config.state))
         self._gateway_key = keyfiles.load(config.state / GATEWAY_KEY_FILE, Ed25519PrivateKey, INIT_REMEDY)
-        relayers = keyring.load(config.state, config.passphrase_file)
-        if all(relayer.address in config.relay.retired for relayer in relayers):
-            raise ConfigError("all relayers are retired; add one with: ridgekey gateway keys add")
-        relayer = relayers[0]
+        relayers = self._relayers()
         self._journal = Journal(config.journal)
         self._exit.callback(self._journal.close)
         shared = self._journal.shared
         store = SharedObjects(shared) if shared else ObjectStore(config.state / "objects")
-        socket = self._exit.enter_context(listen(*config.listen))
-        host, port = socket.getsockname()[:2]
-        scheme = "https" if config.tls else "http"
-        self.http_url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-        self._client = self._exit.enter_context(LedgerClient(self._ledger(relayer)))
-        if self._node is not None:
-            funding.share(self._client, relayers)
-        self._registry = self._contract(relayer)
-        self.domain = Domain(self._client.chain_id(), self._registry.contract, config.environment)
-        self._connect(store, relayers)
-        self._serve(store, socket)
+        listener = self._exit.enter_context(listen(*config.listen))
+        self._http_url = web.url_of(listener, tls=config.tls is not None)
+        self._stand_on_ledger(relayers)
         if shared:
-            self._agree()
+            premises.agree(self._journal, self.domain)
+        self._connect(store, relayers)
+        self._open_links(relayers[0])
+        self._serve(store, listener)
         self._journal.join([relayer.address for relayer in relayers])
         relay = self._relay
         turns = [relay.prepare, relay.send, relay.confirm, self._notices.greet]
-        if shared:
-            turns.append(self._keep)
-        for turn in turns:
-            worker = Worker(turn, self._bell, self._stop)
-            thread = threading.Thread(target=self._work, args=(worker,), name=turn.__name__)
-            thread.start()
-            self._exit.callback(thread.join)
-        self._exit.callback(self._bell.ring)
-        self._exit.callback(self._stop.set)
+        self._run([*turns, self._keep] if shared else turns)
 
-    def _ledger(self, relayer: Relayer) -> str | LedgerAccess:
-        """The external ledger, or the URL of the embedded one, which is started."""
+    def _relayers(self) -> list[Relayer]:
         config = self._config
-        if config.ledger:
-            return config.ledger
-        self._node = NodeProcess(
-            config.state / "ledger",
-            config.ledger_listen,
-            config.chain_id or DEFAULT_CHAIN_ID,
-            relayer.address,
-        )
-        self._exit.callback(self._node.stop)
-        return self._node.url
+        relayers = keyring.load(config.state, config.passphrase_file)
+        if all(relayer.address in config.relay.retired for relayer in relayers):
+            raise ConfigError("all relayers are retired; add one with: ridgekey gateway keys add")
+        return relayers
 
-    def _contract(self, relayer: Relayer) -> Registry:
-        """The contract of the configuration, or the one deployed at the first run; checked to be ours."""
-        config = self._config
-        if config.chain_id is not None:
-            self._client.check_chain(config.chain_id)
-        deployed = f"{CONTRACT} on chain {self._client.chain_id()}"
-        address = config.contract or self._journal.fact(deployed)
-        if address is None:
-            registry = Registry.deploy(self._client, relayer, config.environment)
-            self._journal.remember(deployed, registry.contract)
-            return registry
-        registry = Registry(self._client, address)
-        registry.check(config.environment)
-        return registry
-
-    def _agree(self) -> None:
-        """Whoever takes over an act must be able to bring it where it belongs."""
-        domain = self.domain
-        own = f"{domain.environment}, chain {domain.chain_id}, contract {checksum_address(domain.contract)}"
-        known = self._journal.fact(DOMAIN)
-        if known is None:
-            self._journal.remember(DOMAIN, own.encode())
-        elif known != own.encode():
-            raise ConfigError(
-                f"the shared journal is of {clean(known.decode(), 200)}, and this gateway of {own};"
-                " give it another database"
-            )
+    def _stand_on_ledger(self, relayers: Sequence[Relayer]) -> None:
+        """Reach the ledger, or start the embedded one, and find the contract there."""
+        config, first = self._config, relayers[0]
+        if config.ledger is None:
+            self._node = premises.embedded_ledger(config, first.address)
+            self._exit.callback(self._node.stop)
+            access: str | LedgerAccess = self._node.url
+        else:
+            access = config.ledger
+        self._client = self._exit.enter_context(LedgerClient(access))
+        if self._node is not None:
+            funding.share(self._client, relayers)
+        self._registry = premises.contract_of(config, self._client, self._journal, first)
+        self.domain = Domain(self._client.chain_id(), self._registry.contract, config.environment)
 
     def _connect(self, store: Objects, relayers: Sequence[Relayer]) -> None:
         """The parts between kiosks and ledger."""
@@ -233,65 +183,37 @@ class Gateway:
             self._send,
             self._appeared,
         )
-        self._open_links(relayers[0])
 
     def _open_links(self, relayer: Relayer) -> None:
-        """The ways to the kiosks; from here on they are heard.
+        """The ways to the kiosks; from here on they are heard."""
+        for link in open_links(
+            self._config,
+            relayer.address,
+            self._gateway_key,
+            self._kiosks,
+            self._receive,
+            self._hear,
+            self._appeared,
+        ):
+            self._links.append(link)
+            self._exit.callback(link.close)
 
-        At the broker each gateway is known by its relayer: several may have one key for receipts.
-        """
-        config = self._config
-        if config.broker is not None:
-            client_id = f"ridgekey-gateway-{relayer.address.hex()}"
-            broker = Broker.of(config.broker)
-            credentials = own.credentials(config.state) if broker.tls else None
-            link = MqttLink(
-                broker,
-                client_id,
-                self._receive,
-                self._hear,
-                shared=config.shared,
-                credentials=credentials,
-            )
-            self._add_link(link)
-        if config.bluetooth is not None:
-            self._add_link(self._bluetooth(config.bluetooth))
-
-    def _bluetooth(self, adapter: str) -> Link:
-        try:  # a gateway without Bluetooth does without its packages
-            from gateway.links.ble import BleLink
-        except ModuleNotFoundError as error:
-            raise ConfigError(f"{error}; install it with: pip install 'ridgekey[ble]'") from None
-        key, environment = self._gateway_key, self._config.environment
-        return BleLink(adapter, key, self._kiosks, environment, self._receive, self._appeared)
-
-    def _add_link(self, link: Link) -> None:
-        self._links.append(link)
-        self._exit.callback(link.close)
-
-    def _serve(self, store: Objects, socket: Any) -> None:
+    def _serve(self, store: Objects, listener: socket.socket) -> None:
         api = Api(
             self._intake, self._journal, self._desk, self._registry, store, self.domain, self.health,
             self._fail,
         )  # fmt: skip
-        certificate, key = self._config.tls or (None, None)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                api.application(),
-                log_level="warning",
-                access_log=False,
-                lifespan="off",
-                timeout_graceful_shutdown=2,
-                server_header=False,
-                limit_concurrency=MAX_CONNECTIONS,
-                ssl_certfile=certificate,
-                ssl_keyfile=key,
-            )
-        )
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, name="http")
-        thread.start()
-        self._exit.callback(thread.join)
-        self._exit.callback(setattr, server, "should_exit", True)
+        self._exit.enter_context(web.served(api.application(), listener, self._config.tls))
+
+    def _run(self, turns: Sequence[Callable[[], bool]]) -> None:
+        """A thread for each turn, until the end."""
+        for turn in turns:
+            worker = Worker(turn, self._bell, self._stop)
+            thread = threading.Thread(target=self._work, args=(worker,), name=turn.__name__)
+            thread.start()
+            self._exit.callback(thread.join)
+        self._exit.callback(self._bell.ring)
+        self._exit.callback(self._stop.set)
 
     # What others ask of it
 
@@ -303,7 +225,7 @@ class Gateway:
     def description(self) -> dict[str, Any]:
         """Where everything is, for the readiness line."""
         return {
-            "http": self.http_url,
+            "http": self._http_url,
             "ledger": self._client.url,
             "contract": checksum_address(self.domain.contract),
             "chain_id": self.domain.chain_id,
@@ -348,15 +270,18 @@ class Gateway:
             self._fail(error)
 
     def _receive(self, kiosk_id: str, payload: bytes) -> None:
-        try:
+        with self._fatal():
             self._intake.receive(kiosk_id, payload)
-        except Exception as error:
-            self._fail(error)
-            raise
 
     def _hear(self, word: str, kiosk_id: str, payload: bytes) -> None:
-        try:
+        with self._fatal():
             self._attendant.hear(word, kiosk_id, payload)
+
+    @contextmanager
+    def _fatal(self) -> Iterator[None]:
+        """What goes wrong inside ends the gateway, and leaves the message unacknowledged."""
+        try:
+            yield
         except Exception as error:
             self._fail(error)
             raise
@@ -390,16 +315,3 @@ class Gateway:
         if kiosk in self._kiosks:
             self._notices.appeared(kiosk)
             self._bell.ring()
-
-
-@contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """Hold the lock of a state directory: two gateways with its relayers would take the same nonces."""
-    try:
-        with (state / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-    except BlockingIOError:
-        raise ConfigError(f"another gateway runs on {state}; stop it first") from None
-    except OSError as error:
-        raise ConfigError(f"cannot write in the state directory {state}: {error.strerror}") from None
