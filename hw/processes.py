@@ -97,7 +97,9 @@ class Part:
         self.stop()
 
     def stop(self) -> int:
-        """End the process, politely first; returns its exit status."""
+        """End the process, politely first; returns its exit status. A second time changes nothing."""
+        if self._log_file.closed:
+            return self._process.returncode
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:

@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
 
 from contracts.messages import Receipt, ReceiptStatus
 from hw.bench.chaos.cli import main
-from hw.bench.chaos.killer import LONGEST_WAIT, STATES, Victim, blows
+from hw.bench.chaos.killer import LONGEST_WAIT, STARTING, STATES, Victim, blows
 from hw.bench.chaos.verdict import Verdict, count_false
 
 DIGEST, TRANSACTION, OTHER = bytes([1]) * 32, bytes([2]) * 32, bytes([3]) * 32
@@ -45,11 +46,19 @@ def test_one_of_anything_bad_spoils_the_verdict(figure: str) -> None:
 
 
 def test_the_plan_is_the_same_for_a_seed_and_aims_at_every_state() -> None:
-    plan = blows(5, 500)
-    assert plan == blows(5, 500) != blows(6, 500)
-    assert Counter(state for _, state, _ in plan) == {"": 250, **dict.fromkeys(STATES, 50)}
-    assert {victim for victim, _, _ in plan} == set(Victim)
-    assert all(0 <= wait <= LONGEST_WAIT for _, _, wait in plan)
+    plan, again, other = (list(islice(blows(seed), 500)) for seed in (5, 5, 6))
+    assert plan == again != other
+    moments = {"": 125, STARTING: 125, **dict.fromkeys(STATES, 50)}
+    assert Counter(blow.moment for blow in plan) == moments
+    for state in STATES:
+        assert {blow.victim for blow in plan if blow.moment == state} == set(Victim)
+    assert all(0 <= blow.wait <= LONGEST_WAIT for blow in plan)
+
+
+def test_before_a_kill_in_a_start_there_is_a_start() -> None:
+    for before, blow in pairwise(islice(blows(7), 100)):
+        if blow.moment == STARTING:
+            assert before.victim is blow.victim is Victim.GATEWAY
 
 
 def test_a_short_run(tmp_path: Path) -> None:

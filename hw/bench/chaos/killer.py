@@ -1,19 +1,27 @@
-"""Who is killed, and when: at a random moment, or as soon as the journal shows an act in a certain state."""
+"""Who is killed, and when: at random, while an act is in some state of the journal, or amid a start."""
 
 import os
 import random
 import signal
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import cycle
 from pathlib import Path
 
 STATES = ("received", "verified", "signed", "accepted", "mined")
 """The journal's states between arrival and receipt, as `ridgekey gateway journal` names them."""
 
-LONGEST_WAIT = 2.0
-"""Seconds: a random moment lies within, and no longer is a state waited for."""
+STARTING = "starting"
+"""Named like a state: the gateway has been started and is not ready yet."""
+
+LONGEST_WAIT = 1.0
+"""Seconds within which a random moment lies; a gateway is ready after two or three."""
+
+LONGEST_WATCH = 2.0
+"""Seconds for which a state is waited for at most."""
 
 GLANCE = 0.0005
 """Seconds between two looks into the journal; an act is in most states for a millisecond or two."""
@@ -31,49 +39,64 @@ class Victim(Enum):
 
 @dataclass(frozen=True)
 class Blow:
-    """One kill.
+    """One kill, as it is planned.
 
     Attributes:
         victim: who.
-        state: the journal's state at which it was meant to fall; empty for a random moment.
-        seen: whether that state was seen just before.
+        moment: the journal's state at which it is to fall, or `STARTING`; empty for a random moment.
+        wait: seconds to wait where no state is waited for.
     """
 
     victim: Victim
-    state: str
+    moment: str
+    wait: float
+
+
+@dataclass(frozen=True)
+class Fallen:
+    """What became of a planned kill.
+
+    Attributes:
+        blow: as it was planned.
+        hit: there was a process to kill.
+        seen: the state that was waited for showed just before.
+    """
+
+    blow: Blow
+    hit: bool
     seen: bool
 
 
-def blows(seed: int, count: int) -> list[tuple[Victim, str, float]]:
-    """Victim, state and random wait of each kill: half at random moments, half between states, in turn."""
+def blows(seed: int) -> Iterator[Blow]:
+    """Kills without end: of four one at a random moment, one in the midst of a start, two at states, in turn.
+
+    Before each that falls into a start the gateway is killed, so that there is a start.
+    """
     dice = random.Random(seed)  # noqa: S311 - the same run again for the same seed
-    plan = []
-    for number in range(count):
-        victim = dice.choice((Victim.GATEWAY, Victim.GATEWAY, Victim.LEDGER))
-        state = STATES[number // 2 % len(STATES)] if number % 2 else ""
-        plan.append((victim, state, dice.uniform(0, LONGEST_WAIT)))
-    return plan
+    states = cycle(STATES)
+    while True:
+        for anybody, moment in ((True, ""), (False, next(states)), (False, STARTING), (True, next(states))):
+            victim = dice.choice(list(Victim)) if anybody else Victim.GATEWAY
+            yield Blow(victim, moment, dice.uniform(0, LONGEST_WAIT))
 
 
-def strike(victim: Victim, state: str, wait: float, journal: Path, gateway: int) -> Blow:
+def strike(blow: Blow, journal: Path, gateway: int) -> Fallen:
     """Wait for the moment and kill.
 
     Args:
-        victim: who.
-        state: the state to wait for, or nothing.
-        wait: seconds to wait if no state is waited for.
+        blow: as planned.
         journal: the gateway's journal, which is only read.
         gateway: process id of the gateway.
     """
     seen = False
-    if state:
-        seen = _await_state(journal, state)
+    if blow.moment in STATES:
+        seen = _await_state(journal, blow.moment)
     else:
-        time.sleep(wait)
-    pid = gateway if victim is Victim.GATEWAY else ledger_of(gateway)
+        time.sleep(blow.wait)
+    pid = gateway if blow.victim is Victim.GATEWAY else ledger_of(gateway)
     if pid:
         os.kill(pid, signal.SIGKILL)
-    return Blow(victim, state, seen)
+    return Fallen(blow, bool(pid), seen)
 
 
 def ledger_of(gateway: int) -> int:
@@ -87,7 +110,7 @@ def ledger_of(gateway: int) -> int:
 
 def _await_state(journal: Path, state: str) -> bool:
     """Whether an act was seen in this state before patience ended."""
-    deadline = time.monotonic() + LONGEST_WAIT
+    deadline = time.monotonic() + LONGEST_WATCH
     connection = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
     try:
         while time.monotonic() < deadline:

@@ -18,7 +18,7 @@ from hw.bench.crowd.kiosk import Kiosk
 from hw.bench.crowd.people import Person, Requester
 
 PATIENCE = 3.0
-"""Seconds without an answer after which an act is sent again."""
+"""Seconds without an answer after which an act is sent again, if nobody says otherwise."""
 
 ASK_EVERY = 0.25
 """Seconds between two questions of how a request stands."""
@@ -64,6 +64,7 @@ class Life:
         domain: where signatures count.
         publish: sends a kiosk's message.
         book: where everything is noted.
+        patience: seconds without an answer after which an act is sent again.
     """
 
     def __init__(
@@ -74,9 +75,10 @@ class Life:
         domain: Domain,
         publish: Callable[[Kiosk, bytes], None],
         book: Book,
+        patience: float = PATIENCE,
     ) -> None:
         self._person, self._kiosk, self._requester, self._domain = person, kiosk, requester, domain
-        self._publish, self._book = publish, book
+        self._publish, self._book, self._patience = publish, book, patience
         self.step = Step.IDLE
         self._request: Request | None = None
         self._digest, self._message = b"", b""
@@ -114,7 +116,7 @@ class Life:
 
     def again(self, http: httpx.Client, now: float) -> None:
         """Send what waits for an answer, if it was not sent lately."""
-        if self.is_answered or now - self._sent_at < PATIENCE:
+        if self.is_answered or now - self._sent_at < self._patience:
             return
         self._sent_at = now
         self._book.sendings += 1

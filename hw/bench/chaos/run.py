@@ -12,7 +12,7 @@ import httpx
 
 from contracts.envelope import commitment
 from hw import broker
-from hw.bench.chaos.killer import Blow, Victim, blows, strike
+from hw.bench.chaos.killer import STARTING, Fallen, Victim, blows, strike
 from hw.bench.chaos.life import Book, Life, Step
 from hw.bench.chaos.verdict import Verdict, judge
 from hw.bench.crowd.kiosk import Kiosk, Wire
@@ -22,6 +22,9 @@ from hw.errors import UnavailableError
 
 PEOPLE, KIOSKS = 24, 4
 """Of 24 people about as many acts are under way at any time: enough to fill batches now and then."""
+
+PATIENCE = 1.0
+"""Seconds after which what has no answer is sent again: a gateway lives for two or three."""
 
 DEADLINE_SECONDS = 7 * 86_400
 TURN = 0.02
@@ -36,22 +39,32 @@ class Result:
     """What happened, and the verdict.
 
     Attributes:
-        blows: all kills.
+        fallen: all kills.
         verdict: what the ledger says.
         sendings: how often acts were sent, repeats included.
         drain_seconds: from the last restart until nothing waited.
         seconds: of the whole.
     """
 
-    blows: list[Blow]
+    fallen: list[Fallen]
     verdict: Verdict
     sendings: int
     drain_seconds: float
     seconds: float
 
-    def count(self) -> Counter[Victim]:
+    @property
+    def kills(self) -> Counter[Victim]:
         """Kills by victim."""
-        return Counter(blow.victim for blow in self.blows)
+        return Counter(each.blow.victim for each in self.fallen if each.hit)
+
+    @property
+    def moments(self) -> Counter[str]:
+        """Kills by the moment at which they fell: a state that was seen just before, or a start."""
+        return Counter(
+            each.blow.moment
+            for each in self.fallen
+            if each.hit and (each.seen or each.blow.moment == STARTING)
+        )
 
 
 class Crowd:
@@ -101,7 +114,7 @@ def run(directory: Path, kills: int, seed: int, told: Callable[[str, int], None]
 
     Args:
         directory: empty; everything is kept in it.
-        kills: how many.
+        kills: how many; a blow at a ledger that is not up again yet is none.
         seed: of the victims and moments.
         told: called with the name of the stage and the kills so far.
 
@@ -118,13 +131,7 @@ def run(directory: Path, kills: int, seed: int, told: Callable[[str, int], None]
         crowd = Crowd(_enrol(kiosks, premises.gateway, post, book, seed, told))
         crowd.meet(premises.gateway)
         crowd.start()
-        fallen: list[Blow] = []
-        for victim, state, wait in blows(seed, kills):
-            fallen.append(strike(victim, state, wait, premises.journal, premises.gateway.part.pid))
-            if victim is Victim.GATEWAY:
-                premises.gateway.part.kill()
-                crowd.meet(premises.open())
-            told("killing", len(fallen))
+        fallen = _kill(premises, crowd, kills, seed, told)
         told("coming to rest", kills)
         last = time.monotonic()
         premises.gateway.wait_well()
@@ -132,6 +139,26 @@ def run(directory: Path, kills: int, seed: int, told: Callable[[str, int], None]
         drained = time.monotonic() - last
         verdict = judge(book, premises.gateway.registry(), premises.gateway.domain)
     return Result(fallen, verdict, book.sendings, drained, time.monotonic() - begun)
+
+
+def _kill(
+    premises: Premises, crowd: Crowd, kills: int, seed: int, told: Callable[[str, int], None]
+) -> list[Fallen]:
+    """The kills; in the end a gateway is up again, and the crowd speaks to it."""
+    fallen: list[Fallen] = []
+    part, plan = premises.gateway.part, blows(seed)
+    while (done := sum(each.hit for each in fallen)) < kills:
+        told("killing", done)
+        blow = next(plan)
+        if blow.moment != STARTING and part is not premises.gateway.part:
+            crowd.meet(premises.meet(part))
+        fallen.append(strike(blow, premises.journal, part.pid))
+        if blow.victim is Victim.GATEWAY:
+            part.kill()
+            part = premises.launch()
+    if part is not premises.gateway.part:
+        crowd.meet(premises.meet(part))
+    return fallen
 
 
 def _enrol(
@@ -143,7 +170,7 @@ def _enrol(
     requesters = [Requester(f"chaos {seed} requester {n}", deadline, deadline) for n in range(PEOPLE)]
     people = [Person(f"chaos {seed} person {n}", deadline) for n in range(PEOPLE)]
     lives = [
-        Life(person, kiosks[n % KIOSKS], requesters[n], gateway.domain, post.publish, book)
+        Life(person, kiosks[n % KIOSKS], requesters[n], gateway.domain, post.publish, book, PATIENCE)
         for n, person in enumerate(people)
     ]
     for person, life in zip(people, lives, strict=True):

@@ -59,12 +59,24 @@ class Premises:
         self.config.write_text(_toml(top) + "".join(f"[{name}]\n{_toml(t)}" for name, t in tables.items()))
 
     def open(self) -> "Running":
-        """Start the gateway and wait until it is ready; it is `gateway` from then on.
+        """Start the gateway and wait until it is ready.
 
         Raises:
             PartError: it does not start.
         """
-        part = Part("gateway", ["gateway", "run", "--config", str(self.config), "--json"], self._log)
+        return self.meet(self.launch())
+
+    def launch(self) -> Part:
+        """Start the gateway's process; it is not ready yet."""
+        self._part = Part("gateway", ["gateway", "run", "--config", str(self.config), "--json"], self._log)
+        return self._part
+
+    def meet(self, part: Part) -> "Running":
+        """Wait until a launched gateway is ready; it is `gateway` from then on.
+
+        Raises:
+            PartError: it does not start.
+        """
         try:
             self.gateway = Running(part, part.wait_ready())
         except BaseException:
@@ -79,7 +91,7 @@ class Premises:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.gateway.part.stop()
+        self._part.stop()
 
     @property
     def journal(self) -> Path:

@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
     console.print(_table(measured))
     if options.json:
         command = shlex.join(["ridgekey", "bench", "relay", *argv])
-        report.write(options.json, report.report("relay", command, figures, {}))
+        report.write(options.json, report.report("relay", command, figures, _peers(measured)))
         console.print(f"written to {options.json}", highlight=False)
     return int(any(measured[0].ratio(size) < GOAL_RATIO for size in (1, MAX_BATCH)))
 
@@ -134,6 +134,16 @@ def _figures(measured: list[Measured]) -> dict[str, object]:
             }
             for each in measured
         ],
+    }
+
+
+def _peers(measured: list[Measured]) -> dict[str, dict[str, object]]:
+    first = measured[0]
+    return {
+        "the ledger alone": {
+            "consents_per_second_alone": round(first.ceiling[1], 1),
+            "consents_per_second_batched": round(first.ceiling[MAX_BATCH], 1),
+        }
     }
 
 
