@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from contracts.acts import RecordKind
 from contracts.envelope import MAX_PLAINTEXT
-from edge import certificate_cli, commands, outbox_cli
+from edge import certificate_cli, commands, identity_cli, outbox_cli
 from edge.identity.keyring import Policy, Position
 from edge.panel import DEFAULT_WAIT
 from edge.phones import cli as phones_cli
@@ -26,6 +26,8 @@ examples:
   ridgekey edge store passport.pdf --kind identity-document
   ridgekey edge requests
   ridgekey edge grant 0x1c9f02aa --until 2027-01-31
+  ridgekey edge renew 0x1c9f02aa --until 2028-01-31
+  ridgekey edge entrust --paper
 
 exit codes: 0 done or queued, 1 refused or not recognised, 2 usage, 65 bad data, 66 no such thing here,
 69 agent, sensor or room missing, 74 disk, 78 configuration"""
@@ -61,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     _add_store(words)
     _add(words, "requests", commands.requests, "List the requests heard at this kiosk.")
     _add_answers(words)
+    identity_cli.add_to(words)
     _add_history(words)
     _add(words, "status", commands.status, "Say how the kiosk stands.")
     phones_cli.add_to(words)
@@ -136,6 +139,7 @@ def _add_answers(words: Words) -> None:
         ("grant", "Grant a request, for its purpose and until it ends."),
         ("deny", "Deny a request."),
         ("withdraw", "Take a consent back."),
+        ("renew", "Give a consent another end, sooner or later; also one that has expired."),
     ):
         command = _add_errand(words, word, commands.answer, text)
         command.set_defaults(do=word)
@@ -146,6 +150,10 @@ def _add_answers(words: Words) -> None:
         command.add_argument("request", metavar="0x…", nargs=many, help=identifier)
         if word == "grant":
             command.add_argument("--until", metavar="TIME", help="end it earlier: 2027-01-31, or Unix time")
+        if word == "renew":
+            command.add_argument(
+                "--until", metavar="TIME", required=True, help="its end: 2027-01-31, or Unix time"
+            )
 
 
 def _add_history(words: Words) -> None:

@@ -52,7 +52,7 @@ def agent(arguments: argparse.Namespace) -> int:
 
 def enrol(arguments: argparse.Namespace) -> int:
     """Enrol a person."""
-    return _journey(
+    return journey(
         arguments, {"do": "enrol", "policy": arguments.policy, "fingers": list(arguments.finger or [])}
     )
 
@@ -79,17 +79,17 @@ def store(arguments: argparse.Namespace) -> int:
     request: JsonObject = {"do": "store", "document": document, "kind": arguments.kind}
     if arguments.subject:
         request["subject"] = arguments.subject
-    return _journey(arguments, request)
+    return journey(arguments, request)
 
 
 def answer(arguments: argparse.Namespace) -> int:
-    """Grant, deny or withdraw."""
+    """Grant, deny, withdraw or renew."""
     request: JsonObject = {"do": arguments.do}
     if arguments.request:
         request["request"] = arguments.request
     if getattr(arguments, "until", None):
         request["until"] = unix_time(arguments.until)
-    return _journey(arguments, request)
+    return journey(arguments, request)
 
 
 def requests(arguments: argparse.Namespace) -> int:
@@ -161,7 +161,8 @@ def unix_time(text: str) -> int:
         raise UsageError(f"{text!r} is no time; write it like 2027-01-31 or 2027-01-31T12:00") from None
 
 
-def _journey(arguments: argparse.Namespace, request: JsonObject) -> int:
+def journey(arguments: argparse.Namespace, request: JsonObject) -> int:
+    """Ask for an errand that ends with a receipt, and show what comes of it."""
     done = _ask(arguments, request | {"wait": arguments.wait})
     if not arguments.json:
         Console().print(render.outcome(done), highlight=False, soft_wrap=True)

@@ -11,16 +11,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from contracts.acts import RecordKind
 from contracts.hexes import ADDRESS_LENGTH, HASH_LENGTH, from_hex
 from contracts.messages import Receipt, ReceiptStatus
+from edge.arguments import Arguments
 from edge.errors import BadDataError, BusyError, RefusedError, UsageError
 from edge.events import JsonObject, ReceiptCame, plain
 from edge.identity.keyring import Policy, Position
 from edge.journeys import fingers
 from edge.journeys.asked import overview
 from edge.journeys.consent import deny, grant
+from edge.journeys.contest import contest
+from edge.journeys.deactivate import deactivate
 from edge.journeys.enrol import enrol
+from edge.journeys.entrust import NOBODY, entrust
 from edge.journeys.handing_in import SignedAct
 from edge.journeys.history import history
 from edge.journeys.pair import Terms, pair
+from edge.journeys.recover import recover
+from edge.journeys.renew import renew
+from edge.journeys.rotate import rotate
 from edge.journeys.store import store
 from edge.journeys.telling import REJECTED
 from edge.journeys.visit import Desk, Visit
@@ -33,62 +40,6 @@ LONGEST_WAIT = 600.0
 """Seconds that a client may wait for a receipt; after that the message is simply still in the outbox."""
 
 Journey = Callable[[Visit], SignedAct]
-
-
-class Arguments:
-    """The fields of a request at the panel, taken by name and type."""
-
-    def __init__(self, fields: JsonObject) -> None:
-        self._fields = dict(fields)
-
-    def text(self, name: str) -> str:
-        """A text that must be there."""
-        value = self.optional_text(name)
-        if not value:
-            raise UsageError(f"{name!r} is missing")
-        return value
-
-    def optional_text(self, name: str) -> str | None:
-        """A text, or None."""
-        value = self._fields.pop(name, None)
-        if value is not None and not isinstance(value, str):
-            raise UsageError(f"{name!r} must be a text")
-        return value
-
-    def texts(self, name: str) -> list[str]:
-        """A list of texts; empty if it is not there."""
-        value = self._fields.pop(name, None) or []
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise UsageError(f"{name!r} must be a list of texts")
-        return value
-
-    def optional_number(self, name: str) -> float | None:
-        """A number from 0 up, or None."""
-        value = self._fields.pop(name, None)
-        if value is None:
-            return None
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 2**63:
-            raise UsageError(f"{name!r} must be a number from 0 up")
-        return value
-
-    def number(self, name: str) -> float:
-        """A number that must be there."""
-        value = self.optional_number(name)
-        if value is None:
-            raise UsageError(f"{name!r} is missing")
-        return value
-
-    def flag(self, name: str) -> bool:
-        """True or false; false where it is missing."""
-        value = self._fields.pop(name, False)
-        if not isinstance(value, bool):
-            raise UsageError(f"{name!r} must be true or false")
-        return value
-
-    def finish(self) -> None:
-        """Refuse what nobody took."""
-        if self._fields:
-            raise UsageError(f"unknown argument {next(iter(self._fields))!r}")
 
 
 Errand = Callable[[Arguments, Conversation], JsonObject]
@@ -124,6 +75,12 @@ class Errands:
             "grant": self._grant,
             "deny": self._deny,
             "withdraw": self._withdraw,
+            "renew": self._renew,
+            "entrust": self._entrust,
+            "rotate": self._rotate,
+            "recover": self._recover,
+            "contest": self._contest,
+            "deactivate": self._deactivate,
             "fingers": self._fingers,
             "add-finger": self._add_finger,
             "remove-finger": self._remove_finger,
@@ -148,18 +105,13 @@ class Errands:
         return plain(errand(arguments, conversation))
 
     def _enrol(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
-        named = arguments.optional_text("policy")
-        try:
-            policy = Policy(named or Policy.ANY.value)
-        except ValueError:
-            raise UsageError(f"'policy' is one of: {', '.join(each.value for each in Policy)}") from None
-        named_fingers = _fingers(arguments) or (Position.UNNAMED,) * policy.fingers
-        return self._go(arguments, conversation, lambda visit: enrol(visit, named_fingers, policy))
+        policy, named = _presses(arguments)
+        return self._go(arguments, conversation, lambda visit: enrol(visit, named, policy))
 
     def _store(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
         document = _document(arguments.text("document"))
         kind = _kind(arguments.text("kind"))
-        subject = _subject(arguments)
+        subject = arguments.subject
         return self._go(arguments, conversation, lambda visit: store(visit, document, kind, subject))
 
     def _grant(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
@@ -176,6 +128,37 @@ class Errands:
         request = arguments.optional_text("request")
         return self._go(arguments, conversation, lambda visit: withdraw(visit, request))
 
+    def _renew(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
+        request, until = arguments.text("request"), int(arguments.number("until"))
+        return self._go(arguments, conversation, lambda visit: renew(visit, request, until))
+
+    def _entrust(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
+        subject, guardian = arguments.subject, arguments.octets("guardian", ADDRESS_LENGTH)
+        ways = guardian is not None, arguments.flag("paper"), arguments.flag("nobody")
+        if sum(ways) != 1:
+            raise UsageError("say whom: 'guardian', 'paper' or 'nobody'")
+        named = NOBODY if ways[2] else guardian
+        return self._go(arguments, conversation, lambda visit: entrust(visit, named, subject))
+
+    def _rotate(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
+        named, subject = arguments.fingers or (Position.UNNAMED,), arguments.subject
+        return self._go(arguments, conversation, lambda visit: rotate(visit, named, subject))
+
+    def _recover(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
+        subject, code = from_hex(arguments.text("subject"), ADDRESS_LENGTH), arguments.text("code")
+        policy, named = _presses(arguments)
+        return self._go(arguments, conversation, lambda visit: recover(visit, subject, code, named, policy))
+
+    def _contest(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
+        recovery, subject = arguments.octets("recovery", HASH_LENGTH), arguments.subject
+        return self._go(arguments, conversation, lambda visit: contest(visit, recovery, subject))
+
+    def _deactivate(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
+        subject = arguments.subject
+        if not arguments.flag("for_good"):
+            raise UsageError("this ends the identity and every consent that it gave; say so: 'for_good'")
+        return self._go(arguments, conversation, lambda visit: deactivate(visit, subject))
+
     def _requests(self, arguments: Arguments, _: Conversation) -> JsonObject:
         arguments.finish()
         return {"requests": overview(self._desk)}
@@ -185,17 +168,17 @@ class Errands:
         return {"people": fingers.overview(self._desk)}
 
     def _add_finger(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
-        named, subject = _fingers(arguments) or (Position.UNNAMED,), _subject(arguments)
+        named, subject = arguments.fingers or (Position.UNNAMED,), arguments.subject
         return self._at_home(arguments, conversation, lambda visit: fingers.add(visit, named, subject))
 
     def _remove_finger(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
-        number, subject = arguments.number("number"), _subject(arguments)
+        number, subject = arguments.number("number"), arguments.subject
         return self._at_home(
             arguments, conversation, lambda visit: fingers.remove(visit, int(number), subject)
         )
 
     def _pair(self, arguments: Arguments, conversation: Conversation) -> JsonObject:
-        carry, subject = arguments.flag("carry"), _subject(arguments)
+        carry, subject = arguments.flag("carry"), arguments.subject
         terms = Terms(self._gateway_key.public_bytes_raw(), self._desk.gateway_url)
         return self._at_home(
             arguments, conversation, lambda visit: pair(visit, terms, carry=carry, subject=subject).to_json()
@@ -220,7 +203,7 @@ class Errands:
         }
 
     def _history(self, arguments: Arguments, _: Conversation) -> JsonObject:
-        subject = _subject(arguments)
+        subject = arguments.subject
         arguments.finish()
         return {"acts": history(self._desk, subject)}
 
@@ -274,18 +257,15 @@ class Errands:
 
 def _outcome(signed: SignedAct, visit: Visit) -> JsonObject:
     """What was signed, and how long each phase took."""
-    public = ("subject", "record", "commitment", "request", "expiry")
+    public = ("subject", "record", "commitment", "request", "expiry", "guardian", "recovery", "new_key")
     about = {name: getattr(signed.act, name) for name in public if hasattr(signed.act, name)}
     return {"act": signed.name, "digest": signed.digest, **about, "seconds": visit.seconds}
 
 
-def _fingers(arguments: Arguments) -> tuple[Position, ...]:
-    return tuple(Position.of(text) for text in arguments.texts("fingers"))
-
-
-def _subject(arguments: Arguments) -> bytes | None:
-    named = arguments.optional_text("subject")
-    return from_hex(named, ADDRESS_LENGTH) if named else None
+def _presses(arguments: Arguments) -> tuple[Policy, tuple[Position, ...]]:
+    """Policy and fingers of somebody whose fingers are to be bound."""
+    policy = arguments.policy
+    return policy, arguments.fingers or (Position.UNNAMED,) * policy.fingers
 
 
 def _document(text: str) -> bytes:

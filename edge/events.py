@@ -74,6 +74,28 @@ class PhoneWanted(Event):
 
 
 @dataclass(frozen=True)
+class RecoveryCode(Event):
+    """The code by which the person can recover their identity: `text` is shown once, to be written down."""
+
+    name, step = "recovery_code", "sign"
+    text: str
+
+
+@dataclass(frozen=True)
+class RecoveryUnderWay(Event):
+    """Somebody recovers the identity of `subject`, who can contest it.
+
+    `new_key` takes over at `ready` (Unix seconds), unless the person contests the `recovery`.
+    """
+
+    name, step = "recovery_under_way", "unlock"
+    subject: bytes
+    recovery: bytes
+    new_key: bytes
+    ready: int
+
+
+@dataclass(frozen=True)
 class PlaceFinger(Event):
     """The person should put the finger down: press number `press` of at most `of`."""
 

@@ -8,7 +8,8 @@ from contracts.cose import OVERHEAD
 from contracts.errors import ContractError
 from contracts.hexes import to_hex
 from contracts.messages import MAX_RECEIPT, Receipt
-from edge.errands import Arguments, Errand
+from edge.arguments import Arguments
+from edge.errands import Errand
 from edge.errors import BadDataError, NotFoundError
 from edge.events import JsonObject
 from edge.journeys.history import act

@@ -88,6 +88,18 @@ def describe(event: dict[str, Any]) -> str:
             )
         case "phone_wanted":
             return "[bold cyan]Open your phone beside the kiosk[/bold cyan]: it carries your record"
+        case "recovery_code":
+            return (
+                "[bold]Write this down, and keep it where you keep your passport:[/bold]\n"
+                f"  [bold]{event['text']}[/bold]\n"
+                "  It recovers your identity if your fingers are lost, and is not shown again."
+            )
+        case "recovery_under_way":
+            return (
+                "[bold yellow]Somebody recovers your identity: another key takes over on"
+                f" {moment(event['ready'])}.[/bold yellow]\n  If it is not you, contest it now:"
+                " ridgekey edge contest; then entrust somebody else."
+            )
         case "place_finger":
             return f"[bold cyan]Place your finger[/bold cyan] (press {event['press']} of {event['of']})"
         case "next_finger":
@@ -131,7 +143,11 @@ def _ended(event: dict[str, Any]) -> str:
 
 def outcome(done: dict[str, Any]) -> str:
     """The result of a journey, as the last line."""
-    names = [f"{name} {done[name]}" for name in ("subject", "record", "request") if name in done]
+    names = [
+        f"{name} {done[name]}"
+        for name in ("subject", "record", "request", "guardian", "recovery", "new_key")
+        if name in done
+    ]
     state = "queued, will be sent" if done["state"] == "queued" else done["state"]
     return f"[bold]{done['act']}: {state}[/bold]\n  " + "\n  ".join([*names, f"digest {done['digest']}"])
 

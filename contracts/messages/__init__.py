@@ -12,6 +12,7 @@ from contracts.errors import VerificationError
 from contracts.messages.certificate import CertificateRequest, IssuedCertificate
 from contracts.messages.command import Action, Command, Outcome, Result
 from contracts.messages.configuration import BOUNDS, Desired, Reported, Setting
+from contracts.messages.identity import IdentityNotice, PendingRecovery
 from contracts.messages.kiosk import MAX_KIOSK_MESSAGE, KioskMessage
 from contracts.messages.receipt import MAX_REASON, MAX_RECEIPT, Receipt, ReceiptStatus
 from contracts.messages.request import (
@@ -36,9 +37,11 @@ __all__ = [
     "FromGateway",
     "FromKiosk",
     "Health",
+    "IdentityNotice",
     "IssuedCertificate",
     "KioskMessage",
     "Outcome",
+    "PendingRecovery",
     "Presence",
     "Receipt",
     "ReceiptStatus",
@@ -52,7 +55,7 @@ __all__ = [
     "report_of",
 ]
 
-FromGateway = Receipt | RequestNotice | Command | Desired | IssuedCertificate
+FromGateway = Receipt | RequestNotice | IdentityNotice | Command | Desired | IssuedCertificate
 """What a gateway tells a kiosk."""
 
 FromKiosk = Outcome | Reported | CertificateRequest
@@ -65,7 +68,12 @@ def from_gateway(data: bytes, gateway_key: Ed25519PublicKey) -> FromGateway:
     Raises:
         MalformedError, UnsupportedVersionError, VerificationError: as `Receipt.verify`.
     """
-    others: tuple[type[RequestNotice | Command | Desired], ...] = (RequestNotice, Command, Desired)
+    others: tuple[type[RequestNotice | IdentityNotice | Command | Desired], ...] = (
+        RequestNotice,
+        IdentityNotice,
+        Command,
+        Desired,
+    )
     for kind in (Receipt, *others):
         try:
             return kind.verify(data, gateway_key)

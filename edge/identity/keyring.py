@@ -4,12 +4,17 @@ The identity's root secret is drawn once, at enrolment, and is stored nowhere in
 protected record, whose secret wraps a copy of the root: any of the fingers opens. Under the policy of two
 fingers a record binds two of them in one polynomial (`edge.biometrics.joint`), and its secret wraps the copy.
 
+Where the identity has another key than its first, after a rotation or a recovery, the keyring says which. A
+rotation leaves the root before it wrapped under the new one: records wrapped to its key still open.
+
 A keyring is deterministic CBOR after `keyring.cddl`. The first release stored a sealed record alone, whose
 secret *is* the root; such bytes are read as a keyring of that one finger.
 """
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 
 from cryptography.exceptions import InvalidTag
@@ -20,7 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from contracts import cbor
 from contracts.errors import ContractError
 from edge.errors import BadDataError, NotFoundError, StateError
-from edge.identity.keys import SECRET_BYTES, wipe
+from edge.identity.keys import SECRET_BYTES, Signer, signer, wipe
 
 VERSION = 2
 SEALED_RECORD_VERSION = 1
@@ -29,11 +34,16 @@ SEALED_RECORD_VERSION = 1
 MOST_BINDINGS = 5
 """Each is one more way in, for a stranger too."""
 
+MOST_FORMER = 16
+"""Rotations whose former roots are kept; each takes 80 bytes, also on a phone that carries the keyring."""
+
 MAX_SEALED = 8192
-MAX_BYTES = MOST_BINDINGS * (MAX_SEALED + 256)
+MAX_BYTES = MOST_BINDINGS * (MAX_SEALED + 256) + 2048
 SALT_BYTES = 32
 WRAPPED_BYTES = SALT_BYTES + SECRET_BYTES + 16
 ROOT_INFO = b"ridgekey/1/identity-root"
+FORMER_INFO = b"ridgekey/1/former-root"
+ADDRESS_BYTES = 20
 USED_ONCE = bytes(12)
 """The wrapping key is fresh with each salt, so the nonce may be constant."""
 
@@ -121,9 +131,32 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """All bindings of a person, in the order of their numbers; at least one, all of one policy."""
+    """All bindings of a person, in the order of their numbers; at least one, all of one policy.
+
+    Attributes:
+        bindings: ways to the root.
+        key: address of the key that the root gives; empty where that is the identifier itself.
+        former: the root before, wrapped under the present one, then the one before that under it, and so on.
+    """
 
     bindings: tuple[Binding, ...]
+    key: bytes = b""
+    former: tuple[bytes, ...] = ()
+
+    @contextmanager
+    def signer(self, root: bytearray, subject: bytes) -> Iterator[Signer]:
+        """The person's keys, for the length of a `with`; the root is wiped.
+
+        Raises:
+            StateError: the root gives another key than this identity's, or a former root is damaged.
+        """
+        former: list[bytearray] = []
+        for wrapped in self.former:
+            former.append(open_root(wrapped, bytearray((former or [root])[-1]), subject, FORMER_INFO))
+        with signer(root, subject, former) as me:
+            if me.address != (self.key or subject):
+                raise StateError("the stored record belongs to another identity; restore the kiosk's state")
+            yield me
 
     @property
     def policy(self) -> Policy:
@@ -148,16 +181,21 @@ class Keyring:
 
     def with_binding(self, binding: Binding) -> "Keyring":
         """The same and one more."""
-        return Keyring((*self.bindings, binding))
+        return replace(self, bindings=(*self.bindings, binding))
 
     def without(self, number: int) -> "Keyring":
         """The same without one, which is not the last."""
         self.find(number)
-        return Keyring(tuple(each for each in self.bindings if each.number != number))
+        return replace(self, bindings=tuple(each for each in self.bindings if each.number != number))
 
     def encode(self) -> bytes:
         """The keyring as deterministic CBOR."""
-        return cbor.encode({0: VERSION, 1: [_encode(binding) for binding in self.bindings]})
+        content: dict[int, object] = {0: VERSION, 1: [_encode(binding) for binding in self.bindings]}
+        if self.key:
+            content[2] = self.key
+        if self.former:
+            content[3] = list(self.former)
+        return cbor.encode(content)
 
     @classmethod
     def decode(cls, data: bytes) -> "Keyring":
@@ -170,7 +208,9 @@ class Keyring:
             value = cbor.decode(data, MAX_BYTES, KEYRING)
             if isinstance(value, dict) and value.get(0) == SEALED_RECORD_VERSION:
                 return cls((Binding(1, (Position.UNNAMED,), data, b"", 0),))
-            fields = cbor.Fields(value, KEYRING, {0, 1}, version=VERSION)
+            fields = cbor.Fields(value, KEYRING, {0, 1, 2, 3}, {2, 3}, version=VERSION)
+            key = fields.octets(2, ADDRESS_BYTES) if 2 in fields else b""
+            former = _decode_former(fields.item(3)) if 3 in fields else ()
             items = fields.item(1)
             if not isinstance(items, list | tuple) or not 1 <= len(items) <= MOST_BINDINGS:
                 raise StateError(f"{KEYRING} holds no finger, or too many; restore the kiosk's state")
@@ -180,7 +220,7 @@ class Keyring:
         numbers = [binding.number for binding in bindings]
         if numbers != sorted(set(numbers)) or len({len(binding.fingers) for binding in bindings}) != 1:
             raise StateError(f"{KEYRING} is out of order; restore the kiosk's state")
-        return cls(bindings)
+        return cls(bindings, key, former)
 
 
 def fresh_root() -> bytearray:
@@ -188,28 +228,30 @@ def fresh_root() -> bytearray:
     return bytearray(secrets.token_bytes(SECRET_BYTES))
 
 
-def wrap_root(root: bytearray, secret: bytearray, subject: bytes) -> bytes:
+def wrap_root(root: bytearray, secret: bytearray, subject: bytes, info: bytes = ROOT_INFO) -> bytes:
     """A copy of the root that only the secret of a finger's record opens, and only for this identity.
+
+    Under `FORMER_INFO` the secret is the root that came after this one.
 
     Returns:
         Salt and AES-256-GCM ciphertext, 80 bytes.
     """
     salt = secrets.token_bytes(SALT_BYTES)
-    key = _wrapping_key(secret, salt)
+    key = _wrapping_key(secret, salt, info)
     try:
         return salt + AESGCM(key).encrypt(USED_ONCE, root, subject)
     finally:
         wipe(key)
 
 
-def open_root(wrapped: bytes, secret: bytearray, subject: bytes) -> bytearray:
+def open_root(wrapped: bytes, secret: bytearray, subject: bytes, info: bytes = ROOT_INFO) -> bytearray:
     """What `wrap_root` wrapped; the secret is wiped.
 
     Raises:
         StateError: the copy was wrapped by another finger, for another identity, or is damaged.
     """
     root = bytearray(SECRET_BYTES)
-    key = _wrapping_key(secret, wrapped[:SALT_BYTES])
+    key = _wrapping_key(secret, wrapped[:SALT_BYTES], info)
     try:
         AESGCM(key).decrypt_into(USED_ONCE, wrapped[SALT_BYTES:], subject, root)
     except InvalidTag:
@@ -220,10 +262,20 @@ def open_root(wrapped: bytes, secret: bytearray, subject: bytes) -> bytearray:
     return root
 
 
-def _wrapping_key(secret: bytearray, salt: bytes) -> bytearray:
+def _wrapping_key(secret: bytearray, salt: bytes, info: bytes) -> bytearray:
     key = bytearray(32)
-    HKDF(hashes.SHA256(), len(key), salt, ROOT_INFO).derive_into(secret, key)
+    HKDF(hashes.SHA256(), len(key), salt, info).derive_into(secret, key)
     return key
+
+
+def _decode_former(items: object) -> tuple[bytes, ...]:
+    if (
+        not isinstance(items, list | tuple)
+        or not 1 <= len(items) <= MOST_FORMER
+        or not all(isinstance(each, bytes) and len(each) == WRAPPED_BYTES for each in items)
+    ):
+        raise StateError(f"{KEYRING} has a former root that is none; restore the kiosk's state")
+    return tuple(items)
 
 
 def _encode(binding: Binding) -> dict[int, object]:

@@ -13,8 +13,8 @@ is freed (it cleanses that memory then), and memory that the kernel has swapped 
 no swap, and `hardening` forbids core dumps.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from contracts.acts import Act
 from contracts.eip712 import Domain
+from contracts.errors import VerificationError
 from contracts.sealing import open_sealed, wrap_info
 from contracts.signing import address_of, compressed, sign
 from edge.errors import BadDataError
@@ -75,15 +76,23 @@ def load_signing_key(scalar: bytearray) -> ec.EllipticCurvePrivateKey:
 class Signer:
     """The person's keys while their finger's secret is at hand; made by `signer`, useless afterwards."""
 
-    __slots__ = ("_encryption", "_signing", "address", "encryption_public_key", "public_key")
+    __slots__ = ("_encryption", "_signing", "address", "encryption_public_key", "public_key", "subject")
 
-    def __init__(self, signing: ec.EllipticCurvePrivateKey, encryption: X25519PrivateKey) -> None:
+    def __init__(
+        self,
+        signing: ec.EllipticCurvePrivateKey,
+        encryption: X25519PrivateKey,
+        former: Sequence[X25519PrivateKey],
+        subject: bytes | None,
+    ) -> None:
         self._signing: ec.EllipticCurvePrivateKey | None = signing
-        self._encryption: X25519PrivateKey | None = encryption
+        self._encryption: tuple[X25519PrivateKey, ...] = (encryption, *former)
         self.public_key: bytes = compressed(signing.public_key())
         """secp256k1, 33 bytes."""
         self.address: bytes = address_of(self.public_key)
-        """20 bytes."""
+        """20 bytes, of this key."""
+        self.subject: bytes = self.address if subject is None else subject
+        """20 bytes, the identifier on the ledger: the address of the first key."""
         self.encryption_public_key: bytes = encryption.public_key().public_bytes_raw()
         """X25519, 32 bytes."""
 
@@ -96,30 +105,43 @@ class Signer:
         Raises:
             BadDataError: the act names another signer than this one.
         """
-        if act.signer_address != self.address:
+        if act.signer_address != self.subject:
             raise BadDataError("this act is not for the person whose finger it is; nothing was signed")
         if self._signing is None:
             raise BadDataError("the signer was used after its finger was gone")
         return sign(self._signing, act.digest(domain))
 
     def open_wrapped(self, wrapped_key: bytes, record: bytes) -> bytearray:
-        """The 32-byte data key of a record that was wrapped to this person; the caller wipes it."""
-        if self._encryption is None:
+        """The 32-byte data key of a record that was wrapped to this person; the caller wipes it.
+
+        Raises:
+            VerificationError: it was wrapped to none of their keys, nor to one from before a rotation.
+        """
+        if not self._encryption:
             raise BadDataError("the signer was used after its finger was gone")
-        return open_sealed(self._encryption, wrapped_key, wrap_info(record))
+        for key in self._encryption[:-1]:
+            try:
+                return open_sealed(key, wrapped_key, wrap_info(record))
+            except VerificationError:
+                continue
+        return open_sealed(self._encryption[-1], wrapped_key, wrap_info(record))
 
     def forget(self) -> None:
         """Let go of the keys; OpenSSL cleanses them as they are freed."""
         self._signing = None
-        self._encryption = None
+        self._encryption = ()
 
 
 @contextmanager
-def signer(secret: bytearray) -> Iterator[Signer]:
-    """The person's keys from the root secret; the secret itself is wiped when the `with` ends.
+def signer(
+    secret: bytearray, subject: bytes | None = None, former: Sequence[bytearray] = ()
+) -> Iterator[Signer]:
+    """The person's keys from the root secret; all secrets given are wiped when the `with` ends.
 
     Args:
         secret: the 32 bytes that a finger unlocked.
+        subject: the person's identifier; None where it is the address of this very key.
+        former: root secrets from before rotations, the latest first: records may be wrapped to their keys.
 
     Raises:
         BadDataError: the secret has another length.
@@ -127,11 +149,21 @@ def signer(secret: bytearray) -> Iterator[Signer]:
     try:
         if len(secret) != SECRET_BYTES:
             raise BadDataError("a root secret has 32 bytes")
-        with derived(secret, SIGNING_INFO) as scalar, derived(secret, ENCRYPTION_INFO) as seed:
-            me = Signer(load_signing_key(scalar), X25519PrivateKey.from_private_bytes(seed))
+        with ExitStack() as held:
+            scalar = held.enter_context(derived(secret, SIGNING_INFO))
+            seed, *earlier = (
+                held.enter_context(derived(each, ENCRYPTION_INFO)) for each in (secret, *former)
+            )
+            me = Signer(
+                load_signing_key(scalar),
+                X25519PrivateKey.from_private_bytes(seed),
+                [X25519PrivateKey.from_private_bytes(each) for each in earlier],
+                subject,
+            )
         try:
             yield me
         finally:
             me.forget()
     finally:
-        wipe(secret)
+        for each in (secret, *former):
+            wipe(each)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from contracts.acts import Enrol
-from edge.identity.keyring import Binding, Keyring, Policy, Position, fresh_root, wrap_root
+from edge.identity.keyring import Keyring, Policy, Position, fresh_root
 from edge.identity.keys import signer, wipe
-from edge.journeys.finger import bind_fingers, check_fingers
+from edge.journeys.finger import bind_fingers, bound_to, check_fingers
 from edge.journeys.handing_in import SignedAct, hand_in, sign
 from edge.journeys.visit import Visit
 from edge.state import nonces, subjects
@@ -35,18 +35,7 @@ def enrol(
     root = fresh_root()
     try:
         with signer(root) as me:
-            keyring = Keyring(
-                tuple(
-                    Binding(
-                        number,
-                        bound.fingers,
-                        bound.sealed,
-                        wrap_root(root, bound.secret, me.address),
-                        desk.now(),
-                    )
-                    for number, bound in enumerate(made, 1)
-                )
-            )
+            keyring = Keyring(bound_to(made, root, me.address, desk.now()))
             nonce = nonces.take(desk.database, me.address)
             act = Enrol(me.address, me.encryption_public_key, nonce, visit.deadline())
             signed = sign(visit, me, act)

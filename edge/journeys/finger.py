@@ -15,7 +15,7 @@ from edge.biometrics.unlocking import unlock
 from edge.errors import RefusedError, UsageError
 from edge.events import NextFinger, OneMore
 from edge.identity import files
-from edge.identity.keyring import MOST_BINDINGS, Policy, Position
+from edge.identity.keyring import MOST_BINDINGS, Binding, Policy, Position, wrap_root
 from edge.identity.keys import wipe
 from edge.journeys.press import good_press
 from edge.journeys.visit import Visit
@@ -90,6 +90,21 @@ def bind_fingers(
         first, second = ((draft.parameters, draft.frames) for draft in locked)
         both = bind_two(first, second)
         return [Bound(tuple(fingers), both.record.seal(pepper), both.secret)]
+
+
+def bound_to(made: Sequence[Bound], root: bytearray, subject: bytes, now: int) -> tuple[Binding, ...]:
+    """The first bindings of a keyring: each finger's, or pair's, record with its copy of the root.
+
+    Args:
+        made: what the fingers have become; the secrets stay as they are.
+        root: of the identity.
+        subject: its identifier.
+        now: Unix time.
+    """
+    return tuple(
+        Binding(number, bound.fingers, bound.sealed, wrap_root(root, bound.secret, subject), now)
+        for number, bound in enumerate(made, 1)
+    )
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 What removing a finger does: its record and its copy of the root are overwritten in the kiosk's state, so this
 kiosk will not open to it again. What it cannot do: an older copy of the kiosk's disk, with the pepper, still
-opens to that finger, and gives the same root. Only another key for the identity on the ledger ends that.
+opens to that finger, and gives the same root. Only another key for the identity on the ledger ends that, see
+`edge.journeys.rotate`.
 """
 
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ def add(visit: Visit, fingers: Sequence[Position], subject: bytes | None = None)
             enrolment.
     """
     desk = visit.desk
-    people = _at_home(desk, subject)
+    people = at_home(desk, subject)
     if len(people) == 1:
         _check_room(keyring_of(people[0]), fingers)
     with opened(visit, people) as opening:
@@ -72,7 +73,7 @@ def remove(visit: Visit, number: int, subject: bytes | None = None) -> JsonObjec
         RefusedError: it is the only one, or the one that was pressed.
         FingerNotRecognisedError, WeakCaptureError, CancelledError, SensorError: at the press.
     """
-    people = _at_home(visit.desk, subject)
+    people = at_home(visit.desk, subject)
     if len(people) == 1:
         _check_removable(keyring_of(people[0]), number)
     with opened(visit, people) as opening:
@@ -104,8 +105,12 @@ def describe(person: Subject, keyring: Keyring) -> JsonObject:
     }
 
 
-def _at_home(desk: Desk, subject: bytes | None) -> list[Subject]:
-    """The people who may be meant, all with their records here."""
+def at_home(desk: Desk, subject: bytes | None) -> list[Subject]:
+    """The people who may be meant, all with their records here.
+
+    Raises:
+        RefusedError: their phones carry them.
+    """
     people = subjects.candidates(desk.database, subject, SEARCH_LIMIT)
     here = [person for person in people if person.sealed]
     if not here:

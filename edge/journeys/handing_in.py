@@ -7,6 +7,7 @@ from contracts.acts import Act
 from contracts.messages import KioskMessage
 from edge.events import Queued, Signed
 from edge.identity.keys import Signer
+from edge.identity.recovery_code import Guardian
 from edge.journeys.visit import Visit
 from edge.state.database import Database
 
@@ -27,16 +28,16 @@ class SignedAct:
 
     @property
     def name(self) -> str:
-        """Name of the act: enrol, register, grant, deny, withdraw."""
+        """Name of the act, such as enrol or grant."""
         return self.act.KIND.name.lower()
 
 
-def sign(visit: Visit, me: Signer, act: Act, encrypted: bytes | None = None) -> SignedAct:
+def sign(visit: Visit, me: Signer | Guardian, act: Act, encrypted: bytes | None = None) -> SignedAct:
     """Sign an act with the person's key, and the message around it with the kiosk's.
 
     Args:
         visit: the errand.
-        me: the person's keys.
+        me: the person's keys, or for a recovery the guardian's.
         act: what they want.
         encrypted: the encrypted record that a `Register` act commits to.
     """

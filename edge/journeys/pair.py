@@ -101,7 +101,7 @@ def _confirmed(visit: Visit, guest: Guest, terms: Terms, *, carry: bool, subject
     else:
         people = [_who_came(desk, brought)]
     with unlocked(visit, people) as me:
-        address = me.address
+        address = me.subject
     person = next(each for each in people if each.address == address)
     here = _kept_here(desk, address)
     phone = Phone(guest.key, address, guest.label, desk.now())

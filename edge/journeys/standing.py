@@ -22,6 +22,7 @@ class Standing(Enum):
 
 _ANSWERED = {
     ActKind.GRANT: (Standing.GRANTING, Standing.GRANTED),
+    ActKind.RENEW: (Standing.GRANTED, Standing.GRANTED),
     ActKind.DENY: (Standing.DENYING, Standing.DENIED),
     ActKind.WITHDRAW: (Standing.WITHDRAWING, Standing.WITHDRAWN),
 }
@@ -36,3 +37,9 @@ def standing(outbox: Outbox, request: Request, now: int) -> Standing:
     if answer is not None:
         return _ANSWERED[answer.act][answer.status is ReceiptStatus.FINAL]
     return Standing.OPEN if now < request.expiry else Standing.EXPIRED
+
+
+def may_be_granted(outbox: Outbox, request: bytes) -> bool:
+    """Whether a grant went out whose receipt never came: late by the clock here, but it may have arrived."""
+    late = outbox.late(request)
+    return late is not None and late.act in (ActKind.GRANT, ActKind.RENEW)

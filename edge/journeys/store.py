@@ -37,8 +37,8 @@ def store(visit: Visit, document: bytes, kind: RecordKind, subject: bytes | None
         sealed = envelope.encrypt(document, record, kind.identifier, me.encryption_public_key)
         encrypted = sealed.encode()
         commitment = envelope.commitment(encrypted)
-        nonce = nonces.take(desk.database, me.address)
-        act = Register(me.address, record, kind.identifier, commitment, nonce, visit.deadline())
+        nonce = nonces.take(desk.database, me.subject)
+        act = Register(me.subject, record, kind.identifier, commitment, nonce, visit.deadline())
         signed = sign(visit, me, act, encrypted)
     stored = StoredRecord(
         record, act.subject, kind.identifier, commitment, sealed.wrapped_key, stored_at=desk.now()

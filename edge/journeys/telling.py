@@ -2,13 +2,14 @@
 
 Somebody who presses a finger while the kiosk is off line leaves with "queued". If the act is rejected later,
 or its deadline passes on the way, they hear so as soon as their finger has opened their record, and not
-before: it is nobody else's business.
+before: it is nobody else's business. Likewise of a recovery that somebody has begun.
 """
 
 from contracts.messages import ReceiptStatus
-from edge.events import EndedBadly
+from edge.events import EndedBadly, RecoveryUnderWay
 from edge.journeys.visit import Visit
 from edge.links.entry import Entry
+from edge.state import identities
 
 LATE, REJECTED, FINAL = "late", "rejected", "final"
 
@@ -33,6 +34,9 @@ def tell(visit: Visit, subject: bytes) -> None:
         StateError: it could not be noted; it will be told again.
     """
     desk = visit.desk
+    pending = identities.recovery_of(desk.database, subject)
+    if pending is not None:
+        visit.report(RecoveryUnderWay(subject, pending.id, pending.new_key, pending.ready))
     for entry in desk.outbox.of(subject):
         ended = outcome(entry, desk.now())
         if ended is None or ended == entry.told:

@@ -5,23 +5,25 @@ for and both are tried together. A person's keyring says what there is to open.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
+from contracts.acts import ActKind
 from edge.biometrics.joint import unlock_two
 from edge.biometrics.joint_record import JointRecord
 from edge.biometrics.minutiae import Minutiae
 from edge.biometrics.protected_record import ProtectedRecord
 from edge.biometrics.unlocking import unlock
-from edge.errors import FingerNotRecognisedError, StateError, UsageError
+from edge.errors import FingerNotRecognisedError, RefusedError, UsageError
 from edge.events import NextFinger, NotRecognised, Unlocked
 from edge.identity import files
 from edge.identity.keyring import Binding, Keyring, Policy
-from edge.identity.keys import Signer, signer, wipe
+from edge.identity.keys import Signer, wipe
 from edge.journeys.borrowing import with_records
 from edge.journeys.press import good_press
 from edge.journeys.telling import tell
 from edge.journeys.visit import Visit
+from edge.state import successors
 from edge.state.subjects import Subject
 
 PRESSES = 3
@@ -48,6 +50,10 @@ class Opening:
     binding: Binding
     root: bytearray = field(repr=False)
 
+    def signer(self) -> AbstractContextManager[Signer]:
+        """The person's keys, for the length of a `with`; the root itself stays until the opening ends."""
+        return self.keyring.signer(bytearray(self.root), self.subject.address)
+
 
 Keyrings = Sequence[tuple[Subject, Keyring]]
 
@@ -66,25 +72,42 @@ def unlocked(visit: Visit, people: Sequence[Subject]) -> Iterator[Signer]:
         UsageError: there are too many people to seek a finger among.
         StateError: the record opened, but to another identity than its own.
     """
-    with opened(visit, people) as opening, signer(opening.root) as me:
+    with opened(visit, people) as opening, opening.signer() as me:
         yield me
 
 
 @contextmanager
 def opened(visit: Visit, people: Sequence[Subject]) -> Iterator[Opening]:
     """The root of the person whose finger is pressed, and what opened it; as `unlocked`."""
+    if len(people) == 1:
+        _check_key(visit, people[0].address)
     keyrings = [(subject, keyring_of(subject)) for subject in with_records(visit, people)]
     if len(people) > 1 and sum(len(keyring.bindings) for _, keyring in keyrings) > SEARCH_LIMIT:
         raise UsageError("too many fingers are enrolled here to seek one; say who it is with --subject 0x…")
     opening = _press_until_open(visit, keyrings)
     try:
-        with signer(bytearray(opening.root)) as me:
-            if me.address != opening.subject.address:
-                raise StateError("the stored record belongs to another identity; restore the kiosk's state")
+        with opening.signer():
+            pass  # a record of another identity is found out here, before anything is told
+        _check_key(visit, opening.subject.address)
         tell(visit, opening.subject.address)
         yield opening
     finally:
         wipe(opening.root)
+
+
+def _check_key(visit: Visit, subject: bytes) -> None:
+    """Between a rotation and its receipt nobody knows which key the ledger will take.
+
+    Raises:
+        RefusedError: it is such a time.
+    """
+    desk = visit.desk
+    heir = successors.find(desk.database, subject)
+    if heir is None:
+        return
+    bringing = desk.outbox.entry(heir.digest)
+    if bringing.act is ActKind.ROTATE and bringing.status is None and not bringing.is_late(desk.now()):
+        raise RefusedError("a new key is on its way to the ledger; come back when it is there")
 
 
 def keyring_of(subject: Subject) -> Keyring:

@@ -1,14 +1,14 @@
 """A person takes a consent back: one press, as it took to give it (GDPR, article 7(3))."""
 
-from contracts.acts import ActKind, Withdraw
+from contracts.acts import Withdraw
 from contracts.hexes import to_hex
 from edge.errors import RefusedError
 from edge.journeys.asked import describe
 from edge.journeys.borrowing import whose
 from edge.journeys.handing_in import SignedAct, hand_in, sign
-from edge.journeys.standing import Standing, standing
+from edge.journeys.standing import Standing, may_be_granted, standing
 from edge.journeys.unlocking import unlocked
-from edge.journeys.visit import Desk, Visit
+from edge.journeys.visit import Visit
 from edge.state import requests
 
 WITHDRAWABLE = frozenset({Standing.GRANTING, Standing.GRANTED})
@@ -35,7 +35,7 @@ def withdraw(visit: Visit, request: str | None = None) -> SignedAct:
     now = standing(desk.outbox, signed.request, desk.now())
     # What a phone has started may have been granted at another kiosk, and stands as open here.
     elsewhere = request is None and now is Standing.OPEN
-    if now not in WITHDRAWABLE and not elsewhere and not _may_be_granted(desk, request_id):
+    if now not in WITHDRAWABLE and not elsewhere and not may_be_granted(desk.outbox, request_id):
         raise RefusedError(f"this request is {now.value}; only a granted one can be withdrawn")
     visit.report(describe(desk, request_id, signed))
     asked = signed.request
@@ -44,9 +44,3 @@ def withdraw(visit: Visit, request: str | None = None) -> SignedAct:
         signed_act = sign(visit, me, act)
     desk.room.fulfilled(request_id)
     return hand_in(visit, signed_act, request_id)
-
-
-def _may_be_granted(desk: Desk, request_id: bytes) -> bool:
-    """Whether a grant went out whose receipt never came: late by the clock here, but it may have arrived."""
-    late = desk.outbox.late(request_id)
-    return late is not None and late.act is ActKind.GRANT

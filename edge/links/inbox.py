@@ -13,6 +13,7 @@ from contracts.labels import clean
 from contracts.messages import (
     Command,
     Desired,
+    IdentityNotice,
     IssuedCertificate,
     Receipt,
     RequestNotice,
@@ -21,7 +22,7 @@ from contracts.messages import (
 )
 from edge.errors import BadDataError, NotFoundError
 from edge.links.outbox import Outbox
-from edge.state import requests, subjects
+from edge.state import identities, requests, subjects, successors
 from edge.state.database import Database
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,8 @@ class Inbox:
             return self._file_receipt(item, message)
         if isinstance(item, RequestNotice):
             return self._file_notice(item.signed_request)
+        if isinstance(item, IdentityNotice):
+            return self._file_identity(item)
         self._steer(item)
         return True
 
@@ -95,4 +98,17 @@ class Inbox:
         new = requests.add(self._database, request, signed, int(self._clock()))
         if new:
             log.info("request %s heard", to_hex(request))
+        return new
+
+    def _file_identity(self, notice: IdentityNotice) -> bool:
+        if successors.find(self._database, notice.subject) is None:
+            subjects.find(self._database, notice.subject)
+        with self._database.transaction():
+            new = identities.note(self._database, notice)
+            taken = new and successors.take_over(
+                self._database, notice.subject, notice.key, int(self._clock())
+            )
+        if taken:
+            self._database.scrub()
+            log.info("%s has a new key", to_hex(notice.subject))
         return new

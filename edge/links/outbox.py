@@ -18,7 +18,7 @@ from contracts.hexes import to_hex
 from contracts.messages import Receipt, ReceiptStatus
 from edge.errors import NotFoundError, UnavailableError
 from edge.links.entry import COLUMNS, Entry, Head, entry_of
-from edge.state import nonces
+from edge.state import aftermath
 from edge.state.database import Database, Row
 
 SETTLED_KEPT = 200
@@ -184,13 +184,20 @@ class Outbox:
                 " WHERE digest = ? AND status IS NULL",
                 (int(receipt.status), encoded, self._clock(), receipt.reason, receipt.digest),
             ).rowcount
-            if settled and receipt.status is ReceiptStatus.REJECTED:
-                # Perhaps for its nonce: see `edge.state.nonces`. A word too many costs little.
-                nonces.leave_word(self._database, self.entry(receipt.digest).subject)
+            overwritten = settled == 1 and self._follow(self.entry(receipt.digest))
             connection.execute(LET_GO, (SETTLED_KEPT,))
+        if overwritten:
+            self._database.scrub()
         if settled:
             self.wake()
         return settled == 1
+
+    def _follow(self, entry: Entry) -> bool:
+        """Do what a receipt entails; whether it has overwritten a secret."""
+        if entry.status is ReceiptStatus.FINAL:
+            return aftermath.final(self._database, entry, int(self._clock()))
+        aftermath.rejected(self._database, entry)
+        return False
 
     # Questions
 

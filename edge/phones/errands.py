@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from edge.errands import Arguments, Errand
+from edge.arguments import Arguments
+from edge.errands import Errand
 from edge.events import JsonObject
 from edge.journeys.visit import Desk
 from edge.panel import Conversation

@@ -96,6 +96,21 @@ CREATE TABLE facts (
     value       BLOB NOT NULL
 ) WITHOUT ROWID;
 """,
+    """
+CREATE TABLE successors (
+    subject     BLOB PRIMARY KEY,
+    digest      BLOB NOT NULL,        -- of the act that brings the key: a rotation or a recovery
+    sealed      BLOB NOT NULL         -- keyring of that key, as in `subjects`
+) WITHOUT ROWID;
+CREATE TABLE identities (
+    subject     BLOB PRIMARY KEY,     -- of whom the gateway has told how their identity stands
+    key         BLOB NOT NULL,
+    at          INTEGER NOT NULL,     -- when the ledger was asked, Unix time
+    recovery    BLOB,                 -- id of the one under way; NULL for none
+    new_key     BLOB,
+    ready       INTEGER
+) WITHOUT ROWID;
+""",
 )
 """What each version of the tables adds to the one before."""
 

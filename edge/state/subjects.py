@@ -41,6 +41,14 @@ def replace(database: Database, address: bytes, before: bytes, after: bytes) -> 
     return done.rowcount == 1
 
 
+def forget(database: Database, address: bytes) -> None:
+    """Let go of a person whose identity has ended, and of all that is kept of theirs but the acts."""
+    with database.transaction() as connection:
+        for table in ("records", "requests", "nonces", "phones", "carried", "successors", "identities"):
+            connection.execute(f"DELETE FROM {table} WHERE subject = ?", (address,))  # noqa: S608 - our own names
+        connection.execute("DELETE FROM subjects WHERE address = ?", (address,))
+
+
 def everyone(database: Database) -> list[Subject]:
     """All people enrolled here, the latest first; without those whose enrolment was rejected."""
     rows = database.rows(

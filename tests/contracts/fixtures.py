@@ -1,5 +1,7 @@
 """One good message of each type, from which the tests make the bad ones."""
 
+from dataclasses import replace
+
 from contracts import envelope
 from contracts.acts import (
     Contest,
@@ -24,9 +26,11 @@ from contracts.messages import (
     Command,
     Desired,
     Health,
+    IdentityNotice,
     IssuedCertificate,
     KioskMessage,
     Outcome,
+    PendingRecovery,
     Presence,
     Receipt,
     ReceiptStatus,
@@ -98,6 +102,8 @@ PERSONS_ACTS = (
 
 SIGNED_REQUEST = SignedRequest(REQUEST, PURPOSE, REQUESTER.public_key, REQUESTER.sign(REQUEST, DOMAIN))
 NOTICE = RequestNotice("tests", SIGNED_REQUEST)
+QUIET = IdentityNotice("tests", PERSON.address, PERSON.address, DEADLINE)
+RECOVERING = replace(QUIET, recovery=PendingRecovery(RECOVER.hash_struct(), RECOVER.new_key, DEADLINE))
 FINAL = Receipt("tests", GRANT.digest(DOMAIN), ReceiptStatus.FINAL, b"\x7a" * 32, 12, "", DEADLINE)
 REJECTED = Receipt(
     "tests", GRANT.digest(DOMAIN), ReceiptStatus.REJECTED, None, None, "past deadline", DEADLINE

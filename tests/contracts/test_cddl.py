@@ -27,7 +27,9 @@ from tests.contracts.fixtures import (
     OF_GATEWAY,
     OF_KIOSK,
     PERSONS_ACTS,
+    QUIET,
     RECORD,
+    RECOVERING,
     REJECTED,
     REQUEST,
     SIGNED_REQUEST,
@@ -46,6 +48,7 @@ MESSAGES = [
     *(("kiosk-message", message, KIOSK) for message in KIOSK_MESSAGES),
     *(("receipt", message, GATEWAY) for message in (FINAL, REJECTED)),
     ("request-notice", NOTICE, GATEWAY),
+    *(("identity-notice", message, GATEWAY) for message in (QUIET, RECOVERING)),
     *((rule, message, KIOSK) for rule, messages in OF_KIOSK.items() for message in messages),
     *((rule, message, GATEWAY) for rule, messages in OF_GATEWAY.items() for message in messages),
 ]

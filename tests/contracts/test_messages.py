@@ -18,7 +18,9 @@ from contracts.messages import (
     MAX_RECEIPT,
     MAX_REQUEST_NOTICE,
     MAX_SIGNED_REQUEST,
+    IdentityNotice,
     KioskMessage,
+    PendingRecovery,
     Receipt,
     ReceiptStatus,
     RequestNotice,
@@ -37,6 +39,8 @@ from tests.contracts.fixtures import (
     NOTICE,
     OBJECT,
     PERSON,
+    QUIET,
+    RECOVERING,
     REGISTER,
     REJECTED,
     REQUEST,
@@ -90,7 +94,7 @@ def test_any_receipt_comes_back(environment, digest, status, transaction, block,
     assert Receipt.verify(receipt.sign(GATEWAY), GATEWAY_KEY) == receipt
 
 
-@pytest.mark.parametrize("message", [FINAL, REJECTED, NOTICE])
+@pytest.mark.parametrize("message", [FINAL, REJECTED, NOTICE, QUIET, RECOVERING])
 def test_what_a_gateway_sends_is_told_apart(message):
     assert from_gateway(message.sign(GATEWAY), GATEWAY_KEY) == message
 
@@ -106,7 +110,17 @@ def test_one_type_cannot_be_passed_off_as_another():
     with pytest.raises(VerificationError):
         Receipt.verify(notice, GATEWAY_KEY)
     with pytest.raises(VerificationError):
+        IdentityNotice.verify(notice, GATEWAY_KEY)
+    with pytest.raises(VerificationError):
         KioskMessage.verify(receipt, lambda _: GATEWAY_KEY)
+
+
+@pytest.mark.parametrize("left", [{5}, {6}, {7}, {5, 6}, {5, 7}, {6, 7}])
+def test_a_recovery_is_told_whole_or_not_at_all(left):
+    payload = payload_of(RECOVERING, GATEWAY)
+    part = {key: value for key, value in payload.items() if key < 5 or key in left}
+    with pytest.raises(MalformedError, match="lacks a field"):
+        IdentityNotice.verify(resigned(part, GATEWAY, IdentityNotice.AAD), GATEWAY_KEY)
 
 
 @pytest.mark.parametrize("message", [FINAL, NOTICE])
@@ -182,9 +196,15 @@ def test_only_a_small_object_goes_on_the_ledger():
             RequestNotice.AAD,
             lambda data: RequestNotice.verify(data, GATEWAY_KEY),
         ),
+        (
+            payload_of(QUIET, GATEWAY),
+            GATEWAY,
+            IdentityNotice.AAD,
+            lambda data: IdentityNotice.verify(data, GATEWAY_KEY),
+        ),
         (cbor2.loads(SIGNED_REQUEST.encode()), None, b"", SignedRequest.decode),
     ],
-    ids=["kiosk message", "receipt", "request notice", "signed request"],
+    ids=["kiosk message", "receipt", "request notice", "identity notice", "signed request"],
 )
 def test_another_version_is_refused_by_name(payload, key, aad, verify):
     later = {**payload, 0: 2}
@@ -302,6 +322,9 @@ def test_the_largest_of_each_type_fits_its_bound():
     purpose = Purpose("\U0001f600" * MAX_TEXT, bytes(16))
     signed_request = SignedRequest(request, purpose, bytes(33), bytes(64))
     assert SignedRequest.decode(signed_request.encode()) == signed_request
+    pending = PendingRecovery(bytes(32), bytes(20), 2**64 - 1)
+    identity = IdentityNotice(widest, bytes(20), bytes(20), 2**64 - 1, pending)
+    assert IdentityNotice.verify(identity.sign(GATEWAY), GATEWAY_KEY) == identity
     notice = RequestNotice(widest, signed_request)
     assert RequestNotice.verify(notice.sign(GATEWAY), GATEWAY_KEY) == notice
     assert MAX_REQUEST_NOTICE > MAX_SIGNED_REQUEST
@@ -329,6 +352,11 @@ READERS = {
         payload_of(NOTICE, GATEWAY),
         GATEWAY,
         lambda data: RequestNotice.verify(data, GATEWAY_KEY),
+    ),
+    IdentityNotice: (
+        payload_of(RECOVERING, GATEWAY),
+        GATEWAY,
+        lambda data: IdentityNotice.verify(data, GATEWAY_KEY),
     ),
 }
 

@@ -163,6 +163,8 @@ EVENTS: list[dict[str, Any]] = [
     {"event": "pairing_code", "text": "RIDGEKEY:1", "expires": 1},
     {"event": "phone_met", "label": "[b]Anna's", "number": "12 34 56"},
     {"event": "phone_wanted", "subject": "0x00"},
+    {"event": "recovery_code", "text": "4K7M-Q2XW"},
+    {"event": "recovery_under_way", "ready": 1},
     {"event": "next_finger", "finger": 1, "of": 2},
     {"event": "place_finger", "press": 1, "of": 3},
     {"event": "transfer", "done": 1, "total": 2},

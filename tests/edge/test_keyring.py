@@ -15,9 +15,13 @@ if not hasattr(cbor2, "CBORDecodeValueError"):
 from zcbor import DataTranslator
 
 from contracts import cbor
+from contracts.phone import MAX_SEALED_RECORD
 from edge.errors import BadDataError, NotFoundError, StateError
 from edge.identity.keyring import (
+    FORMER_INFO,
+    MAX_SEALED,
     MOST_BINDINGS,
+    MOST_FORMER,
     Binding,
     Keyring,
     Policy,
@@ -77,18 +81,38 @@ def test_what_the_first_release_stored_is_a_keyring_of_one():
     assert Keyring.decode(more.encode()) == more
 
 
-@given(st.lists(bindings, min_size=1, max_size=MOST_BINDINGS, unique_by=lambda binding: binding.number))
-def test_a_keyring_comes_back_as_it_was(several):
-    keyring = Keyring(tuple(sorted(several, key=lambda binding: binding.number)))
+@given(
+    st.lists(bindings, min_size=1, max_size=MOST_BINDINGS, unique_by=lambda binding: binding.number),
+    st.sampled_from([b"", ALICE]),
+    st.lists(st.binary(min_size=80, max_size=80), max_size=MOST_FORMER).map(tuple),
+)
+def test_a_keyring_comes_back_as_it_was(several, key, former):
+    keyring = Keyring(tuple(sorted(several, key=lambda binding: binding.number)), key, former)
     assert Keyring.decode(keyring.encode()) == keyring
     assert keyring.policy is Policy.ANY
 
 
 def test_it_conforms_to_its_cddl():
     pair = Binding(3, (Position.LEFT_INDEX, Position.RIGHT_INDEX), b"x", bytes(80), 1)
-    keyring = Keyring((pair,))
-    assert keyring.policy is Policy.TWO
-    RULES["keyring"].decode_str(keyring.encode())
+    assert Keyring((pair,)).policy is Policy.TWO
+    for keyring in (Keyring((pair,)), Keyring((pair,), ALICE), Keyring((pair,), ALICE, (bytes(80),) * 16)):
+        RULES["keyring"].decode_str(keyring.encode())
+
+
+def test_the_largest_keyring_is_read_again():
+    binding = Binding(1, (Position.LEFT_INDEX,), bytes(MAX_SEALED), bytes(80), 2**63)
+    several = tuple(replace(binding, number=number) for number in range(1, MOST_BINDINGS + 1))
+    keyring = Keyring(several, ALICE, (bytes(80),) * MOST_FORMER)
+    assert Keyring.decode(keyring.encode()) == keyring
+    assert len(keyring.encode()) <= MAX_SEALED_RECORD, "a phone can carry it"
+
+
+def test_a_former_root_opens_under_the_one_after_it_alone():
+    first, second = fresh_root(), fresh_root()
+    wrapped = wrap_root(first, second, ALICE, FORMER_INFO)
+    assert open_root(wrapped, bytearray(second), ALICE, FORMER_INFO) == first
+    with pytest.raises(StateError):
+        open_root(wrapped, bytearray(second), ALICE)
 
 
 def test_fingers_are_added_and_removed_by_number():
@@ -104,6 +128,10 @@ def test_fingers_are_added_and_removed_by_number():
 ONE = {0: 1, 1: [0], 2: b"x", 3: b"", 4: 0}
 BAD = {
     "no finger": {0: 2, 1: []},
+    "a short key": {0: 2, 1: [ONE], 2: bytes(19)},
+    "no former root": {0: 2, 1: [ONE], 3: []},
+    "seventeen former roots": {0: 2, 1: [ONE], 3: [bytes(80)] * 17},
+    "a short former root": {0: 2, 1: [ONE], 3: [bytes(79)]},
     "six fingers": {0: 2, 1: [{**ONE, 0: i} for i in range(6)]},
     "one number twice": {0: 2, 1: [ONE, ONE]},
     "numbers out of order": {0: 2, 1: [{**ONE, 0: 2}, ONE]},

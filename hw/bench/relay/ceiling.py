@@ -1,7 +1,7 @@
 """The limit: the same acts in transactions that are signed beforehand, thrown straight at the ledger."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,6 +10,11 @@ from gateway.ledger.errors import LedgerError
 from hw.bench.crowd.ledger import CHAIN_ID, Ledger, Signed, batched_calls
 from hw.errors import BenchError
 from hw.processes import Part
+
+
+ACTS_AT_ONCE = 128
+"""Acts in one JSON-RPC batch: enough to spare the ledger most of HTTP; some tenths of a second to execute, so
+that a slow machine answers before the client's patience ends, however full the transactions are."""
 
 
 class ThrownBackError(BenchError):
@@ -22,14 +27,13 @@ def sign_all(ledger: Ledger, acts: Sequence[Signed], size: int) -> list[bytes]:
     return [ledger.sign(part.data, ledger.nonce + number) for number, part in enumerate(parts)]
 
 
-def throw(state: Path, raw: Sequence[bytes]) -> float:
+def throw(state: Path, raw: Sequence[bytes], size: int) -> float:
     """Seconds that a ledger takes for transactions that come as fast as it can take them.
-
-    They go in JSON-RPC batches, which spares the ledger most of HTTP.
 
     Args:
         state: the ledger's directory.
         raw: signed transactions, in the order of their nonces.
+        size: acts in each.
 
     Raises:
         ThrownBackError: one is refused.
@@ -41,10 +45,18 @@ def throw(state: Path, raw: Sequence[bytes]) -> float:
         )
         client = stack.enter_context(LedgerClient(part.wait_ready()["url"]))
         start = time.monotonic()
-        hashes = client.several([ask_send(each) for each in raw])
+        hashes = [
+            answer
+            for part in _parts(raw, max(1, ACTS_AT_ONCE // size))
+            for answer in client.several([ask_send(each) for each in part])
+        ]
         seconds = time.monotonic() - start
         _check(client, hashes)
     return seconds
+
+
+def _parts(raw: Sequence[bytes], count: int) -> Iterator[Sequence[bytes]]:
+    return (raw[first : first + count] for first in range(0, len(raw), count))
 
 
 def _check(client: LedgerClient, hashes: Sequence[bytes | LedgerError]) -> None:

@@ -104,7 +104,7 @@ def _at_this_size(stage: Stage, wire: str, kiosks: list[Kiosk], consents: int) -
     for size, asked in ((1, alone), (MAX_BATCH, together)):
         acts = [each.granted() for each in asked]
         raw = sign_all(stage.ledger, acts, size)
-        ceiling[size] = consents / throw(stage.bare_ledger(), raw)
+        ceiling[size] = consents / throw(stage.bare_ledger(), raw, size)
         with stage.premises(wire, size) as premises, Desk(premises, wire, kiosks) as desk:
             relay[size] = consents / desk.pour(acts)
             if size == MAX_BATCH:
