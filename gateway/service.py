@@ -1,10 +1,11 @@
 """The gateway as one process: its parts, its threads, and how it starts and ends.
 
 Threads beside the main one: the links' (messages in), one for each half of the relay and one for the sending
-between them, one that greets kiosks with the requests that wait for them, one that keeps this gateway's part
-of a shared journal, and uvicorn's (requesters and carriers). The main thread watches over the embedded ledger
-and waits for the end. They meet in the journal. An error after which going on would lose something, such as a
-full disk, ends the process; what was not acknowledged comes again.
+between them, one that greets kiosks with the requests that wait for them, one that looks after recoveries of
+identities, one that keeps this gateway's part of a shared journal, and uvicorn's (requesters and carriers).
+The main thread watches over the embedded ledger and waits for the end. They meet in the journal. An error
+after which going on would lose something, such as a full disk, ends the process; what was not acknowledged
+comes again.
 """
 
 import socket
@@ -43,6 +44,7 @@ from gateway.node_process import NodeProcess
 from gateway.notices import Notices
 from gateway.provisioning import own
 from gateway.provisioning.cli import AUTHORITY
+from gateway.recoveries import Recoveries
 from gateway.relay import Relay
 from gateway.relayers import funding, keyring
 from gateway.store import Objects, ObjectStore
@@ -128,7 +130,7 @@ class Gateway:
         self._serve(store, listener)
         self._journal.join([relayer.address for relayer in relayers])
         relay = self._relay
-        turns = [relay.prepare, relay.send, relay.confirm, self._notices.greet]
+        turns = [relay.prepare, relay.send, relay.confirm, self._notices.greet, self._recoveries.turn]
         self._run([*turns, self._keep] if shared else turns)
 
     def _relayers(self) -> list[Relayer]:
@@ -172,6 +174,15 @@ class Gateway:
             config.relay, Calls(self._registry, self._journal, self._kiosks, self.domain),
             self._settled, self._counts,
         )  # fmt: skip
+        self._recoveries = Recoveries(
+            self._journal,
+            self._registry,
+            environment,
+            self._gateway_key,
+            config.relay.confirmations,
+            self._send,
+            self._complete,
+        )
         book = KioskBook(config.state)
         self._exit.callback(book.close)
         self._attendant = Attendant(
@@ -209,7 +220,7 @@ class Gateway:
         """A thread for each turn, until the end."""
         for turn in turns:
             worker = Worker(turn, self._bell, self._stop)
-            thread = threading.Thread(target=self._work, args=(worker,), name=turn.__name__)
+            thread = threading.Thread(target=self._work, args=(worker,), name=turn.__qualname__)
             thread.start()
             self._exit.callback(thread.join)
         self._exit.callback(self._bell.ring)
@@ -314,4 +325,9 @@ class Gateway:
         kiosk = bytes.fromhex(kiosk_id)
         if kiosk in self._kiosks:
             self._notices.appeared(kiosk)
+            self._recoveries.appeared(kiosk)
             self._bell.ring()
+
+    def _complete(self, data: bytes) -> None:
+        self._relay.signing.want(data)
+        self._bell.ring()

@@ -190,6 +190,21 @@ class Moves:
                 (name, value),
             )
 
+    def forget(self, name: str) -> None:
+        """Let a fact go."""
+        with self._database.writing() as sql:
+            sql.execute("DELETE FROM facts WHERE name = ?", (name,))
+
+    def enrol_recovered(self, subject: bytes) -> None:
+        """A recovery is over: its person is at home from now on where it was begun, too."""
+        with self._database.writing() as sql:
+            sql.execute(
+                "INSERT INTO enrolments (subject, kiosk) SELECT DISTINCT subject, kiosk FROM entries"
+                " WHERE subject = ? AND kind = ? AND state = 'final' AND kiosk IS NOT NULL"
+                " ON CONFLICT DO NOTHING",
+                (subject, int(ActKind.RECOVER)),
+            )
+
 
 def _one(cursor: Cursor) -> int:
     (value,) = cursor.fetchone()

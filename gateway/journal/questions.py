@@ -26,6 +26,9 @@ ALL = 1 << 31
 MINE = "1 = 1 /*! AND owner = :gateway */"
 """Of an act or a shipment: it is this gateway's work."""
 
+BEGUN = f"kind = {int(ActKind.RECOVER)} AND state = 'final' AND kiosk IS NOT NULL"
+"""Of an act: it is a recovery that a kiosk brought to the ledger."""
+
 LIVE = "state NOT IN ('final', 'rejected')"
 
 
@@ -149,15 +152,34 @@ class Questions:
             kiosk,
         )
 
-    def kiosks_of(self, subject: bytes) -> list[bytes]:
-        """The kiosks at which a person enrolled."""
-        rows = self._rows("SELECT kiosk FROM enrolments WHERE subject = ? ORDER BY kiosk", subject)
-        return [bytes(kiosk) for (kiosk,) in rows]
+    def kiosks_of(self, subject: bytes, *, recovering: bool = False) -> list[bytes]:
+        """The kiosks at which a person enrolled, or with `recovering` began a recovery."""
+        found = self._rows("SELECT kiosk FROM enrolments WHERE subject = ?", subject)
+        if recovering:
+            found = [*found, *self._rows(f"SELECT kiosk FROM entries WHERE subject = ? AND {BEGUN}", subject)]  # noqa: S608 - our own text
+        return sorted({bytes(kiosk) for (kiosk,) in found})
+
+    def recovered_at(self, kiosk: bytes) -> list[bytes]:
+        """People with a recovery, under way or over, who began it at a kiosk or enrolled there."""
+        rows = self._rows(
+            f"SELECT DISTINCT subject FROM entries WHERE {BEGUN} AND"  # noqa: S608 - our own text
+            " (kiosk = ? OR subject IN (SELECT subject FROM enrolments WHERE kiosk = ?)) ORDER BY subject",
+            kiosk,
+            kiosk,
+        )
+        return [bytes(subject) for (subject,) in rows]
 
     def fact(self, name: str) -> bytes | None:
         """A lasting fact, such as the contract that this gateway deployed."""
         rows = self._rows("SELECT value FROM facts WHERE name = ?", name)
         return bytes(rows[0][0]) if rows else None
+
+    def facts(self, prefix: str) -> list[str]:
+        """The names of the facts that begin so."""
+        rows = self._rows(
+            "SELECT name FROM facts WHERE substr(name, 1, ?) = ? ORDER BY name", len(prefix), prefix
+        )
+        return [str(name) for (name,) in rows]
 
     def _entries(self, where: str, *values: bytes | int) -> list[Entry]:
         return [entry_of(row) for row in self._rows(f"SELECT {ENTRY} FROM entries WHERE {where}", *values)]  # noqa: S608 - our own text

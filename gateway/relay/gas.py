@@ -28,7 +28,11 @@ class GasBook:
         usual = entry.step == 0 and entry.tries == 0
         if usual and entry.kind in self._known:
             return self._known[entry.kind]
-        limit = self._client.estimate_gas(self._contract, data, sender=sender) + HEADROOM
+        limit = self.estimate(data, sender)
         if entry.step == 0:
             self._known[entry.kind] = max(limit, self._known.get(entry.kind, 0))
         return limit
+
+    def estimate(self, data: bytes, sender: bytes) -> int:
+        """Gas limit for a call, asked anew; errors as `limit`."""
+        return self._client.estimate_gas(self._contract, data, sender=sender) + HEADROOM

@@ -21,6 +21,7 @@ class Item:
         data: Call data.
         gas: What it needs at most if it goes alone, which is more than it needs in a batch.
         alone: It cannot go with others.
+        is_act: It is an act of the journal, and no call that the gateway itself has to make.
     """
 
     digest: bytes
@@ -28,6 +29,7 @@ class Item:
     data: bytes
     gas: int
     alone: bool = False
+    is_act: bool = True
 
 
 @dataclass(slots=True)

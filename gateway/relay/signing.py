@@ -1,10 +1,12 @@
 """Verified -> signed: acts become transactions, whose bytes are in the journal before anywhere else."""
 
 import logging
+import queue
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from contracts.keccak import keccak256
 from contracts.registry import MAX_CALL
 from gateway.calls import Calls, RefusedError, Submission
 from gateway.entries import Candidate, Entry
@@ -53,6 +55,14 @@ class Signing:
         self._active = [address for address in self._relayers if address not in policy.retired]
         self._calls, self._gas, self._verdicts = calls, gas, verdicts
         self._policy, self._counts = policy, counts
+        self._wanted: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def want(self, data: bytes) -> None:
+        """Have a call go to the contract that is no person's act; from any thread.
+
+        It is not kept over a crash, nor until there is room: whoever wants it looks whether it came about.
+        """
+        self._wanted.put(data)
 
     def turn(self) -> int:
         """Move what can be moved; as `Verifying.turn`."""
@@ -61,7 +71,8 @@ class Signing:
         room = {address: self._room(pending.get(address)) for address in self._active}
         free = sum(space for space in room.values() if space > 0)
         entries = self._journal.verified(int(time.time()), free * self._policy.max_batch) if free else []
-        if not entries:
+        calls = self._calls_wanted() if free else []
+        if not entries and not calls:
             return 0
         now = conditions.ask(self._registry.client, self._active)
         offered = fees.offer(now.base_fee, now.tip, self._policy.fee_cap)
@@ -75,7 +86,7 @@ class Signing:
         lanes = [self._lane(address, room[address], pending, now, offered) for address in self._active]
         bound = self._journal.bound() if self._journal.shared or len(self._relayers) > 1 else {}
         max_gas = min(self._policy.batch_gas, now.block_gas)
-        loads = pack(items, lanes, bound, self._policy.max_batch, max_gas)
+        loads = pack([*items, *calls], lanes, bound, self._policy.max_batch, max_gas)
         if items and not loads:
             self._wait(entries, "no relayer with room has the funds, or may spend more today")
         nonces = {
@@ -124,6 +135,19 @@ class Signing:
                 items.append(_item(entry, submission, gas))
         return items, ends
 
+    def _calls_wanted(self) -> list[Item]:
+        """The calls of the gateway's own that the contract would take now."""
+        found: list[Item] = []
+        while not self._wanted.empty():
+            data = self._wanted.get()
+            try:
+                gas = self._gas.estimate(data, self._active[0])
+            except (RevertedError, RpcError) as error:
+                LOG.info("a call is not made: %s", error)
+                continue
+            found.append(Item(keccak256(data), b"", data, gas, alone=True, is_act=False))
+        return found
+
     def _lane(
         self,
         address: bytes,
@@ -154,7 +178,7 @@ class Signing:
         candidate = Candidate(signed.hash, signed.raw, offered.most, offered.tip, int(time.time()))
         self._journal.sign(
             load.sender, nonce, data, load.gas, fees.cost(load.gas, offered.most), candidate,
-            [item.digest for item in load.items],
+            [item.digest for item in load.items if item.is_act],
         )  # fmt: skip
         self._counts["transactions"] += 1
 
