@@ -93,6 +93,7 @@ def finger_follows(world: World, argv: list[str]) -> tuple[int, list[dict[str, A
     person = world.person(OWNER)
     running = subprocess.Popen(
         [*RIDGEKEY, "edge", *argv, "--config", str(world.config), "--json"],
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -150,6 +151,50 @@ def test_a_script_drives_the_whole_way(world: World, tmp_path: Path) -> None:
     code, lines, complaint = finger_follows(world, ["grant", request])
     assert (code, lines) == (1, [])
     assert complaint == "ridgekey: this request is granted; it cannot be answered any more\n"
+
+
+def test_an_identity_from_its_first_key_to_its_end(world: World, tmp_path: Path) -> None:
+    code, lines, complaint = finger_follows(world, ["enrol"])
+    assert code == 0, complaint
+    subject = lines[-1]["subject"]
+    me = ["--subject", subject]
+
+    code, lines, complaint = finger_follows(world, ["entrust", "--paper", *me])
+    assert code == 0, complaint
+    (paper,) = (line["text"] for line in lines if line["event"] == "recovery_code")
+    assert world.gateway.heard[-1].act.guardian == bytes.fromhex(lines[-1]["guardian"][2:])
+
+    code, lines, complaint = finger_follows(world, ["rotate", *me])
+    assert code == 0, complaint
+    assert lines[-1].items() >= {"act": "rotate", "state": "final", "subject": subject}.items()
+    assert [line["event"] for line in lines].count("place_finger") >= 4
+
+    document = tmp_path / "after.txt"
+    document.write_text("stored with the new key")
+    code, lines, complaint = finger_follows(world, ["store", str(document), "--kind", "digital-asset", *me])
+    assert code == 0, complaint
+    assert to_hex(world.gateway.heard[-1].act.subject) == subject
+
+    code, lines, complaint = finger_follows(world, ["recover", subject])
+    assert (code, lines) == (2, [])
+    assert "name a file" in complaint
+    on_paper = tmp_path / "code"
+    on_paper.write_text(f"{paper.lower()}\n")
+    code, lines, complaint = finger_follows(world, ["recover", subject, "--code", str(on_paper)])
+    assert code == 0, complaint
+    assert lines[-1]["act"] == "recover"
+
+    code, lines, complaint = finger_follows(world, ["contest", *me])
+    assert (code, lines) == (66, [])
+    assert "no recovery is known here" in complaint
+
+    code, _, complaint = finger_follows(world, ["deactivate", *me])
+    assert code == 2
+    assert "--for-good" in complaint
+    code, lines, complaint = finger_follows(world, ["deactivate", "--for-good", *me])
+    assert code == 0, complaint
+    shown = command("edge", "status", "--config", str(world.config), "--json").stdout
+    assert subject not in json.loads(shown)["subjects"]
 
 
 def test_status_in_words(world: World) -> None:
