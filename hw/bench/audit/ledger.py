@@ -12,23 +12,14 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from contracts import registry
-from contracts.acts import Act, Request
-from contracts.eip712 import Domain
 from contracts.hexes import ADDRESS_LENGTH, from_hex, to_hex
-from contracts.registry import MAX_BATCH
-from gateway.ledger.account import Fees, Relayer
-from gateway.ledger.node.chain import Chain
+from gateway.ledger.account import Relayer
 from gateway.ledger.node.run import LEDGER_FILE
-from gateway.ledger.node.store import Store
-from hw.bench.crowd.account import Account
+from hw.bench.crowd.ledger import Ledger, Signed
 from hw.bench.crowd.people import Person, Requester
-from hw.bench.gas.evm import encode_call
-from hw.errors import BenchError, FileTroubleError
+from hw.errors import FileTroubleError
 
 FACTS_FILE = "facts.json"
-CHAIN_ID = 20_022
-ENVIRONMENT = "bench"
 CONSENTS_EACH = 50
 """Consents of one person."""
 
@@ -36,70 +27,6 @@ WITHDRAWN_EACH = 10
 """One consent in so many is withdrawn."""
 
 VALID_SECONDS = 10 * 365 * 86_400
-BATCH_GAS = 12_000_000
-FEES = Fees(most=10**11, tip=0)
-
-
-class RefusedTransactionError(BenchError):
-    """The ledger did not take a transaction of the benchmark whole."""
-
-
-class Ledger:
-    """The embedded node's chain in a directory, and the contract on it."""
-
-    def __init__(self, state: Path, relayer: Relayer) -> None:
-        """Begin a chain and deploy the contract."""
-        self._store = Store(state / LEDGER_FILE)
-        self._chain = Chain(self._store, CHAIN_ID, (relayer.address,))
-        self._relayer, self._nonce = relayer, 0
-        deployed = self._send(None, registry.deployment_code(ENVIRONMENT))
-        assert deployed is not None  # noqa: S101 - a transaction without a recipient creates a contract
-        self.contract = deployed
-        self._domain = Domain(CHAIN_ID, self.contract, ENVIRONMENT)
-
-    def close(self) -> None:
-        """Let go of the file, so that a node can serve it."""
-        self._store.close()
-
-    def fill(self, consents: int, progress: Callable[[int], None]) -> int:
-        """Write so many consents and what they need; the number of acts.
-
-        Args:
-            consents: Grants in all.
-            progress: Called with the number of acts so far.
-        """
-        batch: list[bytes] = []
-        written = 0
-        for signer, act, asked in _acts(consents):
-            batch.append(self._call(signer, act, asked))
-            written += 1
-            if len(batch) == MAX_BATCH:
-                self._submit(batch)
-                progress(written)
-                batch = []
-        if batch:
-            self._submit(batch)
-        progress(written)
-        return written
-
-    def _submit(self, batch: list[bytes]) -> None:
-        name, arguments = registry.batch_arguments(batch)
-        self._send(self.contract, encode_call(registry.ABI, name, *arguments))
-
-    def _call(self, signer: Account, act: Act, asked: Request | None) -> bytes:
-        signature = signer.sign(act.digest(self._domain))
-        name, arguments = registry.call_arguments(act, signature, asked)
-        return encode_call(registry.ABI, name, *arguments)
-
-    def _send(self, to: bytes | None, data: bytes) -> bytes | None:
-        signed = self._relayer.sign(
-            chain_id=CHAIN_ID, nonce=self._nonce, to=to, data=data, gas=BATCH_GAS, fees=FEES
-        )
-        mined = self._chain.send(signed.raw)
-        if not mined.succeeded:
-            raise RefusedTransactionError("the contract refused a transaction of the benchmark")
-        self._nonce += 1
-        return mined.contract
 
 
 @dataclass(frozen=True)
@@ -131,11 +58,8 @@ def written(state: Path, consents: int, progress: Callable[[int], None]) -> Fact
             return facts
     if (state / LEDGER_FILE).exists():
         raise FileTroubleError(f"{state} holds another ledger than one of {consents} consents; empty it")
-    ledger = Ledger(state, Relayer(ec.generate_private_key(ec.SECP256K1())))
-    try:
-        acts = ledger.fill(consents, progress)
-    finally:
-        ledger.close()
+    with Ledger(state, Relayer(ec.generate_private_key(ec.SECP256K1()))) as ledger:
+        acts = ledger.write(_acts(consents), progress)
     path.write_text(json.dumps({"contract": to_hex(ledger.contract), "consents": consents, "acts": acts}))
     return Facts(ledger.contract, consents, acts)
 
@@ -146,7 +70,7 @@ def acts_for(consents: int) -> int:
     return 2 * people + 2 * consents + consents // WITHDRAWN_EACH
 
 
-def _acts(consents: int) -> Iterator[tuple[Account, Act, Request | None]]:
+def _acts(consents: int) -> Iterator[Signed]:
     """Who signs what, in the order of the ledger; a grant goes with its request."""
     deadline = int(time.time()) + VALID_SECONDS
     requester = Requester("bench audit requester", deadline, deadline)
@@ -154,12 +78,12 @@ def _acts(consents: int) -> Iterator[tuple[Account, Act, Request | None]]:
     for number in range(-(-consents // CONSENTS_EACH)):
         person = Person(f"bench audit {number}", deadline)
         people.append(person)
-        yield person, person.enrol(), None
-        yield person, person.register(person.octets("commitment", 32)), None
+        yield Signed(person, person.enrol())
+        yield Signed(person, person.register(person.octets("commitment", 32)))
     for number in range(1, consents + 1):
         person = people[number % len(people)]
         asked = requester.ask(person)
-        yield requester, asked, None
-        yield person, person.grant(asked), asked
+        yield Signed(requester, asked)
+        yield Signed(person, person.grant(asked), asked)
         if number % WITHDRAWN_EACH == 0:
-            yield person, person.withdraw(asked), None
+            yield Signed(person, person.withdraw(asked))

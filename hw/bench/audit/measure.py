@@ -14,7 +14,7 @@ from contracts.hexes import checksum_address
 from gateway.audit.errors import HistoryFileError
 from gateway.audit.history import load
 from gateway.audit.verify import verify
-from hw.bench.audit.ledger import CHAIN_ID, ENVIRONMENT
+from hw.bench.crowd.ledger import CHAIN_ID, ENVIRONMENT
 from hw.errors import BenchError
 from hw.processes import COMMAND, Part
 

@@ -11,7 +11,6 @@ from hw.bench.crowd.ledger import CHAIN_ID, Ledger, Signed, batched_calls
 from hw.errors import BenchError
 from hw.processes import Part
 
-
 ACTS_AT_ONCE = 128
 """Acts in one JSON-RPC batch: enough to spare the ledger most of HTTP; some tenths of a second to execute, so
 that a slow machine answers before the client's patience ends, however full the transactions are."""
