@@ -19,12 +19,15 @@ class Medium(Protocol):
     Attributes:
         name: what is measured.
         kiosks: how many it connects.
+        rate: consents a second that are captured while faults strike: below what it carries, so that it is
+            the fault and not the load that makes messages wait.
         broker: the gateway's broker.
         settings: what else gateway.toml says.
     """
 
     name: str
     kiosks: int
+    rate: float
     broker: str
     settings: Mapping[str, object]
 
@@ -55,6 +58,7 @@ class Mqtt:
     """A broker that keeps nothing on disk: what it has not delivered dies with it."""
 
     kiosks = 10
+    rate = 40.0
 
     def __init__(self, name: str, directory: Path) -> None:
         self.name = f"mqtt ({name})"
@@ -102,6 +106,7 @@ class Ble:
 
     name = "ble"
     kiosks = 3
+    rate = 12.0
     GATEWAY = "hci0"
 
     def __init__(self, directory: Path) -> None:

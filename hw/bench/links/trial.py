@@ -1,4 +1,4 @@
-"""One link through every fault: consents are captured while it strikes, and in the end the ledger is asked.
+"""One link through faults: consents are captured while each strikes, and then the ledger is asked.
 
 Real are the kiosks' outboxes, couriers and links, the medium, the gateway as a process, and its embedded
 ledger, on which the requests stand beforehand. Consents are grants, each of a request of its own, so that
@@ -10,9 +10,9 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 from contracts.messages import ReceiptStatus
@@ -22,6 +22,7 @@ from hw.bench.crowd.ledger import Signed
 from hw.bench.links.crew import Member
 from hw.bench.links.faults import FAULTS, Fault, Scene
 from hw.bench.links.media import Medium
+from hw.bench.links.outcome import Phase, Plan, Rest
 from hw.bench.relay.stage import Stage
 from hw.errors import UnavailableError
 
@@ -34,113 +35,53 @@ DRAIN_SECONDS = 1800.0
 LATENCIES = 30
 """Consents of which each waits for the receipt of the one before."""
 
+AT_ONCE = 500
+"""Consents that are captured as fast as they can be, at most, to see how many a second get through."""
+
 GLANCE = 0.01
 
 Progress = Callable[[str, int], None]
-"""Is told what goes on, and how many messages are through."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """What one fault did.
-
-    Attributes:
-        fault: its name.
-        messages: consents captured.
-        refused: captures that a kiosk without room refused; the person came again.
-        sends: how often messages were handed to a link.
-        most_sends: of one message.
-        drain_seconds: from the fault's end to the last receipt.
-        digests: of the consents.
-    """
-
-    fault: str
-    messages: int
-    refused: int
-    sends: int
-    most_sends: int
-    drain_seconds: float
-    digests: list[bytes] = field(repr=False)
-
-    @property
-    def sends_per_message(self) -> float:
-        """1 where nothing was sent twice."""
-        return self.sends / max(1, self.messages)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one link did.
-
-    Attributes:
-        link: its name.
-        phases: by fault.
-        lost: for each fault, consents that are not on the ledger or whose kiosk was never told.
-        doubled: for each fault, consents that took effect more than once.
-        per_second: consents from queue to receipt, all captured at once.
-        octets_per_message: that crossed the medium for each consent, both ways, receipt included.
-        latency: median seconds from queue to receipt.
-    """
-
-    link: str
-    phases: list[Phase]
-    lost: dict[str, int]
-    doubled: dict[str, int]
-    per_second: float
-    octets_per_message: float
-    latency: float
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured.
-
-    Attributes:
-        messages: in all, spread over the faults.
-        seconds: over which each fault's messages are captured, at least.
-        rate: consents captured a second, at most.
-        seed: of the faults' moments.
-    """
-
-    messages: int
-    seconds: float
-    rate: float
-    seed: int
+"""Is told what goes on, and how many messages of this trial are through."""
 
 
 class Trial:
-    """One link under measurement.
+    """One link under measurement; used in a `with`, which brings gateway and kiosks to life and ends them.
 
     Args:
         medium: what it is made of, already there.
         directory: of everything.
         plan: how much.
+        faults: how many of them will strike.
         told: progress.
+
+    Raises:
+        UnavailableError: the link does not come up before anything has befallen it.
     """
 
-    def __init__(self, medium: Medium, directory: Path, plan: Plan, told: Progress) -> None:
+    def __init__(self, medium: Medium, directory: Path, plan: Plan, faults: int, told: Progress) -> None:
         self._medium, self._plan, self._told = medium, plan, told
         self._kiosks = [Kiosk() for _ in range(medium.kiosks)]
-        told(f"{medium.name}: writing requests", 0)
+        told("writing requests", 0)
         stage = Stage(directory / "stage", self._kiosks)
-        each = -(-plan.messages // len(FAULTS))
-        asked = stage.ask((1 + len(FAULTS)) * each + LATENCIES)
+        self._each = -(-plan.messages // len(FAULTS))
+        self._at_once = min(self._each, AT_ONCE)
+        asked = stage.ask(faults * self._each + self._at_once + LATENCIES)
         self._consents: Iterator[Signed] = (each.granted() for each in asked)
         self._homes = {person.address: number for number, person in enumerate(stage.people)}
         self._premises = stage.premises(medium.broker, settings=medium.settings)
-        self._directory, self._each = directory, each
+        self._directory = directory
+        self._stack = ExitStack()
         self._through = 0
+        self._effects: Counter[bytes] = Counter()  # of each consent, by the ledger's events
+        self._read = 0  # blocks of the ledger that these are from
+        self._digests: dict[str, list[bytes]] = {}
+        self._phases: dict[str, Phase] = {}
 
-    def run(self) -> Result:
-        """Measure the link at rest, then through every fault.
-
-        Raises:
-            UnavailableError: the link does not come up before anything has befallen it.
-        """
-        with ExitStack() as stack:
-            stack.enter_context(self._premises)
+    def __enter__(self) -> "Trial":
+        try:
+            self._stack.enter_context(self._premises)
             self._crew = [
-                stack.enter_context(
+                self._stack.enter_context(
                     Member(
                         kiosk, self._directory / kiosk.id, self._medium.url(number), self._premises.gateway
                     )
@@ -148,14 +89,57 @@ class Trial:
                 for number, kiosk in enumerate(self._kiosks)
             ]
             self._await_up()
-            latency = self._one_by_one()
-            per_second, octets = self._at_once()
-            phases = [self._phase(name, fault) for name, fault in FAULTS.items()]
-            lost, doubled = self._verdict(phases)
-        return Result(self._medium.name, phases, lost, doubled, per_second, octets, latency)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def rest(self) -> Rest:
+        """Measure the link while nothing befalls it.
+
+        Raises:
+            UnavailableError: a consent had no receipt.
+        """
+        latency = self._one_by_one()
+        self._told("throughput", self._through)
+        before, start = self._medium.octets, time.monotonic()
+        for _ in range(self._at_once):
+            self._capture(next(self._consents))
+        self._drain(DRAIN_SECONDS)
+        seconds, octets = time.monotonic() - start, self._medium.octets - before
+        return Rest(round(self._at_once / seconds, 1), round(octets / self._at_once), round(latency, 4))
+
+    def strike(self, name: str) -> list[Phase]:
+        """Capture consents while a fault strikes, and wait for the last receipt.
+
+        Returns:
+            What this and the faults before it did: an act of an earlier one may have been doubled since.
+        """
+        self._told(name, self._through)
+        before = self._sends()
+        digests, refused = self._stream_through(name, FAULTS[name])
+        drain = self._drain(DRAIN_SECONDS)
+        self._through += len(digests)
+        self._digests[name] = digests
+        sends = self._sends()
+        sends.subtract(before)
+        self._phases[name] = Phase(
+            fault=name,
+            messages=len(digests),
+            lost=0,
+            doubled=0,
+            sends=sends.total(),
+            most_sends=max(sends.values(), default=0),
+            refused=refused,
+            drain_seconds=round(drain, 1),
+        )
+        return self._judged()
 
     def _one_by_one(self) -> float:
-        self._told(f"{self._medium.name}: latency", self._through)
+        self._told("latency", self._through)
         seconds = []
         for _ in range(LATENCIES):
             signed = next(self._consents)
@@ -171,21 +155,10 @@ class Trial:
             seconds.append(time.monotonic() - start)
         return statistics.median(seconds)
 
-    def _at_once(self) -> tuple[float, float]:
-        self._told(f"{self._medium.name}: throughput", self._through)
-        before, start = self._medium.octets, time.monotonic()
-        for _ in range(self._each):
-            self._capture(next(self._consents))
-        self._drain(DRAIN_SECONDS)
-        seconds = time.monotonic() - start
-        return self._each / seconds, (self._medium.octets - before) / self._each
-
-    def _phase(self, name: str, fault: Fault) -> Phase:
-        """Capture consents while a fault strikes; then wait for the last receipt."""
-        self._told(f"{self._medium.name}: {name}", self._through)
-        before = self._sends()
+    def _stream_through(self, name: str, fault: Fault) -> tuple[list[bytes], int]:
+        """Capture this fault's share of consents while it strikes; digests, and how many were refused."""
         over = threading.Event()
-        seconds = max(self._plan.seconds, self._each / self._plan.rate)
+        seconds = max(self._plan.seconds, self._each / self._medium.rate)
         dice = random.Random(f"{self._plan.seed} {self._medium.name} {name}")  # noqa: S311 - to run it again
         scene = Scene(self._medium, self._premises, self._crew, dice)
         errors: list[BaseException] = []
@@ -198,20 +171,16 @@ class Trial:
 
         thread = threading.Thread(target=strike, name=name)
         thread.start()
-        digests, refused = self._stream(seconds)
-        over.set()
-        thread.join()
+        try:
+            captured = self._stream(seconds)
+        finally:
+            over.set()
+            thread.join()
         if errors:
             raise errors[0]
         for member in self._crew:
             member.free_disk()
-        drain = self._drain(DRAIN_SECONDS)
-        self._through += len(digests)
-        sends = self._sends()
-        sends.subtract(before)
-        return Phase(
-            name, len(digests), refused, sends.total(), max(sends.values(), default=0), drain, digests
-        )
+        return captured
 
     def _stream(self, seconds: float) -> tuple[list[bytes], int]:
         """Capture this fault's share of consents, evenly; who is refused comes again."""
@@ -245,28 +214,39 @@ class Trial:
         return time.monotonic() - start
 
     def _await_up(self) -> None:
-        self._told(f"{self._medium.name}: connecting", 0)
+        self._told("connecting", 0)
         deadline = time.monotonic() + UP_SECONDS
         while not all(member.is_up for member in self._crew):
             if time.monotonic() > deadline:
                 raise UnavailableError(f"{self._medium.name}: the link does not come up")
             time.sleep(GLANCE)
 
-    def _verdict(self, phases: Sequence[Phase]) -> tuple[dict[str, int], dict[str, int]]:
-        """Lost and doubled consents of each phase, from the ledger's own events and the kiosks' receipts."""
+    def _judged(self) -> list[Phase]:
+        """The phases with their lost and doubled, by the ledger's own events and the kiosks' receipts."""
+        self._read_ledger()
+        told = self._told_final()
+        for name, digests in self._digests.items():
+            self._phases[name] = replace(
+                self._phases[name],
+                lost=sum(self._effects[each] == 0 or each not in told for each in digests),
+                doubled=sum(self._effects[each] > 1 for each in digests),
+            )
+        return list(self._phases.values())
+
+    def _read_ledger(self) -> None:
         gateway = self._premises.gateway
         registry = gateway.registry()
-        events = (decode(log) for log in registry.logs(0, registry.client.block_number()))
-        effects = Counter(event.act.digest(gateway.domain) for event in events if isinstance(event, ActEvent))
-        told = {
-            entry.digest
-            for member in self._crew
-            for entry in member.outbox.history(None, self._plan.messages * 2)
-            if entry.status is ReceiptStatus.FINAL
-        }
-        lost = {
-            phase.fault: sum(effects[each] == 0 or each not in told for each in phase.digests)
-            for phase in phases
-        }
-        doubled = {phase.fault: sum(effects[each] > 1 for each in phase.digests) for phase in phases}
-        return lost, doubled
+        last = registry.client.block_number()
+        for event in (decode(log) for log in registry.logs(self._read, last)):
+            if isinstance(event, ActEvent):
+                self._effects[event.act.digest(gateway.domain)] += 1
+        self._read = last + 1
+
+    def _told_final(self) -> set[bytes]:
+        """Digests of the acts of which their kiosk has heard that they are on the ledger."""
+        entries = (entry for member in self._crew for entry in member.outbox.history(None, self._captured))
+        return {entry.digest for entry in entries if entry.status is ReceiptStatus.FINAL}
+
+    @property
+    def _captured(self) -> int:
+        return self._through + self._at_once + LATENCIES
