@@ -4,7 +4,8 @@ import argparse
 import logging
 import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ from hw.bench.links import outcome
 from hw.bench.links.faults import FAULTS
 from hw.bench.links.media import Ble, Medium, Mqtt
 from hw.bench.links.outcome import GOAL_SENDS, Plan, Result
-from hw.bench.links.trial import Trial
+from hw.bench.links.trial import LATENCIES, Told, Trial
 from hw.errors import BenchError
 
 LINKS = ("mosquitto", "amqtt", "ble")
@@ -79,29 +80,35 @@ def main(argv: list[str]) -> int:
 def _measure(
     result: Result, directory: Path, plan: Plan, console: Console, keep: Callable[[Result], None]
 ) -> None:
-    """Measure what is missing of a link; what there is is kept after each fault."""
-    missing = [name for name in FAULTS if name not in result.phases]
-    if not missing and result.rest:
-        return
-    directory.mkdir(parents=True)
+    """Measure what is missing of a link, each part with a gateway and kiosks of its own."""
     logging.disable(logging.WARNING)  # links that break are what this is about
     try:
-        with _medium(result.link, directory) as medium, _progress(console) as bar:
-            before = result.messages
-            task = bar.add_task(result.link, total=plan.messages, completed=before)
+        with _progress(console) as bar:
+            task = bar.add_task(result.link, total=plan.share * len(FAULTS), completed=result.messages)
 
             def told(stage: str, done: int) -> None:
                 words = f"{result.link}: {stage}" if stage else None
-                bar.update(task, completed=before + done, description=words)
+                bar.update(task, completed=result.messages + done, description=words)
 
-            with Trial(medium, directory, plan, len(missing), told) as trial:
-                if result.rest is None:
+            if result.rest is None:
+                with _trial(result.link, directory / "rest", LATENCIES + plan.at_once, told) as trial:
                     result.rest = trial.rest()
-                for name in missing:
-                    result.phases |= {phase.fault: phase for phase in trial.strike(name)}
+                keep(result)
+            for name in FAULTS:
+                if name not in result.phases:
+                    with _trial(result.link, directory / name, plan.share, told) as trial:
+                        result.phases[name] = trial.strike(name, plan.seconds, plan.seed)
                     keep(result)
     finally:
         logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def _trial(link: str, part: Path, consents: int, told: Told) -> Iterator[Trial]:
+    part.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(dir=part))  # beside what an interrupted run has left
+    with _medium(link, directory) as medium, Trial(medium, directory, consents, told) as trial:
+        yield trial
 
 
 def _medium(link: str, directory: Path) -> Medium:

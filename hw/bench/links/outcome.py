@@ -6,7 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hw.bench.links.faults import FAULTS
 from hw.errors import FileTroubleError
+
+AT_ONCE = 500
+"""Consents, at most, from which the throughput is measured."""
 
 ONE_OUTAGE = "one outage"
 GOAL_SENDS = 1.3
@@ -26,6 +30,16 @@ class Plan:
     messages: int
     seconds: float
     seed: int
+
+    @property
+    def share(self) -> int:
+        """Consents of each fault."""
+        return -(-self.messages // len(FAULTS))
+
+    @property
+    def at_once(self) -> int:
+        """Consents that are captured as fast as they can be, to see how many a second get through."""
+        return min(self.share, AT_ONCE)
 
 
 @dataclass(frozen=True)

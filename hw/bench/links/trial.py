@@ -1,4 +1,4 @@
-"""One link through faults: consents are captured while each strikes, and then the ledger is asked.
+"""One link at rest, or through one fault: consents are captured while it strikes; then the ledger is asked.
 
 Real are the kiosks' outboxes, couriers and links, the medium, the gateway as a process, and its embedded
 ledger, on which the requests stand beforehand. Consents are grants, each of a request of its own, so that
@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from contracts.messages import ReceiptStatus
@@ -22,7 +21,7 @@ from hw.bench.crowd.ledger import Signed
 from hw.bench.links.crew import Member
 from hw.bench.links.faults import FAULTS, Fault, Scene
 from hw.bench.links.media import Medium
-from hw.bench.links.outcome import Phase, Plan, Rest
+from hw.bench.links.outcome import Phase, Rest
 from hw.bench.relay.stage import Stage
 from hw.errors import UnavailableError
 
@@ -35,13 +34,10 @@ DRAIN_SECONDS = 1800.0
 LATENCIES = 30
 """Consents of which each waits for the receipt of the one before."""
 
-AT_ONCE = 500
-"""Consents that are captured as fast as they can be, at most, to see how many a second get through."""
-
 GLANCE = 0.01
 
-Progress = Callable[[str, int], None]
-"""Is told what goes on, and how many messages of this trial are through."""
+Told = Callable[[str, int], None]
+"""Is told what goes on, and how many consents of this trial are captured."""
 
 
 class Trial:
@@ -50,32 +46,24 @@ class Trial:
     Args:
         medium: what it is made of, already there.
         directory: of everything.
-        plan: how much.
-        faults: how many of them will strike.
+        consents: how many there are to capture.
         told: progress.
 
     Raises:
         UnavailableError: the link does not come up before anything has befallen it.
     """
 
-    def __init__(self, medium: Medium, directory: Path, plan: Plan, faults: int, told: Progress) -> None:
-        self._medium, self._plan, self._told = medium, plan, told
+    def __init__(self, medium: Medium, directory: Path, consents: int, told: Told) -> None:
+        self._medium, self._told = medium, told
         self._kiosks = [Kiosk() for _ in range(medium.kiosks)]
         told("writing requests", 0)
         stage = Stage(directory / "stage", self._kiosks)
-        self._each = -(-plan.messages // len(FAULTS))
-        self._at_once = min(self._each, AT_ONCE)
-        asked = stage.ask(faults * self._each + self._at_once + LATENCIES)
-        self._consents: Iterator[Signed] = (each.granted() for each in asked)
+        self._number = consents
+        self._consents: Iterator[Signed] = (each.granted() for each in stage.ask(consents))
         self._homes = {person.address: number for number, person in enumerate(stage.people)}
         self._premises = stage.premises(medium.broker, settings=medium.settings)
         self._directory = directory
         self._stack = ExitStack()
-        self._through = 0
-        self._effects: Counter[bytes] = Counter()  # of each consent, by the ledger's events
-        self._read = 0  # blocks of the ledger that these are from
-        self._digests: dict[str, list[bytes]] = {}
-        self._phases: dict[str, Phase] = {}
 
     def __enter__(self) -> "Trial":
         try:
@@ -104,42 +92,44 @@ class Trial:
             UnavailableError: a consent had no receipt.
         """
         latency = self._one_by_one()
-        self._told("throughput", self._through)
+        self._told("throughput", 0)
+        number = self._number - LATENCIES
         before, start = self._medium.octets, time.monotonic()
-        for _ in range(self._at_once):
+        for _ in range(number):
             self._capture(next(self._consents))
         self._drain(DRAIN_SECONDS)
         seconds, octets = time.monotonic() - start, self._medium.octets - before
-        return Rest(round(self._at_once / seconds, 1), round(octets / self._at_once), round(latency, 4))
+        return Rest(round(number / seconds, 1), round(octets / number), round(latency, 4))
 
-    def strike(self, name: str) -> list[Phase]:
-        """Capture consents while a fault strikes, and wait for the last receipt.
+    def strike(self, name: str, seconds: float, seed: int) -> Phase:
+        """Capture all consents while a fault strikes, and wait for the last receipt.
 
-        Returns:
-            What this and the faults before it did: an act of an earlier one may have been doubled since.
+        Args:
+            name: of the fault.
+            seconds: over which they are captured, at least.
+            seed: of its moments.
         """
-        self._told(name, self._through)
-        before = self._sends()
-        digests, refused = self._stream_through(name, FAULTS[name])
+        self._told(name, 0)
+        dice = random.Random(f"{seed} {self._medium.name} {name}")  # noqa: S311 - to run it again
+        scene = Scene(self._medium, self._premises, self._crew, dice)
+        seconds = max(seconds, self._number / self._medium.rate)
+        digests, refused = self._stream_through(FAULTS[name], scene, seconds)
         drain = self._drain(DRAIN_SECONDS)
-        self._through += len(digests)
-        self._digests[name] = digests
-        sends = self._sends()
-        sends.subtract(before)
-        self._phases[name] = Phase(
+        effects, told = self._effects(), self._told_final()
+        sends = sum((member.sends for member in self._crew), Counter[bytes]())
+        return Phase(
             fault=name,
             messages=len(digests),
-            lost=0,
-            doubled=0,
+            lost=sum(not effects[each] or each not in told for each in digests),
+            doubled=sum(effects[each] > 1 for each in digests),
             sends=sends.total(),
             most_sends=max(sends.values(), default=0),
             refused=refused,
             drain_seconds=round(drain, 1),
         )
-        return self._judged()
 
     def _one_by_one(self) -> float:
-        self._told("latency", self._through)
+        self._told("latency", 0)
         seconds = []
         for _ in range(LATENCIES):
             signed = next(self._consents)
@@ -155,12 +145,9 @@ class Trial:
             seconds.append(time.monotonic() - start)
         return statistics.median(seconds)
 
-    def _stream_through(self, name: str, fault: Fault) -> tuple[list[bytes], int]:
-        """Capture this fault's share of consents while it strikes; digests, and how many were refused."""
+    def _stream_through(self, fault: Fault, scene: Scene, seconds: float) -> tuple[list[bytes], int]:
+        """Capture consents while a fault strikes; their digests, and how many captures were refused."""
         over = threading.Event()
-        seconds = max(self._plan.seconds, self._each / self._medium.rate)
-        dice = random.Random(f"{self._plan.seed} {self._medium.name} {name}")  # noqa: S311 - to run it again
-        scene = Scene(self._medium, self._premises, self._crew, dice)
         errors: list[BaseException] = []
 
         def strike() -> None:
@@ -169,7 +156,7 @@ class Trial:
             except BaseException as error:  # noqa: BLE001 - raised again below, in the main thread
                 errors.append(error)
 
-        thread = threading.Thread(target=strike, name=name)
+        thread = threading.Thread(target=strike, name="fault")
         thread.start()
         try:
             captured = self._stream(seconds)
@@ -183,18 +170,17 @@ class Trial:
         return captured
 
     def _stream(self, seconds: float) -> tuple[list[bytes], int]:
-        """Capture this fault's share of consents, evenly; who is refused comes again."""
+        """Capture consents evenly; who is refused comes again."""
         digests: list[bytes] = []
         refused = 0
         start = time.monotonic()
-        for number in range(self._each):
-            time.sleep(max(0.0, start + seconds * number / self._each - time.monotonic()))
-            signed = next(self._consents)
+        for number, signed in enumerate(self._consents):
+            time.sleep(max(0.0, start + seconds * number / self._number - time.monotonic()))
             while (digest := self._capture(signed)) is None:
                 refused += 1
                 time.sleep(0.2)
             digests.append(digest)
-            self._told("", self._through + number + 1)
+            self._told("", number + 1)
         return digests, refused
 
     def _capture(self, signed: Signed) -> bytes | None:
@@ -203,9 +189,6 @@ class Trial:
     def _member(self, signed: Signed) -> Member:
         """A person has one kiosk, as the outbox keeps the order of their acts."""
         return self._crew[self._homes[signed.signer.address] % len(self._crew)]
-
-    def _sends(self) -> Counter[bytes]:
-        return sum((member.sends for member in self._crew), Counter())
 
     def _drain(self, seconds: float) -> float:
         start = time.monotonic()
@@ -221,32 +204,14 @@ class Trial:
                 raise UnavailableError(f"{self._medium.name}: the link does not come up")
             time.sleep(GLANCE)
 
-    def _judged(self) -> list[Phase]:
-        """The phases with their lost and doubled, by the ledger's own events and the kiosks' receipts."""
-        self._read_ledger()
-        told = self._told_final()
-        for name, digests in self._digests.items():
-            self._phases[name] = replace(
-                self._phases[name],
-                lost=sum(self._effects[each] == 0 or each not in told for each in digests),
-                doubled=sum(self._effects[each] > 1 for each in digests),
-            )
-        return list(self._phases.values())
-
-    def _read_ledger(self) -> None:
+    def _effects(self) -> Counter[bytes]:
+        """How often each act took effect, by the ledger's own events."""
         gateway = self._premises.gateway
         registry = gateway.registry()
-        last = registry.client.block_number()
-        for event in (decode(log) for log in registry.logs(self._read, last)):
-            if isinstance(event, ActEvent):
-                self._effects[event.act.digest(gateway.domain)] += 1
-        self._read = last + 1
+        events = (decode(log) for log in registry.logs(0, registry.client.block_number()))
+        return Counter(event.act.digest(gateway.domain) for event in events if isinstance(event, ActEvent))
 
     def _told_final(self) -> set[bytes]:
         """Digests of the acts of which their kiosk has heard that they are on the ledger."""
-        entries = (entry for member in self._crew for entry in member.outbox.history(None, self._captured))
+        entries = (entry for member in self._crew for entry in member.outbox.history(None, self._number))
         return {entry.digest for entry in entries if entry.status is ReceiptStatus.FINAL}
-
-    @property
-    def _captured(self) -> int:
-        return self._through + self._at_once + LATENCIES
