@@ -14,6 +14,7 @@ import pytest
 import ridgekey
 from hw.bench import report
 from hw.bench.links import cli, faults, outcome
+from hw.bench.links.media import MEDIA
 from hw.bench.links.outcome import ONE_OUTAGE, Phase, Plan, Rest, Result
 from hw.bench.links.wire import Wire
 from hw.errors import FileTroubleError
@@ -185,7 +186,7 @@ def test_to_go_on_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("link", cli.LINKS)
+@pytest.mark.parametrize("link", MEDIA)
 def test_nothing_is_lost_or_doubled_whatever_befalls_a_link(link: str, tmp_path: Path) -> None:
     path = tmp_path / "links.json"
     code = ridgekey.main(["bench", "links", "--link", link, "--messages", "700", "--json", str(path)])

@@ -18,12 +18,11 @@ from rich.table import Table
 from hw.bench import report
 from hw.bench.links import outcome
 from hw.bench.links.faults import FAULTS
-from hw.bench.links.media import Ble, Medium, Mqtt
+from hw.bench.links.media import MEDIA
 from hw.bench.links.outcome import GOAL_SENDS, Plan, Result
-from hw.bench.links.trial import LATENCIES, Told, Trial
+from hw.bench.links.trial import LATENCIES, Ground, Told, Trial
 from hw.errors import BenchError
 
-LINKS = ("mosquitto", "amqtt", "ble")
 MESSAGES, MESSAGES_FULL = 700, 20_000
 SECONDS = 20.0
 SEED = 6
@@ -68,7 +67,7 @@ def main(argv: list[str]) -> int:
             )
 
     with tempfile.TemporaryDirectory(prefix="ridgekey-links-") as temporary:
-        for link in options.link or LINKS:
+        for link in options.link or MEDIA:
             result = results.get(link, Result(link))
             _measure(result, (options.keep or Path(temporary)) / link, plan, console, keep)
             console.print(_table(result))
@@ -81,38 +80,42 @@ def _measure(
     result: Result, directory: Path, plan: Plan, console: Console, keep: Callable[[Result], None]
 ) -> None:
     """Measure what is missing of a link, each part with a gateway and kiosks of its own."""
+    missing = [name for name in FAULTS if name not in result.phases]
+    if not missing and result.rest:
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=directory))  # beside what an interrupted run has left
     logging.disable(logging.WARNING)  # links that break are what this is about
     try:
         with _progress(console) as bar:
-            task = bar.add_task(result.link, total=plan.share * len(FAULTS), completed=result.messages)
+            task = bar.add_task(f"{result.link}: writing requests", total=plan.share * len(FAULTS))
 
             def told(stage: str, done: int) -> None:
                 words = f"{result.link}: {stage}" if stage else None
                 bar.update(task, completed=result.messages + done, description=words)
 
+            most = max(plan.share, LATENCIES + plan.at_once)
+            ground = Ground(work / "ground", MEDIA[result.link].kiosks, most)
             if result.rest is None:
-                with _trial(result.link, directory / "rest", LATENCIES + plan.at_once, told) as trial:
+                with _trial(ground, result.link, work / "rest", LATENCIES + plan.at_once, told) as trial:
                     result.rest = trial.rest()
                 keep(result)
-            for name in FAULTS:
-                if name not in result.phases:
-                    with _trial(result.link, directory / name, plan.share, told) as trial:
-                        result.phases[name] = trial.strike(name, plan.seconds, plan.seed)
-                    keep(result)
+            for name in missing:
+                with _trial(ground, result.link, work / name, plan.share, told) as trial:
+                    result.phases[name] = trial.strike(name, plan.seconds, plan.seed)
+                keep(result)
     finally:
         logging.disable(logging.NOTSET)
 
 
 @contextmanager
-def _trial(link: str, part: Path, consents: int, told: Told) -> Iterator[Trial]:
-    part.mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(dir=part))  # beside what an interrupted run has left
-    with _medium(link, directory) as medium, Trial(medium, directory, consents, told) as trial:
+def _trial(ground: Ground, link: str, directory: Path, consents: int, told: Told) -> Iterator[Trial]:
+    directory.mkdir()
+    with (
+        MEDIA[link](directory) as medium,
+        Trial(medium, ground, directory, consents, told) as trial,
+    ):
         yield trial
-
-
-def _medium(link: str, directory: Path) -> Medium:
-    return Ble(directory) if link == "ble" else Mqtt(link, directory)
 
 
 def _figures(plan: Plan, results: dict[str, Result]) -> dict[str, Any]:
@@ -157,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--link", choices=LINKS, action="append", help="only this one; may be repeated")
+    parser.add_argument("--link", choices=MEDIA, action="append", help="only this one; may be repeated")
     parser.add_argument("--messages", type=int, metavar="N", help=f"for each link (default {MESSAGES})")
     parser.add_argument("--full", action="store_true", help=f"{MESSAGES_FULL:,} for each link")
     parser.add_argument("--seed", type=int, default=SEED, metavar="N", help="of the faults' moments")

@@ -40,12 +40,39 @@ Told = Callable[[str, int], None]
 """Is told what goes on, and how many consents of this trial are captured."""
 
 
+class Ground:
+    """What all trials of a link begin with: kiosks, and a ledger full of requests, copied for each trial.
+
+    Args:
+        directory: of the ledger and its copies.
+        kiosks: how many.
+        requests: how many.
+
+    Attributes:
+        kiosks: their keys.
+        stage: the ledger.
+        homes: the number of the kiosk that a person goes to, by address: the outbox keeps the order of their
+            acts.
+    """
+
+    def __init__(self, directory: Path, kiosks: int, requests: int) -> None:
+        self.kiosks = [Kiosk() for _ in range(kiosks)]
+        self.stage = Stage(directory, self.kiosks)
+        self._asked = self.stage.ask(requests)
+        self.homes = {person.address: number % kiosks for number, person in enumerate(self.stage.people)}
+
+    def consents(self, number: int) -> Iterator[Signed]:
+        """So many answers: yes."""
+        return (each.granted() for each in self._asked[:number])
+
+
 class Trial:
     """One link under measurement; used in a `with`, which brings gateway and kiosks to life and ends them.
 
     Args:
         medium: what it is made of, already there.
-        directory: of everything.
+        ground: to begin with.
+        directory: of the kiosks' state.
         consents: how many there are to capture.
         told: progress.
 
@@ -53,16 +80,10 @@ class Trial:
         UnavailableError: the link does not come up before anything has befallen it.
     """
 
-    def __init__(self, medium: Medium, directory: Path, consents: int, told: Told) -> None:
-        self._medium, self._told = medium, told
-        self._kiosks = [Kiosk() for _ in range(medium.kiosks)]
-        told("writing requests", 0)
-        stage = Stage(directory / "stage", self._kiosks)
-        self._number = consents
-        self._consents: Iterator[Signed] = (each.granted() for each in stage.ask(consents))
-        self._homes = {person.address: number for number, person in enumerate(stage.people)}
-        self._premises = stage.premises(medium.broker, settings=medium.settings)
-        self._directory = directory
+    def __init__(self, medium: Medium, ground: Ground, directory: Path, consents: int, told: Told) -> None:
+        self._medium, self._ground, self._directory, self._told = medium, ground, directory, told
+        self._number, self._consents = consents, ground.consents(consents)
+        self._premises = ground.stage.premises(medium.broker, settings=medium.settings)
         self._stack = ExitStack()
 
     def __enter__(self) -> "Trial":
@@ -74,7 +95,7 @@ class Trial:
                         kiosk, self._directory / kiosk.id, self._medium.url(number), self._premises.gateway
                     )
                 )
-                for number, kiosk in enumerate(self._kiosks)
+                for number, kiosk in enumerate(self._ground.kiosks)
             ]
             self._await_up()
         except BaseException:
@@ -187,8 +208,7 @@ class Trial:
         return self._member(signed).capture(signed)
 
     def _member(self, signed: Signed) -> Member:
-        """A person has one kiosk, as the outbox keeps the order of their acts."""
-        return self._crew[self._homes[signed.signer.address] % len(self._crew)]
+        return self._crew[self._ground.homes[signed.signer.address]]
 
     def _drain(self, seconds: float) -> float:
         start = time.monotonic()
