@@ -22,12 +22,13 @@ from edge.events import JsonObject
 from edge.identity import files, hardening
 from edge.journeys.visit import Desk
 from edge.links import opening, phones
-from edge.links.courier import Courier, Route
+from edge.links.courier import Courier
 from edge.links.inbox import Inbox
 from edge.links.link import LinkState
 from edge.links.mqtt import MqttLink
 from edge.links.opening import Ends
 from edge.links.phones import PhoneLink
+from edge.links.schedule import Route
 from edge.outbox_errands import OutboxErrands
 from edge.panel import Panel
 from edge.phones.errands import PhoneErrands

@@ -15,11 +15,12 @@ from contracts.messages import ReceiptStatus, RequestNotice, from_gateway
 from contracts.purpose import Purpose
 from edge.links import ble
 from edge.links.ble import BleLink, Identity
-from edge.links.courier import Courier, Route
+from edge.links.courier import Courier
 from edge.links.inbox import Inbox
 from edge.links.link import LinkState
 from edge.links.outbox import Outbox
 from edge.links.pacing import Backoff
+from edge.links.schedule import Route
 from edge.state.database import Database
 from hw.radio.faults import Fault, Mishap
 from hw.radio.radio import Radio

@@ -11,9 +11,9 @@ from drivers.bluetooth.errors import AddressError
 from drivers.mqtt.broker import Broker
 from edge.errors import ConfigError
 from edge.identity import certificate
-from edge.links.courier import Route
 from edge.links.link import Announce, Hear, Link
 from edge.links.mqtt import MqttLink
+from edge.links.schedule import Route
 
 
 @dataclass(frozen=True)

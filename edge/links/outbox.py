@@ -6,7 +6,7 @@ message may have arrived: such a message is late, its person is told, and the re
 
 The queue is capped; when it is full, or the disk nearly so, new acts are refused in words before a finger is
 pressed, and none is dropped. Messages of one person leave in the order in which they were signed, each after
-the receipt for the one before. When they leave is `edge.links.courier`'s to say.
+the receipt for the one before. When they leave is `edge.links.schedule`'s to say.
 """
 
 import threading

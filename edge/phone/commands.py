@@ -16,9 +16,10 @@ from contracts.messages import Receipt
 from contracts.pairing import Offer, Refusal, RefusedByKioskError
 from edge.errors import UnavailableError
 from edge.events import JsonObject, plain
-from edge.phone import companion, render
-from edge.phone.companion import Carrier, Companion, Happened, receipt_json, request_json
+from edge.phone import meeting, render
+from edge.phone.companion import Carrier, Companion
 from edge.phone.gateway import HttpCarrier
+from edge.phone.happening import Happened, Tell, receipt_json, request_json
 from edge.phone.radio import Radio
 from edge.phone.state import HeldReceipt, Kiosk, PhoneState
 from edge.phones.duplex import Duplex, DuplexClosedError
@@ -37,7 +38,7 @@ def pair(arguments: argparse.Namespace) -> int:
     with _state(arguments) as state, Radio(arguments.adapter) as radio:
 
         def meet(duplex: Duplex) -> Companion:
-            return companion.pair(
+            return meeting.pair(
                 duplex, offer, arguments.label, state, _teller(arguments), now=time.time(), bring=bring
             )
 
@@ -202,7 +203,7 @@ def _state(arguments: argparse.Namespace) -> Iterator[PhoneState]:
         state.close()
 
 
-def _teller(arguments: argparse.Namespace) -> companion.Tell:
+def _teller(arguments: argparse.Namespace) -> Tell:
     return lambda happened: _say(arguments, happened)
 
 

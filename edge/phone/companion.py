@@ -1,26 +1,20 @@
 """The phone's side of a talk: what it does with each thing that a kiosk says."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
 from contracts.errors import ContractError
 from contracts.messages import Receipt, SignedRequest
-from contracts.pairing import Offer, PhonePairing, PhoneSession
+from contracts.pairing import PhoneSession
 from contracts.phone import (
     FROM_KIOSK,
     MAX_TEXT,
-    NOBODY,
     Answer,
     CaughtUp,
     Delivery,
     Farewell,
     Follow,
     News,
-    Paired,
     Parcel,
     ParcelPosted,
     ParcelRefused,
@@ -32,19 +26,16 @@ from contracts.phone import (
     RecordKept,
     RecordLent,
     RecordWanted,
-    Remembered,
     WithdrawalWish,
 )
 from edge.errors import BadDataError, RefusedError, UnavailableError
+from edge.phone.happening import Happened, Tell, receipt_json, request_json
 from edge.phone.state import HeardRequest, HeldReceipt, Kiosk, PhoneState
 from edge.phones.duplex import Duplex
 from edge.phones.talk import Talk
 
 ANSWER_SECONDS = 30.0
 """How long a kiosk may take to answer."""
-
-FINGER_SECONDS = 300.0
-"""How long a pairing waits for the finger: three presses, and a person who reads first."""
 
 Message = TypeVar("Message", bound=PhoneMessage)
 
@@ -61,23 +52,6 @@ class Carrier(Protocol):
 
     def receipts(self) -> list[bytes]:
         """Receipts that are there now for what was brought."""
-
-
-@dataclass(frozen=True)
-class Happened:
-    """Something to tell the person.
-
-    Attributes:
-        what: `number` (of a pairing), `request`, `receipt`, `lent`, `handed_over`, `carried`, `not_carried`,
-            `brought_back`, `ignored`.
-        detail: of it, for a screen or a script.
-    """
-
-    what: str
-    detail: dict[str, object]
-
-
-Tell = Callable[[Happened], None]
 
 
 class Companion:
@@ -113,7 +87,7 @@ class Companion:
         """
         session = PhoneSession(kiosk.kiosk_id, kiosk.kiosk_key, kiosk.phone_key)
         duplex.send(session.hello())
-        channel = session.finish(_due(duplex))
+        channel = session.finish(due(duplex))
         return cls(Talk(duplex, channel, FROM_KIOSK), kiosk, state, tell, carrier)
 
     def catch_up(self) -> None:
@@ -249,88 +223,13 @@ class Companion:
         return None
 
 
-def pair(
-    duplex: Duplex,
-    offer: Offer,
-    label: str,
-    state: PhoneState,
-    tell: Tell,
-    *,
-    now: float,
-    bring: bytes | None = None,
-) -> Companion:
-    """Pair with the kiosk whose code was scanned; returns when the person's finger has confirmed it.
-
-    Args:
-        duplex: a connection to it.
-        offer: the code.
-        label: what the phone is to be called.
-        state: the phone's memory.
-        tell: told of the six digits, and of a record that is handed over.
-        now: Unix time.
-        bring: address of a person whose sealed record this phone carries and the kiosk needs.
+def due(duplex: Duplex) -> bytes:
+    """The kiosk's answer in a handshake.
 
     Raises:
-        ContractError: the code is over, or the other end is not the kiosk that shows it.
-        RefusedError: the kiosk says that nothing came of it.
-        UnavailableError: it does not answer, or is gone.
+        UnavailableError: it does not answer.
     """
-    phone_key = X25519PrivateKey.generate()
-    pairing = PhonePairing(offer, phone_key, now)
-    duplex.send(pairing.hello())
-    frame, channel = pairing.finish(_due(duplex), label)
-    duplex.send(frame)
-    tell(Happened("number", {"number": channel.number}))
-    talk = Talk(duplex, channel, FROM_KIOSK)
-    said = talk.receive(ANSWER_SECONDS)
-    if isinstance(said, RecordWanted):
-        sealed = None if bring is None else state.record(bring)
-        talk.send(RecordAbsent(NOBODY) if bring is None or sealed is None else RecordLent(bring, sealed))
-        said = talk.receive(FINGER_SECONDS)
-    if isinstance(said, Answer):
-        raise RefusedError(said.text)
-    if not isinstance(said, Paired):
-        raise UnavailableError("the kiosk did not say how the pairing ended; begin anew")
-    kiosk = state.add_kiosk(offer.kiosk_id, offer.kiosk_key, phone_key, said)
-    talk.send(Remembered())
-    companion = Companion(talk, kiosk, state, tell)
-    if said.record_follows:
-        companion.attend(ANSWER_SECONDS)
-    return companion
-
-
-def _due(duplex: Duplex) -> bytes:
     reply = duplex.receive(ANSWER_SECONDS)
     if reply is None:
         raise UnavailableError("the kiosk does not answer; stay close to it and try again")
     return reply
-
-
-def request_json(heard: HeardRequest) -> dict[str, object]:
-    """A request for a screen or a script."""
-    request = heard.signed.request
-    return {
-        "request": heard.request,
-        "requester": request.requester,
-        "requester_name": heard.name,
-        "purpose": heard.signed.purpose.text,
-        "kind": heard.kind,
-        "subject": request.subject,
-        "record": request.record,
-        "expiry": request.expiry,
-        "state": heard.state,
-    }
-
-
-def receipt_json(held: HeldReceipt, receipt: Receipt) -> dict[str, object]:
-    """A receipt for a screen or a script."""
-    return {
-        "act": held.act,
-        "about": held.about,
-        "digest": receipt.digest,
-        "status": receipt.status.name.lower(),
-        "transaction": receipt.transaction,
-        "block": receipt.block,
-        "reason": receipt.reason,
-        "at": receipt.at,
-    }

@@ -5,7 +5,7 @@ from typing import Any
 from rich.table import Table
 
 from edge.events import plain
-from edge.phone.companion import request_json
+from edge.phone.happening import request_json
 from edge.phone.state import HeardRequest
 from edge.render import SHORT, escape, moment
 

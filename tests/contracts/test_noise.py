@@ -5,7 +5,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from noise.connection import Keypair, NoiseConnection
 
 from contracts.errors import ContractError, MalformedError, VerificationError
-from contracts.noise import IK, MAX_COUNT, NN, XK_PSK0, CipherState, Handshake, Pattern, Role
+from contracts.noise import IK, NN, XK_PSK0, CipherState, Handshake, Pattern, Role
+from contracts.noise.states import MAX_COUNT
 
 PHONE, KIOSK = (X25519PrivateKey.from_private_bytes(bytes([seed]) * 32) for seed in (1, 2))
 PROLOGUE, SECRET = b"what both know", b"\x05" * 32

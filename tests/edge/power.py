@@ -13,9 +13,10 @@ from pathlib import Path
 
 from contracts.acts import ActKind
 from contracts.messages import Receipt, ReceiptStatus
-from edge.links.courier import Courier, Route
+from edge.links.courier import Courier
 from edge.links.link import LinkState, LinkStatus
 from edge.links.outbox import Outbox
+from edge.links.schedule import Route
 from edge.state.database import Database
 
 PEOPLE = [b"\x01" * 20, b"\x01" * 20, b"\x02" * 20]

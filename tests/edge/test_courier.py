@@ -20,10 +20,11 @@ from hypothesis.stateful import (
 from contracts.acts import ActKind
 from contracts.messages import ReceiptStatus
 from edge.errors import StateError, UnavailableError
-from edge.links.courier import STUCK_SECONDS, Courier, Route
+from edge.links.courier import Courier
 from edge.links.link import LinkDownError, LinkLostError, LinkRefusedError, LinkState, LinkStatus
 from edge.links.outbox import Outbox
 from edge.links.pacing import FIRST, LARGEST, SOON, Backoff, Window
+from edge.links.schedule import STUCK_SECONDS, Route
 from edge.state.database import Database
 from tests.edge.test_outbox import receipt
 

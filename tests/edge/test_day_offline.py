@@ -13,10 +13,11 @@ from contracts import sequence
 from contracts.acts import Enrol, fresh_nonce
 from contracts.hexes import to_hex
 from contracts.messages import KioskMessage, Receipt, ReceiptStatus
-from edge.links.courier import Courier, Route
+from edge.links.courier import Courier
 from edge.links.inbox import Inbox
 from edge.links.link import LinkState
 from edge.links.outbox import Outbox
+from edge.links.schedule import Route
 from edge.state.database import Database
 from hw import broker
 from tests.edge.standin import until

@@ -16,12 +16,13 @@ from drivers.mqtt.broker import Broker
 from drivers.mqtt.errors import BrokerUrlError
 from drivers.mqtt.machine import Timing
 from edge.errors import StateError
-from edge.links.courier import Courier, Route
+from edge.links.courier import Courier
 from edge.links.inbox import Inbox
 from edge.links.link import Announcement, Hear, LinkDownError, LinkState
 from edge.links.mqtt import MqttLink
 from edge.links.outbox import Outbox
 from edge.links.pacing import Backoff
+from edge.links.schedule import Route
 from edge.state.database import Database
 from hw import broker
 from tests.edge.standin import DOMAIN, Gateway, until

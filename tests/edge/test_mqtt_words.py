@@ -10,10 +10,11 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from contracts import topics
 from contracts.acts import ActKind
-from edge.links.courier import Courier, Route
+from edge.links.courier import Courier
 from edge.links.inbox import Inbox
 from edge.links.link import LinkRefusedError
 from edge.links.outbox import Outbox
+from edge.links.schedule import Route
 from edge.state.database import Database
 from hw import broker
 from hw.errors import UnavailableError

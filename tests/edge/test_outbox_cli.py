@@ -17,11 +17,12 @@ from contracts.messages import KioskMessage, Receipt, ReceiptStatus
 from edge.errands import Errands
 from edge.identity import files
 from edge.journeys.visit import Desk
-from edge.links.courier import Courier, Route
+from edge.links.courier import Courier
 from edge.links.inbox import Inbox
 from edge.links.link import LinkState
 from edge.links.outbox import Outbox
 from edge.links.pacing import Backoff
+from edge.links.schedule import Route
 from edge.outbox_errands import OutboxErrands
 from edge.panel import Panel
 from edge.state.database import FILE_NAME, Database

@@ -5,14 +5,19 @@ import random
 import select
 import socket
 import threading
+from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 import ridgekey
-from hw.bench.links import cli, faults
-from hw.bench.links.trial import Phase, Result
+from hw.bench import report
+from hw.bench.links import cli, faults, outcome
+from hw.bench.links.media import MEDIA
+from hw.bench.links.outcome import ONE_OUTAGE, Phase, Plan, Rest, Result
 from hw.bench.links.wire import Wire
+from hw.errors import FileTroubleError
 
 FAULTS = list(faults.FAULTS)
 
@@ -88,53 +93,100 @@ def test_a_wire_to_nowhere_hangs_up() -> None:
         assert is_broken(connection)
 
 
-def phase(fault: str, sends: int = 10) -> Phase:
-    return Phase(fault, 10, 0, sends, 2, 1.5, [bytes(32)] * 10)
+PLAN = Plan(70, cli.SECONDS, cli.SEED)
+REST = Rest(per_second=50.5, octets_per_message=700, latency=0.1)
 
 
-def result(sends: int = 10, lost: int = 0, doubled: int = 0) -> Result:
-    phases = [phase(fault, sends if fault == cli.ONE_OUTAGE else 12) for fault in FAULTS]
-    none = dict.fromkeys(FAULTS, 0)
-    return Result(
-        "mqtt (mosquitto)", phases, none | {"link dropped": lost}, none | {"disk full": doubled}, 50, 700, 0.1
-    )
+def phase(fault: str, sends: int = 12, lost: int = 0, doubled: int = 0) -> Phase:
+    return Phase(fault, 10, lost, doubled, sends, 2, 3, 1.5)
+
+
+def phases(*others: Phase) -> dict[str, Phase]:
+    """Of every fault, the same, but for these."""
+    return {each: phase(each) for each in FAULTS} | {each.fault: each for each in others}
+
+
+def file_of(results: dict[str, Result], path: Path, plan: Plan = PLAN) -> Path:
+    figures = {"plan": asdict(plan), "links": [each.figures() for each in results.values()]}
+    report.write(path, report.report("links", "ridgekey bench links", figures, {}))
+    return path
 
 
 @pytest.mark.parametrize(
-    ("measured", "code"),
+    ("other", "code"),
     [
-        (result(), 0),
-        (result(sends=13), 0),
-        (result(sends=14), 1),
-        (result(lost=1), 1),
-        (result(doubled=1), 1),
+        (phase("none"), 0),
+        (phase(ONE_OUTAGE, sends=13), 0),
+        (phase(ONE_OUTAGE, sends=14), 1),
+        (phase("gateway killed", sends=14), 0),
+        (phase("link dropped", lost=1), 1),
+        (phase("disk full", doubled=1), 1),
     ],
 )
 def test_the_figures_and_the_exit_code(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
-    measured: Result,
+    other: Phase,
     code: int,
 ) -> None:
-    monkeypatch.setattr(cli, "_measure", lambda *_: measured)
+    def measure(result: Result, *rest: object) -> None:
+        result.rest, result.phases = REST, phases(other)
+        rest[-1](result)  # type: ignore[operator]
+
+    monkeypatch.setattr(cli, "_measure", measure)
     path = tmp_path / "links.json"
     assert ridgekey.main(["bench", "links", "--link", "mosquitto", "--json", str(path)]) == code
-    report = json.loads(path.read_text())
-    assert report["name"] == "links"
-    (figures,) = report["figures"]["links"]
-    assert figures["link"] == "mqtt (mosquitto)"
+    written = json.loads(path.read_text())
+    assert written.keys() == {"name", "version", "machine", "command", "figures", "peers"}
+    (figures,) = written["figures"]["links"]
+    assert figures["link"] == "mosquitto"
     assert figures["messages"] == 10 * len(FAULTS)
     assert figures["lost"] == sum(each["lost"] for each in figures["faults"])
     assert figures["doubled"] == sum(each["doubled"] for each in figures["faults"])
     assert figures["sends_per_message_max"] == max(each["sends_per_message"] for each in figures["faults"])
     assert figures["drain_seconds"] == 1.5
-    assert "one outage" in capsys.readouterr().out
+    assert ONE_OUTAGE in capsys.readouterr().out
+
+
+def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    half = Result("amqtt", REST, {"none": phase("none", sends=10)})
+    whole = Result("mosquitto", REST, phases())
+    path = file_of({"mosquitto": whole, "amqtt": half}, tmp_path / "links.json")
+    assert outcome.read(path, PLAN, version("ridgekey")) == {"mosquitto": whole, "amqtt": half}
+    before = path.read_bytes()
+    command = ["bench", "links", "--link", "mosquitto", "--messages", "70", "--json", str(path), "--resume"]
+    assert ridgekey.main(command) == 0  # at once: there is nothing left to measure
+    assert path.read_bytes() == before
+
+
+def test_a_link_that_was_not_at_rest_yet_has_nulls() -> None:
+    figures = Result("ble").figures()
+    assert (
+        figures["bytes_per_message"] is figures["drain_seconds"] is figures["sends_per_message_max"] is None
+    )
+    assert Result.of(figures) == Result("ble")
+
+
+def test_nothing_is_taken_over_from_another_plan_or_version(tmp_path: Path) -> None:
+    path = file_of({"ble": Result("ble", REST, phases())}, tmp_path / "links.json")
+    for plan, of in [(replace(PLAN, seed=7), version("ridgekey")), (PLAN, "0.0.0")]:
+        with pytest.raises(FileTroubleError, match="another version, number or seed"):
+            outcome.read(path, plan, of)
+    path.write_text("[]")
+    with pytest.raises(FileTroubleError, match="no figures"):
+        outcome.read(path, PLAN, version("ridgekey"))
+    assert outcome.read(tmp_path / "none.json", PLAN, version("ridgekey")) == {}
+
+
+def test_to_go_on_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ridgekey.main(["bench", "links", "--resume"]) == 1
+    assert "--json" in capsys.readouterr().err
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("link", cli.LINKS)
+@pytest.mark.parametrize("link", MEDIA)
 def test_nothing_is_lost_or_doubled_whatever_befalls_a_link(link: str, tmp_path: Path) -> None:
     path = tmp_path / "links.json"
     code = ridgekey.main(["bench", "links", "--link", link, "--messages", "700", "--json", str(path)])

@@ -1,5 +1,5 @@
 // The Noise Protocol Framework, revision 34, for the phone's side: it is always the initiator, and knows the kiosk's
-// static key beforehand. contracts/noise.py is the kiosk's side of the same; WebCrypto has all that it takes.
+// static key beforehand. contracts/noise is the kiosk's side of the same; WebCrypto has all that it takes.
 //
 //   Noise_XKpsk0_25519_AESGCM_SHA256   pairing
 //   Noise_IK_25519_AESGCM_SHA256       every later session

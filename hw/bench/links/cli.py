@@ -4,6 +4,10 @@ import argparse
 import logging
 import shlex
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +16,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hw.bench import report
+from hw.bench.links import outcome
 from hw.bench.links.faults import FAULTS
-from hw.bench.links.media import Ble, Medium, Mqtt
-from hw.bench.links.trial import Plan, Result, Trial
+from hw.bench.links.media import MEDIA
+from hw.bench.links.outcome import GOAL_SENDS, Plan, Result
+from hw.bench.links.trial import LATENCIES, Ground, Told, Trial
+from hw.errors import BenchError
 
-LINKS = ("mosquitto", "amqtt", "ble")
 MESSAGES, MESSAGES_FULL = 700, 20_000
 SECONDS = 20.0
-RATE = 40.0
-"""Consents captured a second: below what gateway and ledger do on a small machine, so that it is the fault
-and not the load that makes messages wait."""
-
 SEED = 6
 
-ONE_OUTAGE = "one outage"
-GOAL_SENDS = 1.3
-"""Sends per message after one outage."""
+GOAL = {"lost": 0, "doubled": 0, "sends_per_message_after_one_outage": GOAL_SENDS}
 
 DESCRIPTION = f"""\
 Consents captured at real kiosks' outboxes, in this process, go over real links to the gateway, a process, and
@@ -35,12 +35,14 @@ its embedded ledger. For each link: consents a second and bytes on the air for e
 Bluetooth's ACL data; both ways, receipt included), and the latency to the receipt. Then through each fault in
 turn: {", ".join(FAULTS)}
 (the medium is the broker, or the gateway's radio). What is lost or doubled is counted from the ledger's own
-events. It takes five minutes for each link; --full, {MESSAGES_FULL:,} consents for each, half an hour."""
+events. It takes five minutes for each link; with --full, {MESSAGES_FULL:,} consents for each, a quarter of an
+hour for a broker and half an hour for the radio. What is whole is in the file of --json after each fault."""
 
 EPILOG = """\
 examples:
   ridgekey bench links
-  ridgekey bench links --link mosquitto --full --json links.json
+  ridgekey bench links --full --json links.json
+  ridgekey bench links --full --json links.json --resume    after an interruption
   ridgekey bench links --link ble --messages 140
 
 exit code 1 if anything was lost or doubled, or was sent more than 1.3 times after one outage"""
@@ -51,86 +53,94 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     console = Console()
     messages = options.messages or (MESSAGES_FULL if options.full else MESSAGES)
-    plan = Plan(max(messages, len(FAULTS)), SECONDS, RATE, options.seed)
-    results = []
+    plan = Plan(max(messages, len(FAULTS)), SECONDS, options.seed)
+    if options.resume and not options.json:
+        raise BenchError("--resume goes on with the file of --json; name it")
+    results = outcome.read(options.json, plan, version("ridgekey")) if options.resume else {}
+
+    def keep(result: Result) -> None:
+        results[result.link] = result
+        if options.json:
+            command = shlex.join(["ridgekey", "bench", "links", *argv])
+            report.write(
+                options.json, report.report("links", command, _figures(plan, results), {"goal": GOAL})
+            )
+
     with tempfile.TemporaryDirectory(prefix="ridgekey-links-") as temporary:
-        for link in options.link or LINKS:
-            results.append(_measure(link, (options.keep or Path(temporary)) / link, plan, console))
-            console.print(_table(results[-1]))
+        for link in options.link or MEDIA:
+            result = results.get(link, Result(link))
+            _measure(result, (options.keep or Path(temporary)) / link, plan, console, keep)
+            console.print(_table(result))
     if options.json:
-        command = shlex.join(["ridgekey", "bench", "links", *argv])
-        figures = {"ledger": "embedded", "links": [_figures(result) for result in results]}
-        report.write(options.json, report.report("links", command, figures, {}))
         console.print(f"written to {options.json}", highlight=False)
-    return int(not all(_is_good(result) for result in results))
+    return int(not all(result.is_good for result in results.values()))
 
 
-def _measure(link: str, directory: Path, plan: Plan, console: Console) -> Result:
-    directory.mkdir(parents=True)
+def _measure(
+    result: Result, directory: Path, plan: Plan, console: Console, keep: Callable[[Result], None]
+) -> None:
+    """Measure what is missing of a link, each part with a gateway and kiosks of its own."""
+    missing = [name for name in FAULTS if name not in result.phases]
+    if not missing and result.rest:
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=directory))  # beside what an interrupted run has left
     logging.disable(logging.WARNING)  # links that break are what this is about
     try:
-        with _medium(link, directory) as medium, _progress(console) as bar:
-            task = bar.add_task(link, total=plan.messages)
+        with _progress(console) as bar:
+            task = bar.add_task(f"{result.link}: writing requests", total=plan.share * len(FAULTS))
 
             def told(stage: str, done: int) -> None:
-                bar.update(task, completed=done, description=stage or None)
+                words = f"{result.link}: {stage}" if stage else None
+                bar.update(task, completed=result.messages + done, description=words)
 
-            return Trial(medium, directory, plan, told).run()
+            most = max(plan.share, LATENCIES + plan.at_once)
+            ground = Ground(work / "ground", MEDIA[result.link].kiosks, most)
+            if result.rest is None:
+                with _trial(ground, result.link, work / "rest", LATENCIES + plan.at_once, told) as trial:
+                    result.rest = trial.rest()
+                keep(result)
+            for name in missing:
+                with _trial(ground, result.link, work / name, plan.share, told) as trial:
+                    result.phases[name] = trial.strike(name, plan.seconds, plan.seed)
+                keep(result)
     finally:
         logging.disable(logging.NOTSET)
 
 
-def _medium(link: str, directory: Path) -> Medium:
-    return Ble(directory) if link == "ble" else Mqtt(link, directory)
+@contextmanager
+def _trial(ground: Ground, link: str, directory: Path, consents: int, told: Told) -> Iterator[Trial]:
+    directory.mkdir()
+    with (
+        MEDIA[link](directory) as medium,
+        Trial(medium, ground, directory, consents, told) as trial,
+    ):
+        yield trial
 
 
-def _is_good(result: Result) -> bool:
-    outage = next(phase for phase in result.phases if phase.fault == ONE_OUTAGE)
-    clean = not sum(result.lost.values()) and not sum(result.doubled.values())
-    return clean and outage.sends_per_message <= GOAL_SENDS
-
-
-def _figures(result: Result) -> dict[str, Any]:
+def _figures(plan: Plan, results: dict[str, Result]) -> dict[str, Any]:
     return {
-        "link": result.link,
-        "messages": sum(phase.messages for phase in result.phases),
-        "lost": sum(result.lost.values()),
-        "doubled": sum(result.doubled.values()),
-        "sends_per_message_max": round(max(phase.sends_per_message for phase in result.phases), 3),
-        "drain_seconds": round(max(phase.drain_seconds for phase in result.phases), 1),
-        "messages_per_second": round(result.per_second, 1),
-        "bytes_per_message": round(result.octets_per_message),
-        "latency_seconds_median": round(result.latency, 4),
-        "faults": [
-            {
-                "fault": phase.fault,
-                "messages": phase.messages,
-                "lost": result.lost[phase.fault],
-                "doubled": result.doubled[phase.fault],
-                "sends_per_message": round(phase.sends_per_message, 3),
-                "most_sends_of_one": phase.most_sends,
-                "refused_for_want_of_room": phase.refused,
-                "drain_seconds": round(phase.drain_seconds, 1),
-            }
-            for phase in result.phases
-        ],
+        "ledger": "embedded",
+        "plan": asdict(plan),
+        "links": [result.figures() for result in results.values()],
     }
 
 
 def _table(result: Result) -> Table:
-    title = (
-        f"{result.link}: {result.per_second:.0f} consents/s, {result.octets_per_message:,.0f} bytes each,"
-        f" receipt after {1000 * result.latency:.0f} ms"
-    )
+    title = result.link
+    if result.rest:
+        title += (
+            f": {result.rest.per_second:.0f} consents/s, {result.rest.octets_per_message:,} bytes each,"
+            f" receipt after {1000 * result.rest.latency:.0f} ms"
+        )
     table = Table("fault", title=title)
     for column in ("consents", "lost", "doubled", "sends each", "at most", "drained in"):
         table.add_column(column, justify="right")
-    for phase in result.phases:
-        bad = [result.lost[phase.fault], result.doubled[phase.fault]]
+    for phase in result.phases.values():
         table.add_row(
             phase.fault,
             f"{phase.messages:,}",
-            *(f"[red]{count}" if count else f"[green]{count}" for count in bad),
+            *(f"[red]{count}" if count else f"[green]{count}" for count in (phase.lost, phase.doubled)),
             f"{phase.sends_per_message:.2f}",
             str(phase.most_sends),
             f"{phase.drain_seconds:.1f} s",
@@ -150,10 +160,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--link", choices=LINKS, action="append", help="only this one; may be repeated")
+    parser.add_argument("--link", choices=MEDIA, action="append", help="only this one; may be repeated")
     parser.add_argument("--messages", type=int, metavar="N", help=f"for each link (default {MESSAGES})")
     parser.add_argument("--full", action="store_true", help=f"{MESSAGES_FULL:,} for each link")
     parser.add_argument("--seed", type=int, default=SEED, metavar="N", help="of the faults' moments")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep databases, ledger and logs there")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, after each fault")
+    parser.add_argument("--resume", action="store_true", help="measure what the file of --json has not yet")
     return parser

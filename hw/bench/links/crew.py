@@ -8,11 +8,12 @@ from pathlib import Path
 from contracts.messages import Presence
 from edge.errors import EdgeError
 from edge.links import opening
-from edge.links.courier import Courier, Route
+from edge.links.courier import Courier
 from edge.links.inbox import Inbox
 from edge.links.link import Announcement, Link, LinkState, LinkStatus
 from edge.links.opening import Ends
 from edge.links.outbox import Outbox
+from edge.links.schedule import Route
 from edge.state.database import FILE_NAME, Database
 from hw.bench.crowd.kiosk import Kiosk
 from hw.bench.crowd.ledger import Signed

@@ -19,12 +19,15 @@ class Medium(Protocol):
     Attributes:
         name: what is measured.
         kiosks: how many it connects.
+        rate: consents a second that are captured while faults strike: below what it carries, so that it is
+            the fault and not the load that makes messages wait.
         broker: the gateway's broker.
         settings: what else gateway.toml says.
     """
 
     name: str
     kiosks: int
+    rate: float
     broker: str
     settings: Mapping[str, object]
 
@@ -54,17 +57,18 @@ class Medium(Protocol):
 class Mqtt:
     """A broker that keeps nothing on disk: what it has not delivered dies with it."""
 
+    name: str
     kiosks = 10
+    rate = 40.0
 
-    def __init__(self, name: str, directory: Path) -> None:
-        self.name = f"mqtt ({name})"
+    def __init__(self, directory: Path) -> None:
         self.settings: Mapping[str, object] = {}
-        self._kind, self._directory = name, directory
+        self._directory = directory
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         port = broker.free_port()
-        self._broker = broker.start(self._directory / self._kind, port, name=self._kind)
+        self._broker = broker.start(self._directory / self.name, port, name=self.name)
         self.broker = self._broker.url
         self._wire = self._stack.enter_context(Wire(port))
         return self
@@ -94,7 +98,19 @@ class Mqtt:
 
     def revive(self) -> None:
         """Start it again on its port."""
-        self._broker = broker.start(self._directory / self._kind, self._broker.port, name=self._kind)
+        self._broker = broker.start(self._directory / self.name, self._broker.port, name=self.name)
+
+
+class Mosquitto(Mqtt):
+    """Debian's, which speaks MQTT 5."""
+
+    name = "mosquitto"
+
+
+class Amqtt(Mqtt):
+    """The one in Python, which speaks 3.1.1."""
+
+    name = "amqtt"
 
 
 class Ble:
@@ -102,10 +118,11 @@ class Ble:
 
     name = "ble"
     kiosks = 3
+    rate = 12.0
     GATEWAY = "hci0"
 
     def __init__(self, directory: Path) -> None:
-        self._idle = Mqtt("mosquitto", directory)
+        self._idle = Mosquitto(directory)
         self.settings: Mapping[str, object] = {"bluetooth": f"ble:{self.GATEWAY}"}
         self._stack = ExitStack()
 
@@ -145,3 +162,7 @@ class Ble:
     def revive(self) -> None:
         """Put it back."""
         self._radio.plug(self.GATEWAY)
+
+
+MEDIA = {medium.name: medium for medium in (Mosquitto, Amqtt, Ble)}
+"""By the name of what is measured."""

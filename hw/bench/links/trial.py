@@ -1,4 +1,4 @@
-"""One link through every fault: consents are captured while it strikes, and in the end the ledger is asked.
+"""One link at rest, or through one fault: consents are captured while it strikes; then the ledger is asked.
 
 Real are the kiosks' outboxes, couriers and links, the medium, the gateway as a process, and its embedded
 ledger, on which the requests stand beforehand. Consents are grants, each of a request of its own, so that
@@ -10,9 +10,8 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts.messages import ReceiptStatus
@@ -22,6 +21,7 @@ from hw.bench.crowd.ledger import Signed
 from hw.bench.links.crew import Member
 from hw.bench.links.faults import FAULTS, Fault, Scene
 from hw.bench.links.media import Medium
+from hw.bench.links.outcome import Phase, Rest
 from hw.bench.relay.stage import Stage
 from hw.errors import UnavailableError
 
@@ -36,126 +36,121 @@ LATENCIES = 30
 
 GLANCE = 0.01
 
-Progress = Callable[[str, int], None]
-"""Is told what goes on, and how many messages are through."""
+Told = Callable[[str, int], None]
+"""Is told what goes on, and how many consents of this trial are captured."""
 
 
-@dataclass(frozen=True)
-class Phase:
-    """What one fault did.
+class Ground:
+    """What all trials of a link begin with: kiosks, and a ledger full of requests, copied for each trial.
 
-    Attributes:
-        fault: its name.
-        messages: consents captured.
-        refused: captures that a kiosk without room refused; the person came again.
-        sends: how often messages were handed to a link.
-        most_sends: of one message.
-        drain_seconds: from the fault's end to the last receipt.
-        digests: of the consents.
-    """
-
-    fault: str
-    messages: int
-    refused: int
-    sends: int
-    most_sends: int
-    drain_seconds: float
-    digests: list[bytes] = field(repr=False)
-
-    @property
-    def sends_per_message(self) -> float:
-        """1 where nothing was sent twice."""
-        return self.sends / max(1, self.messages)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one link did.
+    Args:
+        directory: of the ledger and its copies.
+        kiosks: how many.
+        requests: how many.
 
     Attributes:
-        link: its name.
-        phases: by fault.
-        lost: for each fault, consents that are not on the ledger or whose kiosk was never told.
-        doubled: for each fault, consents that took effect more than once.
-        per_second: consents from queue to receipt, all captured at once.
-        octets_per_message: that crossed the medium for each consent, both ways, receipt included.
-        latency: median seconds from queue to receipt.
+        kiosks: their keys.
+        stage: the ledger.
+        homes: the number of the kiosk that a person goes to, by address: the outbox keeps the order of their
+            acts.
     """
 
-    link: str
-    phases: list[Phase]
-    lost: dict[str, int]
-    doubled: dict[str, int]
-    per_second: float
-    octets_per_message: float
-    latency: float
+    def __init__(self, directory: Path, kiosks: int, requests: int) -> None:
+        self.kiosks = [Kiosk() for _ in range(kiosks)]
+        self.stage = Stage(directory, self.kiosks)
+        self._asked = self.stage.ask(requests)
+        self.homes = {person.address: number % kiosks for number, person in enumerate(self.stage.people)}
 
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured.
-
-    Attributes:
-        messages: in all, spread over the faults.
-        seconds: over which each fault's messages are captured, at least.
-        rate: consents captured a second, at most.
-        seed: of the faults' moments.
-    """
-
-    messages: int
-    seconds: float
-    rate: float
-    seed: int
+    def consents(self, number: int) -> Iterator[Signed]:
+        """So many answers: yes."""
+        return (each.granted() for each in self._asked[:number])
 
 
 class Trial:
-    """One link under measurement.
+    """One link under measurement; used in a `with`, which brings gateway and kiosks to life and ends them.
 
     Args:
         medium: what it is made of, already there.
-        directory: of everything.
-        plan: how much.
+        ground: to begin with.
+        directory: of the kiosks' state.
+        consents: how many there are to capture.
         told: progress.
+
+    Raises:
+        UnavailableError: the link does not come up before anything has befallen it.
     """
 
-    def __init__(self, medium: Medium, directory: Path, plan: Plan, told: Progress) -> None:
-        self._medium, self._plan, self._told = medium, plan, told
-        self._kiosks = [Kiosk() for _ in range(medium.kiosks)]
-        told(f"{medium.name}: writing requests", 0)
-        stage = Stage(directory / "stage", self._kiosks)
-        each = -(-plan.messages // len(FAULTS))
-        asked = stage.ask((1 + len(FAULTS)) * each + LATENCIES)
-        self._consents: Iterator[Signed] = (each.granted() for each in asked)
-        self._homes = {person.address: number for number, person in enumerate(stage.people)}
-        self._premises = stage.premises(medium.broker, settings=medium.settings)
-        self._directory, self._each = directory, each
-        self._through = 0
+    def __init__(self, medium: Medium, ground: Ground, directory: Path, consents: int, told: Told) -> None:
+        self._medium, self._ground, self._directory, self._told = medium, ground, directory, told
+        self._number, self._consents = consents, ground.consents(consents)
+        self._premises = ground.stage.premises(medium.broker, settings=medium.settings)
+        self._stack = ExitStack()
 
-    def run(self) -> Result:
-        """Measure the link at rest, then through every fault.
-
-        Raises:
-            UnavailableError: the link does not come up before anything has befallen it.
-        """
-        with ExitStack() as stack:
-            stack.enter_context(self._premises)
+    def __enter__(self) -> "Trial":
+        try:
+            self._stack.enter_context(self._premises)
             self._crew = [
-                stack.enter_context(
+                self._stack.enter_context(
                     Member(
                         kiosk, self._directory / kiosk.id, self._medium.url(number), self._premises.gateway
                     )
                 )
-                for number, kiosk in enumerate(self._kiosks)
+                for number, kiosk in enumerate(self._ground.kiosks)
             ]
             self._await_up()
-            latency = self._one_by_one()
-            per_second, octets = self._at_once()
-            phases = [self._phase(name, fault) for name, fault in FAULTS.items()]
-            lost, doubled = self._verdict(phases)
-        return Result(self._medium.name, phases, lost, doubled, per_second, octets, latency)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def rest(self) -> Rest:
+        """Measure the link while nothing befalls it.
+
+        Raises:
+            UnavailableError: a consent had no receipt.
+        """
+        latency = self._one_by_one()
+        self._told("throughput", 0)
+        number = self._number - LATENCIES
+        before, start = self._medium.octets, time.monotonic()
+        for _ in range(number):
+            self._capture(next(self._consents))
+        self._drain(DRAIN_SECONDS)
+        seconds, octets = time.monotonic() - start, self._medium.octets - before
+        return Rest(round(number / seconds, 1), round(octets / number), round(latency, 4))
+
+    def strike(self, name: str, seconds: float, seed: int) -> Phase:
+        """Capture all consents while a fault strikes, and wait for the last receipt.
+
+        Args:
+            name: of the fault.
+            seconds: over which they are captured, at least.
+            seed: of its moments.
+        """
+        self._told(name, 0)
+        dice = random.Random(f"{seed} {self._medium.name} {name}")  # noqa: S311 - to run it again
+        scene = Scene(self._medium, self._premises, self._crew, dice)
+        seconds = max(seconds, self._number / self._medium.rate)
+        digests, refused = self._stream_through(FAULTS[name], scene, seconds)
+        drain = self._drain(DRAIN_SECONDS)
+        effects, told = self._effects(), self._told_final()
+        sends = sum((member.sends for member in self._crew), Counter[bytes]())
+        return Phase(
+            fault=name,
+            messages=len(digests),
+            lost=sum(not effects[each] or each not in told for each in digests),
+            doubled=sum(effects[each] > 1 for each in digests),
+            sends=sends.total(),
+            most_sends=max(sends.values(), default=0),
+            refused=refused,
+            drain_seconds=round(drain, 1),
+        )
 
     def _one_by_one(self) -> float:
-        self._told(f"{self._medium.name}: latency", self._through)
+        self._told("latency", 0)
         seconds = []
         for _ in range(LATENCIES):
             signed = next(self._consents)
@@ -171,23 +166,9 @@ class Trial:
             seconds.append(time.monotonic() - start)
         return statistics.median(seconds)
 
-    def _at_once(self) -> tuple[float, float]:
-        self._told(f"{self._medium.name}: throughput", self._through)
-        before, start = self._medium.octets, time.monotonic()
-        for _ in range(self._each):
-            self._capture(next(self._consents))
-        self._drain(DRAIN_SECONDS)
-        seconds = time.monotonic() - start
-        return self._each / seconds, (self._medium.octets - before) / self._each
-
-    def _phase(self, name: str, fault: Fault) -> Phase:
-        """Capture consents while a fault strikes; then wait for the last receipt."""
-        self._told(f"{self._medium.name}: {name}", self._through)
-        before = self._sends()
+    def _stream_through(self, fault: Fault, scene: Scene, seconds: float) -> tuple[list[bytes], int]:
+        """Capture consents while a fault strikes; their digests, and how many captures were refused."""
         over = threading.Event()
-        seconds = max(self._plan.seconds, self._each / self._plan.rate)
-        dice = random.Random(f"{self._plan.seed} {self._medium.name} {name}")  # noqa: S311 - to run it again
-        scene = Scene(self._medium, self._premises, self._crew, dice)
         errors: list[BaseException] = []
 
         def strike() -> None:
@@ -196,47 +177,38 @@ class Trial:
             except BaseException as error:  # noqa: BLE001 - raised again below, in the main thread
                 errors.append(error)
 
-        thread = threading.Thread(target=strike, name=name)
+        thread = threading.Thread(target=strike, name="fault")
         thread.start()
-        digests, refused = self._stream(seconds)
-        over.set()
-        thread.join()
+        try:
+            captured = self._stream(seconds)
+        finally:
+            over.set()
+            thread.join()
         if errors:
             raise errors[0]
         for member in self._crew:
             member.free_disk()
-        drain = self._drain(DRAIN_SECONDS)
-        self._through += len(digests)
-        sends = self._sends()
-        sends.subtract(before)
-        return Phase(
-            name, len(digests), refused, sends.total(), max(sends.values(), default=0), drain, digests
-        )
+        return captured
 
     def _stream(self, seconds: float) -> tuple[list[bytes], int]:
-        """Capture this fault's share of consents, evenly; who is refused comes again."""
+        """Capture consents evenly; who is refused comes again."""
         digests: list[bytes] = []
         refused = 0
         start = time.monotonic()
-        for number in range(self._each):
-            time.sleep(max(0.0, start + seconds * number / self._each - time.monotonic()))
-            signed = next(self._consents)
+        for number, signed in enumerate(self._consents):
+            time.sleep(max(0.0, start + seconds * number / self._number - time.monotonic()))
             while (digest := self._capture(signed)) is None:
                 refused += 1
                 time.sleep(0.2)
             digests.append(digest)
-            self._told("", self._through + number + 1)
+            self._told("", number + 1)
         return digests, refused
 
     def _capture(self, signed: Signed) -> bytes | None:
         return self._member(signed).capture(signed)
 
     def _member(self, signed: Signed) -> Member:
-        """A person has one kiosk, as the outbox keeps the order of their acts."""
-        return self._crew[self._homes[signed.signer.address] % len(self._crew)]
-
-    def _sends(self) -> Counter[bytes]:
-        return sum((member.sends for member in self._crew), Counter())
+        return self._crew[self._ground.homes[signed.signer.address]]
 
     def _drain(self, seconds: float) -> float:
         start = time.monotonic()
@@ -245,28 +217,21 @@ class Trial:
         return time.monotonic() - start
 
     def _await_up(self) -> None:
-        self._told(f"{self._medium.name}: connecting", 0)
+        self._told("connecting", 0)
         deadline = time.monotonic() + UP_SECONDS
         while not all(member.is_up for member in self._crew):
             if time.monotonic() > deadline:
                 raise UnavailableError(f"{self._medium.name}: the link does not come up")
             time.sleep(GLANCE)
 
-    def _verdict(self, phases: Sequence[Phase]) -> tuple[dict[str, int], dict[str, int]]:
-        """Lost and doubled consents of each phase, from the ledger's own events and the kiosks' receipts."""
+    def _effects(self) -> Counter[bytes]:
+        """How often each act took effect, by the ledger's own events."""
         gateway = self._premises.gateway
         registry = gateway.registry()
         events = (decode(log) for log in registry.logs(0, registry.client.block_number()))
-        effects = Counter(event.act.digest(gateway.domain) for event in events if isinstance(event, ActEvent))
-        told = {
-            entry.digest
-            for member in self._crew
-            for entry in member.outbox.history(None, self._plan.messages * 2)
-            if entry.status is ReceiptStatus.FINAL
-        }
-        lost = {
-            phase.fault: sum(effects[each] == 0 or each not in told for each in phase.digests)
-            for phase in phases
-        }
-        doubled = {phase.fault: sum(effects[each] > 1 for each in phase.digests) for phase in phases}
-        return lost, doubled
+        return Counter(event.act.digest(gateway.domain) for event in events if isinstance(event, ActEvent))
+
+    def _told_final(self) -> set[bytes]:
+        """Digests of the acts of which their kiosk has heard that they are on the ledger."""
+        entries = (entry for member in self._crew for entry in member.outbox.history(None, self._number))
+        return {entry.digest for entry in entries if entry.status is ReceiptStatus.FINAL}

@@ -27,8 +27,9 @@ from edge.journeys.pair import Pairing, Terms, pair
 from edge.journeys.visit import Desk, Visit
 from edge.links.inbox import Inbox
 from edge.links.outbox import Outbox
-from edge.phone.companion import Carrier, Companion, Happened
-from edge.phone.companion import pair as pair_phone
+from edge.phone.companion import Carrier, Companion
+from edge.phone.happening import Happened
+from edge.phone.meeting import pair as pair_phone
 from edge.phone.state import PhoneState
 from edge.phones.duplex import Duplex
 from edge.phones.reception import Reception

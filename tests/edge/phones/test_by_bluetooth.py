@@ -15,7 +15,8 @@ from contracts.hexes import to_hex
 from contracts.pairing import Offer, Refusal, RefusedByKioskError
 from edge.errors import EdgeError
 from edge.journeys.enrol import enrol
-from edge.phone.companion import Companion, pair
+from edge.phone.companion import Companion
+from edge.phone.meeting import pair
 from edge.phone.radio import Radio
 from edge.phone.state import PhoneState
 from edge.phones.door import Door
