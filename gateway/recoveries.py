@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.acts import Contest, Deactivate, Entrust, Recover, Rotate
 from contracts.hexes import ADDRESS_LENGTH, from_hex, to_hex
-from contracts.messages import IdentityNotice, PendingRecovery
+from contracts.messages import IdentityNotice
 from contracts.registry import EVENT_OF, RECOVERED, event_topic
 from gateway.entries import State
 from gateway.intake import Send
@@ -145,7 +145,6 @@ class Recoveries:
         key, recovery = self._registry.key_of(subject), self._registry.recovery_of(subject)
         if key is None:
             return
-        pending = PendingRecovery(recovery.id, recovery.new_key, recovery.ready) if recovery else None
-        notice = IdentityNotice(self._environment, subject, key, asked_at, pending)
+        notice = IdentityNotice(self._environment, subject, key, asked_at, recovery)
         for kiosk in kiosks:
             self._send(kiosk.hex(), notice.sign(self._gateway_key))

@@ -1,20 +1,17 @@
 """Our contract on a ledger: deploy it, make sure that it is ours, ask it, read its history, encode calls."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from eth_abi.abi import decode
-from eth_abi.encoding import TupleEncoder
 from eth_abi.exceptions import DecodingError
-from eth_abi.registry import registry as abi_types
 
 from contracts import eip712
 from contracts.acts import Act, Enrol, Recover, Request
 from contracts.eip712 import environment_salt, word
 from contracts.hexes import checksum_address, to_hex
 from contracts.keccak import keccak256
+from contracts.messages import PendingRecovery
 from contracts.registry import (
     BYTECODE,
     EVENT_OF,
@@ -25,48 +22,18 @@ from contracts.registry import (
     event_topic,
     function,
     request_tuple,
-    selector,
-    signature_of,
 )
-from gateway.ledger.account import Fees, Relayer
+from gateway.ledger.account import Relayer
 from gateway.ledger.answers import Log, TransactionReceipt
 from gateway.ledger.client import LedgerClient
-from gateway.ledger.errors import (
-    LedgerConfigurationError,
-    LedgerError,
-    NotOurContractError,
-    RevertedError,
-    RpcError,
-)
+from gateway.ledger.encoding import call_data
+from gateway.ledger.errors import LedgerError, NotOurContractError, RevertedError
 from gateway.ledger.events import ActEvent, UndecodableEventError
 from gateway.ledger.events import decode as decode_event
+from gateway.ledger.transacting import transact
 
 IMMUTABLES = 3 * 32
 """Bytes after the code: environment salt, chain id, domain separator, as Vyper lays immutables out."""
-
-UNPAID = (
-    "insufficient funds", "upfront cost exceeds", "insufficient balance", "balance too low",
-    "less than block base fee", "underpriced", "gas price below",
-)  # fmt: skip
-"""How geth, anvil, Besu and others say that an account cannot pay, or offers nothing as it owns nothing."""
-
-GAS_MARGIN = 1.2
-"""Over the ledger's estimate, since the state may change before the transaction is executed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """A recovery under way.
-
-    Attributes:
-        id: `Recover.hash_struct()`.
-        new_key: Address of the key that is to take over.
-        ready: First second at which it can.
-    """
-
-    id: bytes
-    new_key: bytes
-    ready: int
 
 
 class Registry:
@@ -154,11 +121,11 @@ class Registry:
             case _:
                 return self.key_of(act.subject) or act.subject
 
-    def recovery_of(self, subject: bytes) -> Recovery | None:
+    def recovery_of(self, subject: bytes) -> PendingRecovery | None:
         """The recovery under way for a person, if there is one."""
         recovery, key, ready = self._ask("recoveryOf", subject)
         new_key = address(key)
-        return None if new_key is None else Recovery(bytes(recovery), new_key, ready)
+        return None if new_key is None else PendingRecovery(bytes(recovery), new_key, ready)
 
     def commitment_of(self, subject: bytes, record: bytes) -> bytes | None:
         """Commitment of a person's record, 32 bytes; None if it is not registered."""
@@ -222,8 +189,7 @@ class Registry:
 
     def encode(self, name: str, arguments: Sequence[object] = ()) -> bytes:
         """Call data: the function's selector and its ABI-encoded arguments."""
-        prefix, encoder = _encoder(name)
-        return prefix + bytes(encoder(list(arguments)))
+        return call_data(name, arguments)
 
     def encode_act(self, act: Act, signature: bytes, request: Request | None = None) -> bytes:
         """Call data that brings an act to the contract; see `contracts.registry.call_arguments`."""
@@ -255,54 +221,6 @@ class Registry:
         return f"{checksum_address(self.contract)} on {self.client.url}"
 
 
-def transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: bytes) -> TransactionReceipt:
-    """Sign, send and wait for one transaction; the gateway's relay, which survives a crash, does more.
-
-    Raises:
-        RevertedError: the contract refuses, at the estimate or in the block.
-        LedgerConfigurationError: the account cannot pay for it.
-        LedgerError: the ledger does not take the transaction.
-    """
-    try:
-        return _transact(client, relayer, to, data)
-    except RpcError as error:
-        if not any(words in error.reason.lower() for words in UNPAID):
-            raise
-        raise LedgerConfigurationError(
-            f"the account {checksum_address(relayer.address)} cannot pay for transactions on {client.url}: "
-            "send funds to it, then try again"
-        ) from error
-
-
-def _transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: bytes) -> TransactionReceipt:
-    gas = client.estimate_gas(to, data, sender=relayer.address)
-    signed = relayer.sign(
-        chain_id=client.chain_id(),
-        nonce=client.transaction_count(relayer.address),
-        to=to,
-        data=data,
-        gas=int(gas * GAS_MARGIN),
-        fees=_affordable(client, relayer),
-    )
-    receipt = client.wait(client.send(signed.raw))
-    if not receipt.succeeded:
-        client.call(to, data, sender=relayer.address)  # raises with the reason, if it still holds
-        raise RevertedError("", f"transaction {to_hex(receipt.transaction)} failed in block {receipt.block}")
-    return receipt
-
-
-def _affordable(client: LedgerClient, relayer: Relayer) -> Fees:
-    """What to offer: nothing, if the account owns nothing; on a private ledger gas may cost nothing."""
-    return client.fees() if client.balance(relayer.address) else Fees(most=0, tip=0)
-
-
-@cache
-def _encoder(name: str) -> tuple[bytes, TupleEncoder]:
-    """A function's selector, and what encodes its arguments; to find them takes longer than to encode."""
-    encoders = [abi_types.get_encoder(kind) for kind in _types(signature_of(function(name)))]
-    return selector(name), TupleEncoder(encoders=encoders)  # type: ignore[no-untyped-call]  # eth-abi's is untyped
-
-
 def separator(chain_id: int, contract: bytes, salt: bytes) -> bytes:
     """The domain separator of a contract of which the environment's salt is known, but not its name."""
     name, version = keccak256(eip712.NAME.encode("ascii")), keccak256(eip712.VERSION.encode("ascii"))
@@ -315,14 +233,3 @@ def address(text: object) -> bytes | None:
     """An address as eth-abi decodes it; None for the empty one."""
     value = bytes.fromhex(str(text)[2:])
     return value if any(value) else None
-
-
-def _types(signature: str) -> list[str]:
-    """The types in a canonical signature: those of `grant((address,uint64),bytes)` are two."""
-    inside, types, depth, start = signature[signature.index("(") + 1 : -1], [], 0, 0
-    for position, character in enumerate(inside + ","):
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            types.append(inside[start:position])
-            start = position + 1
-    return [kind for kind in types if kind]

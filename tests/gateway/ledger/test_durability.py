@@ -10,7 +10,7 @@ import pytest
 from gateway.ledger import answers
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerUnreachableError
-from gateway.ledger.registry import transact
+from gateway.ledger.transacting import transact
 from tests.gateway.ledger import codes
 from tests.gateway.ledger.processes import Node
 

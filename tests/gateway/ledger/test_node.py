@@ -15,7 +15,7 @@ from gateway.ledger.account import KEY_FILE, Relayer
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerError, RevertedError, RpcError
 from gateway.ledger.node.server import MAX_BODY
-from gateway.ledger.registry import transact
+from gateway.ledger.transacting import transact
 from gateway.ledger.transport import RpcCall
 from tests.gateway.ledger import codes
 from tests.gateway.ledger.processes import Node, ridgekey, running

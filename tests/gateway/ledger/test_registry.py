@@ -30,8 +30,9 @@ from gateway.ledger.events import (
     UndecodableEventError,
     decode,
 )
-from gateway.ledger.registry import Registry, separator, transact
+from gateway.ledger.registry import Registry, separator
 from gateway.ledger.signatures import recover, with_recovery_id
+from gateway.ledger.transacting import transact
 from tests.gateway.actors import Person
 from tests.gateway.ledger import codes
 from tests.gateway.ledger.bring import Bringer, Story

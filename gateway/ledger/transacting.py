@@ -1,0 +1,57 @@
+"""One transaction from its estimate to its block, for commands; unlike the relay, it survives no crash."""
+
+from contracts.hexes import checksum_address, to_hex
+from gateway.ledger.account import Fees, Relayer
+from gateway.ledger.answers import TransactionReceipt
+from gateway.ledger.client import LedgerClient
+from gateway.ledger.errors import LedgerConfigurationError, RevertedError, RpcError
+
+UNPAID = (
+    "insufficient funds", "upfront cost exceeds", "insufficient balance", "balance too low",
+    "less than block base fee", "underpriced", "gas price below",
+)  # fmt: skip
+"""How geth, anvil, Besu and others say that an account cannot pay, or offers nothing as it owns nothing."""
+
+GAS_MARGIN = 1.2
+"""Over the ledger's estimate, since the state may change before the transaction is executed."""
+
+
+def transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: bytes) -> TransactionReceipt:
+    """Sign, send and wait for one transaction; the gateway's relay, which survives a crash, does more.
+
+    Raises:
+        RevertedError: the contract refuses, at the estimate or in the block.
+        LedgerConfigurationError: the account cannot pay for it.
+        LedgerError: the ledger does not take the transaction.
+    """
+    try:
+        return _transact(client, relayer, to, data)
+    except RpcError as error:
+        if not any(words in error.reason.lower() for words in UNPAID):
+            raise
+        raise LedgerConfigurationError(
+            f"the account {checksum_address(relayer.address)} cannot pay for transactions on {client.url}: "
+            "send funds to it, then try again"
+        ) from error
+
+
+def _transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: bytes) -> TransactionReceipt:
+    gas = client.estimate_gas(to, data, sender=relayer.address)
+    signed = relayer.sign(
+        chain_id=client.chain_id(),
+        nonce=client.transaction_count(relayer.address),
+        to=to,
+        data=data,
+        gas=int(gas * GAS_MARGIN),
+        fees=_affordable(client, relayer),
+    )
+    receipt = client.wait(client.send(signed.raw))
+    if not receipt.succeeded:
+        client.call(to, data, sender=relayer.address)  # raises with the reason, if it still holds
+        raise RevertedError("", f"transaction {to_hex(receipt.transaction)} failed in block {receipt.block}")
+    return receipt
+
+
+def _affordable(client: LedgerClient, relayer: Relayer) -> Fees:
+    """What to offer: nothing, if the account owns nothing; on a private ledger gas may cost nothing."""
+    return client.fees() if client.balance(relayer.address) else Fees(most=0, tip=0)
