@@ -103,7 +103,7 @@ class GethNode(Engine):
         home.mkdir()
         (home / "password").write_text(PASSWORD)
         (home / "signer.key").write_text(signer.secret)
-        port, self._home = free_port(), home
+        port = free_port()
         address = checksum_address(signer.address)
         super().__init__(home.name, [
             program, "--datadir", home, "--networkid", str(CHAIN_ID), "--verbosity", "3",

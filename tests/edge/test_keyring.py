@@ -15,7 +15,7 @@ if not hasattr(cbor2, "CBORDecodeValueError"):
 from zcbor import DataTranslator
 
 from contracts import cbor
-from contracts.phone import MAX_SEALED_RECORD
+from contracts.phone.message import MAX_SEALED_RECORD
 from edge.errors import BadDataError, NotFoundError, StateError
 from edge.identity.keyring import (
     FORMER_INFO,

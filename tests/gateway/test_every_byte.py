@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +11,8 @@ from gateway.audit.errors import HistoryFileError
 from gateway.audit.fetch import Wanted, fetch
 from gateway.audit.history import export, load
 from gateway.audit.verify import verify
-from gateway.ledger.account import Relayer
-from hw.bench.audit.ledger import CHAIN_ID, Ledger
+from hw.bench.audit.ledger import written
+from hw.bench.crowd.ledger import CHAIN_ID
 from tests.gateway.ledger.processes import running
 
 CHECKSUM = 80
@@ -24,10 +23,8 @@ CHECKSUM = 80
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger with one block for the contract, and one full of acts."""
     state = tmp_path_factory.mktemp("every-byte")
-    ledger = Ledger(state, Relayer(ec.generate_private_key(ec.SECP256K1())))
-    ledger.fill(10, lambda _: None)
-    ledger.close()
-    (state / "contract").write_bytes(ledger.contract)
+    facts = written(state, 10, lambda _: None)
+    (state / "contract").write_bytes(facts.contract)
     return state
 
 

@@ -82,7 +82,7 @@ def alter(state: Path, count: int, seed: int, progress: Callable[[int], None]) -
         _alter_one(original, altered, draw)
         found += _is_found(altered)
         progress(done)
-    altered.unlink()
+    altered.unlink(missing_ok=True)
     return found
 
 
