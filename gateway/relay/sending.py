@@ -3,12 +3,16 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from gateway.entries import Shipment, State
 from gateway.journal import Journal
 from gateway.ledger.client import LedgerClient, Question, ask_known, ask_send
 from gateway.ledger.errors import LedgerError
 from gateway.relay.bumping import Bumping
+
+Answers = Sequence[bytes | LedgerError]
+"""For each transaction its hash, or why the node did not take it."""
 
 LOG = logging.getLogger(__name__)
 
@@ -40,9 +44,8 @@ class Sending:
         Raises:
             LedgerUnreachableError, JournalError: Nothing is lost; come again.
         """
-        signed, moved = self._journal.shipments(State.SIGNED), 0
-        for part in _parts(signed):
-            answers = self._client.several([ask_send(shipment.latest.raw) for shipment in part])
+        moved = 0
+        for part, answers in self._answered(self._journal.shipments(State.SIGNED)):
             taken = [
                 shipment.number
                 for shipment, answer in zip(part, answers, strict=True)
@@ -60,6 +63,24 @@ class Sending:
                 [each for each in refused if each[0].number not in known]
             )
         return moved
+
+    def _answered(self, signed: Sequence[Shipment]) -> Iterator[tuple[Sequence[Shipment], Answers]]:
+        """Shipments in parts, each with the node's answers.
+
+        The next part is on its way while the journal writes down these: the node is idle for no disk but its
+        own. If the process dies meanwhile, that part is sent once more.
+        """
+        with ThreadPoolExecutor(1, "sending ahead") as line:
+            coming: Future[tuple[Sequence[Shipment], Answers]] | None = None
+            for part in _parts(signed):
+                before, coming = coming, line.submit(self._send, part)
+                if before is not None:
+                    yield before.result()
+            if coming is not None:
+                yield coming.result()
+
+    def _send(self, part: Sequence[Shipment]) -> tuple[Sequence[Shipment], Answers]:
+        return part, self._client.several([ask_send(shipment.latest.raw) for shipment in part])
 
     def _known(self, shipments: Sequence[Shipment]) -> list[int]:
         """Which of them the node has nevertheless, in a block or waiting, by any of their candidates."""
