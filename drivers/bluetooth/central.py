@@ -37,6 +37,7 @@ from drivers.bluetooth.errors import (
     NotFoundError,
     NotOursError,
 )
+from drivers.bluetooth.version import look_once
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +147,7 @@ class Connection:
             LinkLostError: no connection came about.
             NotOursError: the service is not there after all.
         """
+        await look_once()
         with _in_our_words("connection"):
             await self._client.connect()
         try:
