@@ -2,7 +2,7 @@
 
 bleak 3 looks once in a process and lets whoever comes meanwhile wait on an asyncio event. That event belongs
 to the loop that came first: another thread's loop gets a `RuntimeError` from it, and if the first connection
-is given up during the look, nobody is ever woken. Both happen here, where each link has a loop and a deadline.
+is given up during the look, nobody is ever woken. Both happen here: each link has a loop and a deadline.
 """
 
 import asyncio
