@@ -366,7 +366,7 @@ def test_one_person_at_a_time_and_leaving_ends_the_errand(
         ({"do": "enrol", "wiat": 3}, "unknown argument 'wiat'", 2),
         ({"do": "enrol", "policy": "three"}, "'policy' is one of: any, two", 2),
         ({"do": "renew", "request": "00"}, "'until' is missing", 2),
-        ({"do": "renew", "request": "00", "until": 2**40}, "no such request", 66),
+        ({"do": "renew", "request": "00" * 32, "until": 2**40}, "no such request", 66),
         ({"do": "entrust"}, "say whom", 2),
         ({"do": "entrust", "paper": True, "nobody": True}, "say whom", 2),
         ({"do": "entrust", "guardian": "0x12"}, "20 bytes", 65),
