@@ -43,7 +43,8 @@ def record(world: World, subject: bytes) -> bytes:
     )
     assert done["state"] == "final"
     assert done["seconds"].keys() == {"capture", "unlock", "sign"}
-    assert all(seconds > 0 for seconds in done["seconds"].values())
+    assert done["seconds"]["capture"] > 0
+    assert all(seconds >= 0 for seconds in done["seconds"].values())  # signing may take less than is told
     return from_hex(done["record"], 32)
 
 
