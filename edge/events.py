@@ -58,7 +58,7 @@ class PairingCode(Event):
 
 @dataclass(frozen=True)
 class PhoneMet(Event):
-    """A phone has come by the code: its name for itself, and the six digits that it must show too."""
+    """A phone has come by the code: its name for itself, and the six digits that it must show, too."""
 
     name, step = "phone_met", "ask"
     label: str

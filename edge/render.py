@@ -84,7 +84,7 @@ def describe(event: dict[str, Any]) -> str:
         case "phone_met":
             return (
                 f"[bold]{escape(event['label'])}[/bold] has come. If it shows [bold]{event['number']}[/bold],"
-                " confirm with your finger; if not, walk away."
+                " confirm with your finger; if it shows others, or none, walk away."
             )
         case "phone_wanted":
             return "[bold cyan]Open your phone beside the kiosk[/bold cyan]: it carries your record"

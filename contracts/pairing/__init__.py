@@ -6,8 +6,9 @@ trusted with nothing. The handshakes are those of `contracts.noise`:
 
     phone                                        kiosk
       |   hello   e, es under the QR's secret  -->  |   without the secret nobody gets an answer
-      |  <-- reply     e, ee                        |
-      |   finish  s, se; the phone's name      -->  |   now both hold the other's long-term key
+      |  <-- reply     e, ee; a commitment          |   to the kiosk's nonce
+      |   finish  s, se; the phone's name      -->  |   both hold the other's key; the code is used up
+      |  <-- data      the nonce                    |   now both know the six digits
 
     later sessions
       |   hello   e, es, s, ss                 -->  |   the kiosk looks the phone's key up, or refuses
@@ -18,8 +19,9 @@ What follows from it: who reads or alters everything on the air learns and chang
 both long-term keys cannot read what was recorded (fresh ephemeral keys); a recorded hello that is sent again
 gets an answer that the sender cannot use; a message that is repeated, left out or moved ends the session; a
 phone whose key was struck from the list is a stranger. Who photographs the code and is quicker than they are
-shows in the six digits of `Channel.number`, which must be the same on both screens before the person puts
-the finger down.
+shows in the six digits, which must be on both screens before the person puts the finger down. The person's
+phone shows none until the kiosk has said, under the keys of that handshake, that it took this phone and no
+other; and nobody can choose them (`contracts.pairing.number`).
 """
 
 from contracts.pairing.channel import Channel

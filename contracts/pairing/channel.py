@@ -10,13 +10,11 @@ class Channel:
 
     Attributes:
         remote_key: the other end's long-term key, 32 bytes.
-        number: six digits that are the same on both screens.
     """
 
     def __init__(self, handshake: Handshake) -> None:
         self._sending, self._receiving = handshake.split()
         self.remote_key = handshake.remote_static
-        self.number = f"{int.from_bytes(handshake.transcript[:8], 'big') % 10**6:06}"
 
     def seal(self, message: bytes) -> bytes:
         """The frame that carries a message of at most `MAX_DATA` bytes.

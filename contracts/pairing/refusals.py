@@ -21,7 +21,10 @@ class Refusal(IntEnum):
 
 
 _SENTENCES = {
-    Refusal.NO_OFFER: "the kiosk shows no code now: it was used, or two minutes are over; ask for a new one",
+    Refusal.NO_OFFER: (
+        "the kiosk shows no code now: it was used, or two minutes are over;"
+        " give it no finger, and ask for a new code"
+    ),
     Refusal.WRONG_CODE: "this is not the code that the kiosk shows; scan it again",
     Refusal.NOT_PAIRED: "the kiosk does not know this phone any more; pair it again",
     Refusal.NOT_UNDERSTOOD: "the kiosk does not understand this phone; update the older of the two",

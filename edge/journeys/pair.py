@@ -11,7 +11,7 @@ from edge.events import JsonObject, PairingCode, PhoneMet
 from edge.identity import files
 from edge.journeys.unlocking import SEARCH_LIMIT, unlocked
 from edge.journeys.visit import Desk, Visit
-from edge.phones.guest import Guest
+from edge.phones.room import Arrival
 from edge.state import phones, subjects
 from edge.state.phones import PHONES_LIMIT, Phone
 from edge.state.subjects import Subject
@@ -82,18 +82,21 @@ def pair(visit: Visit, terms: Terms, *, carry: bool = False, subject: bytes | No
     offer = Offer.fresh(kid_of(desk.device_key.public_key()), kiosk_key, desk.now())
     with desk.room.showing(offer) as showing:
         visit.report(PairingCode(offer.text(terms.page), offer.expires))
-        guest = showing.wait(desk.now, visit.cancelled)
+        arrival = showing.wait(desk.now, visit.cancelled)
     try:
-        return _confirmed(visit, guest, terms, carry=carry, subject=subject)
+        return _confirmed(visit, arrival, terms, carry=carry, subject=subject)
     except Exception as error:
+        guest = arrival.guest
         guest.decline(str(error) if hasattr(error, "exit_code") else "the kiosk has a fault")
         guest.close()
         raise
 
 
-def _confirmed(visit: Visit, guest: Guest, terms: Terms, *, carry: bool, subject: bytes | None) -> Pairing:
+def _confirmed(
+    visit: Visit, arrival: Arrival, terms: Terms, *, carry: bool, subject: bytes | None
+) -> Pairing:
     """The finger says whose phone it is."""
-    desk, number = visit.desk, guest.talk.channel.number
+    desk, guest, number = visit.desk, arrival.guest, arrival.number
     brought = guest.brought(visit.cancelled)
     visit.report(PhoneMet(guest.label, number))
     if brought is None:

@@ -18,10 +18,8 @@ from edge.phone.companion import ANSWER_SECONDS, Companion, due
 from edge.phone.happening import Happened, Tell
 from edge.phone.state import PhoneState
 from edge.phones.duplex import Duplex
+from edge.phones.guest import FINGER_SECONDS
 from edge.phones.talk import Talk
-
-FINGER_SECONDS = 300.0
-"""How long a pairing waits for the finger: three presses, and a person who reads first."""
 
 
 def pair(
@@ -53,9 +51,9 @@ def pair(
     phone_key = X25519PrivateKey.generate()
     pairing = PhonePairing(offer, phone_key, now)
     duplex.send(pairing.hello())
-    frame, channel = pairing.finish(due(duplex), label)
-    duplex.send(frame)
-    tell(Happened("number", {"number": channel.number}))
+    duplex.send(pairing.finish(due(duplex), label))
+    channel, number = pairing.revealed(_taken(duplex))
+    tell(Happened("number", {"number": number}))
     talk = Talk(duplex, channel, FROM_KIOSK)
     said = talk.receive(ANSWER_SECONDS)
     if isinstance(said, RecordWanted):
@@ -72,3 +70,18 @@ def pair(
     if said.record_follows:
         companion.attend(ANSWER_SECONDS)
     return companion
+
+
+def _taken(duplex: Duplex) -> bytes:
+    """The frame by which the kiosk says that it took this phone.
+
+    Raises:
+        UnavailableError: it does not say so; then whatever digits it shows are somebody else's.
+    """
+    frame = duplex.receive(ANSWER_SECONDS)
+    if frame is None:
+        raise UnavailableError(
+            "the kiosk did not say that it took this phone; if it shows digits, they are another phone's:"
+            " give it no finger, and ask for a new code"
+        )
+    return frame

@@ -31,6 +31,9 @@ ANSWER_SECONDS = 30.0
 PARCEL_SECONDS = 60.0
 """How long it may take to bring a message to the gateway, over whatever network it has."""
 
+FINGER_SECONDS = 300.0
+"""How long a pairing waits for the finger: three presses, and a person who reads first."""
+
 LOOK_SECONDS = 0.25
 
 REPLIES = (RecordLent, RecordAbsent, RecordKept, ParcelPosted, ParcelRefused, Remembered)

@@ -2,6 +2,7 @@
 
 import logging
 from hashlib import sha256
+from time import monotonic
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -35,8 +36,9 @@ from edge.journeys.visit import Desk
 from edge.journeys.withdraw import WITHDRAWABLE
 from edge.links.link import Hear
 from edge.phones.duplex import Duplex, DuplexClosedError
-from edge.phones.guest import REPLIES, Guest
+from edge.phones.guest import FINGER_SECONDS, REPLIES, Guest
 from edge.phones.news import news
+from edge.phones.room import Arrival
 from edge.phones.talk import Talk
 from edge.state import phones, requests
 
@@ -111,9 +113,13 @@ class Reception:
         if finish is None:
             return None
         label, channel = pairing.finish(finish)
-        showing.use_up()
+        showing.use_up(self._desk.now())
         guest = self._guest(duplex, channel, label, None)
-        showing.arrivals.put(guest)
+        frame, number = pairing.reveal(channel)
+        try:
+            duplex.send(frame)
+        finally:  # gone or not, the code is used: the person waits for no other phone
+            showing.arrive(Arrival(guest, number))
         return guest
 
     def _recognise(self, duplex: Duplex, hello: bytes) -> Guest | None:
@@ -134,14 +140,16 @@ class Reception:
     def _attend(self, guest: Guest) -> None:
         """Talk until the phone leaves.
 
-        It is in the room once its first message has opened: before that, the hello may be a repeated one.
+        It is in the room once its first message has opened: before that, the hello may be a repeated one. One
+        that is nobody's leaves when no finger has said whose it is: the room has few places.
         """
         told: dict[bytes, bytes] | None = None
+        finger_by = monotonic() + FINGER_SECONDS
         inside = guest.subject is None
         if inside:
             self._desk.room.enter(guest)
         try:
-            while True:
+            while guest.subject is not None or monotonic() < finger_by:
                 message = guest.talk.receive(NEWS_SECONDS)
                 if message is not None and not inside:
                     inside = True
@@ -155,8 +163,9 @@ class Reception:
                 elif told is not None:
                     self._tell(guest, told)
         except _LeavingError:
-            guest.close()
+            pass
         finally:
+            guest.close()
             self._desk.room.leave(guest)
 
     def _tell(self, guest: Guest, told: dict[bytes, bytes]) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, Queue
 
 from contracts.acts import Request
@@ -22,29 +22,68 @@ LOOK_SECONDS = 0.25
 """Between two looks whether the person has left."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Arrival:
+    """A phone that came through the handshake with a code.
+
+    Attributes:
+        guest: the phone; nobody's yet.
+        number: the six digits of this pairing.
+    """
+
+    guest: Guest
+    number: str
+
+
 class Showing:
-    """A code on the screen.
+    """A code on the screen, for one phone.
 
     Attributes:
         offer: what it says.
-        arrivals: phones that came through the handshake with it; one at most.
     """
 
-    offer: Offer
-    arrivals: "Queue[Guest]" = field(default_factory=Queue)
-    _used: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, offer: Offer) -> None:
+        self.offer = offer
+        self._lock = threading.Lock()
+        self._used = False
+        self._over = False
+        self._arrivals: Queue[Arrival] = Queue()
 
-    def use_up(self) -> None:
+    def use_up(self, now: float) -> None:
         """The code is used now.
 
         Raises:
-            OfferOverError: it was used before.
+            OfferOverError: it was used before, is no longer shown, or its time is over.
         """
-        if not self._used.acquire(blocking=False):
-            raise OfferOverError("the code was used already; ask the kiosk for a new one")
+        with self._lock:
+            self._check_shown()
+            if self._used:
+                raise OfferOverError("the code was used already; ask the kiosk for a new one")
+            self.offer.check_time(now)
+            self._used = True
 
-    def wait(self, now: Callable[[], float], cancelled: Callable[[], bool]) -> Guest:
+    def arrive(self, arrival: Arrival) -> None:
+        """Hand over the phone for which the code was used up.
+
+        Raises:
+            OfferOverError: the person has left meanwhile; nobody waits for the phone.
+        """
+        with self._lock:
+            self._check_shown()
+            self._arrivals.put(arrival)
+
+    def end(self) -> None:
+        """The code leaves the screen; a phone that nobody has taken over is hung up on."""
+        with self._lock:
+            self._over = True
+        while not self._arrivals.empty():
+            self._arrivals.get().guest.close()
+
+    def _check_shown(self) -> None:
+        if self._over:
+            raise OfferOverError("the code is no longer shown; ask the kiosk for a new one")
+
+    def wait(self, now: Callable[[], float], cancelled: Callable[[], bool]) -> Arrival:
         """The phone that has come through the handshake.
 
         Raises:
@@ -53,7 +92,7 @@ class Showing:
         """
         while True:
             try:
-                return self.arrivals.get(timeout=LOOK_SECONDS)
+                return self._arrivals.get(timeout=LOOK_SECONDS)
             except Empty:
                 self.offer.check_time(now())
                 if cancelled():
@@ -104,8 +143,7 @@ class Room:
             with self._lock:
                 if self._showing is showing:
                     self._showing = None
-            while not showing.arrivals.empty():  # came when the person had left
-                showing.arrivals.get().close()
+            showing.end()
 
     def shown(self) -> Showing:
         """The code on the screen.

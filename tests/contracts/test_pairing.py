@@ -46,8 +46,11 @@ def known(key: bytes) -> bool:
 def pair(label: str = "Erika's phone") -> tuple[str, Channel, Channel]:
     """The label that the kiosk heard, and the channels of phone and kiosk."""
     phone, kiosk = PhonePairing(OFFER, PHONE, NOW), KioskPairing(OFFER, KIOSK, NOW)
-    finish, phone_channel = phone.finish(kiosk.reply(phone.hello()), label)
-    heard, kiosk_channel = kiosk.finish(finish)
+    heard, kiosk_channel = kiosk.finish(phone.finish(kiosk.reply(phone.hello()), label))
+    frame, number = kiosk.reveal(kiosk_channel)
+    phone_channel, compared = phone.revealed(frame)
+    assert compared == number
+    assert len(number) == 6
     return heard, phone_channel, kiosk_channel
 
 
@@ -62,8 +65,6 @@ def test_both_know_each_other_and_talk(channels: Callable[[], tuple[Channel, Cha
     phone, kiosk = channels()
     assert kiosk.remote_key == PHONE_KEY
     assert phone.remote_key == OFFER.kiosk_key
-    assert phone.number == kiosk.number
-    assert len(phone.number) == 6
     for message in (b"", b"a request", bytes(70_000)):
         assert kiosk.open(phone.seal(message)) == message
         assert phone.open(kiosk.seal(message)) == message
@@ -122,7 +123,7 @@ def test_an_expired_code() -> None:
 def test_a_replayed_pairing() -> None:
     phone, kiosk = PhonePairing(OFFER, PHONE, NOW), KioskPairing(OFFER, KIOSK, NOW)
     hello = phone.hello()
-    finish, _ = phone.finish(kiosk.reply(hello), "phone")
+    finish = phone.finish(kiosk.reply(hello), "phone")
     again = KioskPairing(OFFER, KIOSK, NOW)  # a kiosk that forgot that the code was used
     again.reply(hello)
     with pytest.raises(VerificationError):
@@ -145,9 +146,59 @@ def test_a_man_in_the_middle_who_alters_the_reply() -> None:
         phone.finish(encode_frame(FrameKind.PAIRING_REPLY, own), "phone")
 
 
-def test_who_photographs_the_code_is_seen_by_the_number() -> None:
-    """He pairs a phone of his own; the person's phone, had it come through, would show other digits."""
-    assert len({pair()[1].number for _ in range(4)}) > 1
+# -- the digits -----
+
+
+def begun(seed: int) -> tuple[PhonePairing, KioskPairing, bytes]:
+    """A phone that has heard the kiosk's reply, the kiosk's side of it, and the reply."""
+    phone = PhonePairing(OFFER, X25519PrivateKey.from_private_bytes(bytes([seed]) * 32), NOW)
+    kiosk = KioskPairing(OFFER, KIOSK, NOW)
+    return phone, kiosk, kiosk.reply(phone.hello())
+
+
+def test_a_phone_whose_finish_was_held_back_can_tell_no_number() -> None:
+    """Who photographed the code comes through instead; what the kiosk says to him opens for nobody else."""
+    person, _, reply = begun(2)
+    thief, for_thief, other_reply = begun(3)
+    person.finish(reply, "Erika's phone")  # never arrives
+    _, channel = for_thief.finish(thief.finish(other_reply, "Erika's phone"))
+    frame, _ = for_thief.reveal(channel)
+    with pytest.raises(VerificationError):
+        person.revealed(frame)
+    with pytest.raises(RefusedByKioskError):
+        person.revealed(refusal(Refusal.NO_OFFER))
+
+
+def test_a_phone_cannot_steer_the_number() -> None:
+    """Whoever photographed the code tries names for his phone until the handshake's hash suits him.
+
+    It does him no good: the number has a part of the kiosk's, which he learns when his finish is taken.
+    """
+    numbers = set()
+    for attempt in range(50):
+        thief, kiosk, reply = begun(3)
+        _, channel = kiosk.finish(thief.finish(reply, f"phone {attempt}"))
+        kiosk._handshake._state.transcript = b"as he likes it"
+        numbers.add(kiosk.reveal(channel)[1])
+    assert len(numbers) > 40
+
+
+def test_a_kiosk_cannot_steer_the_number_either() -> None:
+    """Somebody puts a code of his own over the screen, and chooses the nonce once the phone's key is out."""
+    phone, kiosk, reply = begun(2)
+    _, channel = kiosk.finish(phone.finish(reply, "phone"))
+    kiosk._nonce = b"\x01" * 32
+    with pytest.raises(VerificationError, match="walk away"):
+        phone.revealed(kiosk.reveal(channel)[0])
+
+
+@pytest.mark.parametrize("nonce", [b"", b"\x01" * 31, b"\x01" * 33])
+def test_a_nonce_of_another_length_is_none(nonce: bytes) -> None:
+    phone, kiosk = PhonePairing(OFFER, PHONE, NOW), KioskPairing(OFFER, KIOSK, NOW)
+    kiosk._nonce = nonce
+    _, channel = kiosk.finish(phone.finish(kiosk.reply(phone.hello()), "phone"))
+    with pytest.raises(VerificationError):
+        phone.revealed(kiosk.reveal(channel)[0])
 
 
 def test_a_stranger() -> None:
@@ -347,8 +398,13 @@ def test_no_altered_byte_gets_past(place: int, change: int) -> None:
     with pytest.raises(ContractError):
         KioskPairing(OFFER, KIOSK, NOW).reply(altered(hello))
     reply = kiosk.reply(hello)
-    finish, channel = phone.finish(reply, "phone")
+    finish = phone.finish(reply, "phone")
     with pytest.raises(ContractError):
         kiosk.finish(altered(finish))
+    phone, kiosk = PhonePairing(OFFER, PHONE, NOW), KioskPairing(OFFER, KIOSK, NOW)
+    _, channel = kiosk.finish(phone.finish(kiosk.reply(phone.hello()), "phone"))
     with pytest.raises(ContractError):
-        session()[1].open(altered(channel.seal(b"message")))
+        phone.revealed(altered(kiosk.reveal(channel)[0]))
+    ours, theirs = session()
+    with pytest.raises(ContractError):
+        theirs.open(altered(ours.seal(b"message")))

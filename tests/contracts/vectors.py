@@ -32,6 +32,7 @@ NOW = 1_800_000_000
 PHONE, KIOSK, PHONE_EPHEMERAL, KIOSK_EPHEMERAL = (
     X25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (0x11, 0x22, 0x33, 0x44)
 )
+NONCE = bytes([0x55]) * 32
 OFFER = Offer(KIOSK_ID, KIOSK.public_key().public_bytes_raw(), bytes(range(16)), NOW + 120)
 
 
@@ -43,6 +44,7 @@ def made() -> dict[str, Any]:
             "kiosk": KIOSK.private_bytes_raw().hex(),
             "phone ephemeral": PHONE_EPHEMERAL.private_bytes_raw().hex(),
             "kiosk ephemeral": KIOSK_EPHEMERAL.private_bytes_raw().hex(),
+            "kiosk nonce": NONCE.hex(),
         },
         "code": {
             "text": OFFER.text(),
@@ -69,12 +71,17 @@ def made() -> dict[str, Any]:
 def _pairing() -> dict[str, Any]:
     phone, kiosk = PhonePairing(OFFER, PHONE, NOW), KioskPairing(OFFER, KIOSK, NOW)
     phone._handshake._ephemeral, kiosk._handshake._ephemeral = PHONE_EPHEMERAL, KIOSK_EPHEMERAL
+    kiosk._nonce = NONCE
     hello = phone.hello()
     reply = kiosk.reply(hello)
-    finish, phone_channel = phone.finish(reply, "Erika's phone")
+    finish = phone.finish(reply, "Erika's phone")
     label, kiosk_channel = kiosk.finish(finish)
-    frames = {"hello": hello.hex(), "reply": reply.hex(), "finish": finish.hex(), "label": label}
-    return frames | _talk(phone_channel, kiosk_channel)
+    reveal, number = kiosk.reveal(kiosk_channel)
+    phone_channel, compared = phone.revealed(reveal)
+    assert number == compared
+    frames = {"hello": hello, "reply": reply, "finish": finish, "nonce": reveal}
+    words = {"label": label, "number": number}
+    return {name: frame.hex() for name, frame in frames.items()} | words | _talk(phone_channel, kiosk_channel)
 
 
 class _KnownEphemeral(Handshake):
@@ -96,9 +103,7 @@ def _session() -> dict[str, Any]:
 
 
 def _talk(phone: Channel, kiosk: Channel) -> dict[str, Any]:
-    assert phone.number == kiosk.number
     return {
-        "number": phone.number,
         "data": [
             {"from": "phone", "message": b"first".hex(), "frame": phone.seal(b"first").hex()},
             {"from": "phone", "message": b"second".hex(), "frame": phone.seal(b"second").hex()},

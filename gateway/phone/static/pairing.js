@@ -1,18 +1,19 @@
 // The code on the kiosk's screen, the frames that cross the link, and the phone's side of both handshakes.
-// contracts/pairing.py says why it is as it is.
+// contracts/pairing says why it is as it is.
 
 import { Malformed, concat, decode, encode, equal } from "./cbor.js";
-import { Handshake, PAIRING, SESSION, sha256 } from "./noise.js";
+import { Handshake, NotGenuine, PAIRING, SESSION, sha256 } from "./noise.js";
 
 const SCHEME = "ridgekey:";
 const MAX_TEXT = 512;
 const MAX_HANDSHAKE = 256;
+const NONCE = 32;
 export const MAX_LABEL = 40;
 
 const KIND = { pairingHello: 1, pairingReply: 2, pairingFinish: 3, sessionHello: 4, sessionReply: 5, data: 6, refusal: 7 };
 
 const REFUSALS = {
-  1: "The kiosk shows no code now: it was used, or two minutes are over. Ask for a new one.",
+  1: "The kiosk shows no code now: it was used, or two minutes are over. Give it no finger, and ask for a new code.",
   2: "This is not the code that the kiosk shows. Scan it again.",
   3: "The kiosk does not know this phone any more. Pair it again.",
   4: "The kiosk does not understand this phone. One of the two needs an update.",
@@ -48,7 +49,9 @@ export function checkTime(offer, now = Date.now() / 1000) {
   if (now >= offer.expires) throw new Refused(REFUSALS[1]);
 }
 
-// Both give a channel: {seal, open, number}. `link` has send(bytes) and receive().
+// A channel is {seal, open}. `link` has send(bytes) and receive(), which gives null if nothing came.
+
+// Gives {channel, number}: there is no number to show before the kiosk has said, sealed, that it took this phone.
 
 export async function pair(link, offer, keyPair, label) {
   checkTime(offer);
@@ -56,31 +59,47 @@ export async function pair(link, offer, keyPair, label) {
   const psk = await sha256(utf8("ridgekey/1/pairing-secret"), offer.secret);
   const handshake = await Handshake.begin(PAIRING, prologue, keyPair, offer.kioskKey, psk);
   await link.send(frame(KIND.pairingHello, await handshake.write()));
-  await readEmpty(handshake, await link.receive(), KIND.pairingReply);
+  const commitment = await handshake.read(body(await due(link, SILENT), KIND.pairingReply));
   const name = encode(new Map([[0, 1], [1, [...label].slice(0, MAX_LABEL).join("")]]));
   await link.send(frame(KIND.pairingFinish, await handshake.write(name)));
-  return channel(handshake);
+  const opened = await channel(handshake);
+  const nonce = await opened.open(await due(link, NOT_TAKEN));
+  const promised = await sha256(utf8("ridgekey/1/pairing-commitment"), nonce);
+  if (nonce.length !== NONCE || !equal(promised, commitment)) {
+    throw new NotGenuine("The kiosk changed its part of the digits afterwards. Walk away from it.");
+  }
+  return { channel: opened, number: await sixDigits(handshake.hash, nonce) };
+}
+
+// contracts/pairing/number.py says why neither phone nor kiosk can steer them.
+async function sixDigits(transcript, nonce) {
+  const digest = await sha256(utf8("ridgekey/1/pairing-number"), transcript, nonce);
+  return String(new DataView(digest.buffer).getBigUint64(0) % 1_000_000n).padStart(6, "0");
 }
 
 export async function meet(link, kiosk) {
   const prologue = concat(utf8("ridgekey/1/session"), kiosk.kioskId);
   const handshake = await Handshake.begin(SESSION, prologue, kiosk.keyPair, kiosk.kioskKey);
   await link.send(frame(KIND.sessionHello, await handshake.write()));
-  await readEmpty(handshake, await link.receive(), KIND.sessionReply);
+  const payload = await handshake.read(body(await due(link, SILENT), KIND.sessionReply));
+  if (payload.length) throw new Malformed("a handshake message carries what none should");
   return channel(handshake);
 }
 
-async function readEmpty(handshake, data, kind) {
-  const payload = await handshake.read(body(data, kind));
-  if (payload.length) throw new Malformed("a handshake message carries what none should");
+const SILENT = "The kiosk does not answer. Stay close to it and try again.";
+const NOT_TAKEN = "The kiosk did not say that it took this phone. If it shows digits, they are another phone's: give it no"
+  + " finger, and ask for a new code.";
+
+async function due(link, otherwise) {
+  const data = await link.receive();
+  if (!data) throw new Refused(otherwise);
+  return data;
 }
 
 async function channel(handshake) {
   const { sending, receiving } = await handshake.split();
-  const number = new DataView(handshake.hash.buffer, handshake.hash.byteOffset).getBigUint64(0) % 1_000_000n;
   const nothing = new Uint8Array(0);
   return {
-    number: String(number).padStart(6, "0"),
     seal: async (message) => frame(KIND.data, await sending.encrypt(nothing, message)),
     open: async (data) => receiving.decrypt(nothing, body(data, KIND.data)),
   };

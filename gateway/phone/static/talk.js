@@ -17,8 +17,8 @@ const MAX_PENDING = 1_000;
 // Pair with the kiosk whose code was scanned. `showNumber` shows the six digits while the finger is awaited.
 export async function pairWith(link, offer, label, showNumber) {
   const keyPair = await newKey();
-  const channel = await pair(link, offer, keyPair, label);
-  showNumber(channel.number);
+  const { channel, number } = await pair(link, offer, keyPair, label);
+  showNumber(number);
   const wanted = await hear(link, channel, ANSWER_MS);
   if (wanted?.name === "recordWanted") await link.send(await channel.seal(say("recordAbsent", { subject: NOBODY })));
   const said = wanted?.name === "recordWanted" ? await hear(link, channel, FINGER_MS) : wanted;

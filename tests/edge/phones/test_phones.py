@@ -1,6 +1,7 @@
 """A phone and a kiosk, all real but sensor and radio: what they do for the person, and what must not work."""
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -39,13 +40,14 @@ from edge.journeys.consent import deny, grant
 from edge.journeys.enrol import enrol
 from edge.journeys.store import store
 from edge.journeys.withdraw import withdraw
+from edge.phone import meeting
 from edge.phone.companion import Companion
 from edge.phone.state import FILE_NAME, PhoneState
 from edge.phones import reception, room
 from edge.phones.duplex import DuplexClosedError
 from edge.state import phones, subjects
 from tests.edge.phones.kiosk import OTHER, InBackground, Kiosk, Phone
-from tests.edge.phones.memory import MemoryDuplex
+from tests.edge.phones.memory import Meddle, MemoryDuplex
 from tests.edge.standin import until
 
 
@@ -329,15 +331,80 @@ def test_two_phones_with_one_code(kiosk: Kiosk, phone: Phone, second: Phone) -> 
     slow_end.send(slow.hello())
     quick_end.send(quick.hello())
     replies = [end.receive(10) for end in (slow_end, quick_end)]
-    finish, _ = quick.finish(replies[1] or b"", "quick")
-    quick_end.send(finish)
+    quick_end.send(quick.finish(replies[1] or b"", "quick"))
     until(lambda: quick_end.other.known)
-    finish, _ = slow.finish(replies[0] or b"", "slow")
-    slow_end.send(finish)
+    slow_end.send(slow.finish(replies[0] or b"", "slow"))
     with pytest.raises(RefusedByKioskError) as error:
         phone_due(slow_end)
     assert error.value.refusal is Refusal.NO_OFFER
     quick_end.close()
+    with pytest.raises(UnavailableError):
+        beginning.at_kiosk.result()
+
+
+@contextlib.contextmanager
+def comparing(kiosk: Kiosk) -> Iterator[None]:
+    """The person looks at both screens, and gives no finger as long as this lasts."""
+    kiosk.glass.free.clear()
+    try:
+        yield
+    finally:
+        kiosk.glass.free.set()
+
+
+def holding_back(number: int) -> Meddle:
+    """Somebody between phone and kiosk who lets no message through from this one on."""
+    count = itertools.count()
+    return lambda message: message if next(count) < number else None
+
+
+def test_a_phone_whose_finish_is_held_back_shows_no_number(
+    kiosk: Kiosk, phone: Phone, second: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who photographed the code pairs his own phone meanwhile. The person sees digits at the kiosk alone."""
+    monkeypatch.setattr(meeting, "ANSWER_SECONDS", 1)
+    beginning = kiosk.begin()
+    with comparing(kiosk):
+        end = kiosk.connect(to_kiosk=holding_back(1))
+        person = InBackground(lambda: phone.scan(end, beginning.code))
+        until(lambda: len(end.sent) == 2)
+        thief_end = kiosk.connect()
+        thief = InBackground(lambda: second.scan(thief_end, beginning.code))
+        until(lambda: second.told("number"))
+        with pytest.raises(UnavailableError, match="another phone's"):
+            person.result()
+        assert not phone.told("number")
+        thief_end.close()
+    for each in (beginning.at_kiosk, thief):
+        with pytest.raises(DuplexClosedError):
+            each.result()
+
+
+def test_a_phone_that_finishes_when_the_person_has_left_is_refused(kiosk: Kiosk) -> None:
+    """It would wait for a finger for ever, in one of few places."""
+    beginning = kiosk.begin(cancelled=(leave := threading.Event()).is_set)
+    late, end = PhonePairing(Offer.parse(beginning.code), pair_key(), time.time()), kiosk.connect()
+    end.send(late.hello())
+    finish = late.finish(end.receive(10) or b"", "late")
+    leave.set()
+    with pytest.raises(CancelledError):
+        beginning.at_kiosk.result()
+    end.send(finish)
+    with pytest.raises(RefusedByKioskError) as error:
+        late.revealed(end.receive(10) or b"")
+    assert error.value.refusal is Refusal.NO_OFFER
+    until(lambda: not kiosk.desk.room.guests())
+
+
+def test_a_phone_for_which_no_finger_comes_leaves(
+    kiosk: Kiosk, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception, "FINGER_SECONDS", 0.5)
+    beginning = kiosk.begin()
+    with comparing(kiosk):
+        with pytest.raises(DuplexClosedError):
+            phone.scan(kiosk.connect(), beginning.code)
+        until(lambda: not kiosk.desk.room.guests())
     with pytest.raises(UnavailableError):
         beginning.at_kiosk.result()
 

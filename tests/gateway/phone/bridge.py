@@ -17,7 +17,12 @@ MTU = 247
 
 
 class Bridge:
-    """One page's radio."""
+    """One page's radio.
+
+    Attributes:
+        lets_through: messages of the page that reach the kiosk; somebody between them holds back the rest.
+        held_back: those.
+    """
 
     def __init__(self, arrived: Callable[[Duplex], None]) -> None:
         self._arrived = arrived
@@ -25,6 +30,8 @@ class Bridge:
         self._lock = threading.Lock()
         self._says: list[tuple[str, bytes]] = []
         self._duplex: PageDuplex | None = None
+        self.lets_through = 1_000_000
+        self.held_back: list[bytes] = []
 
     def install(self, context: BrowserContext, script: str) -> None:
         """Put it under every page of a browser's context."""
@@ -63,8 +70,15 @@ class Bridge:
             self._duplex = duplex = PageDuplex(self)
             threading.Thread(target=self._arrived, args=(duplex,), daemon=True).start()
         elif message is not None and self._duplex is not None:
-            self._duplex.messages.put(message)
+            self._deliver(self._duplex, message)
         return False
+
+    def _deliver(self, duplex: "PageDuplex", message: bytes) -> None:
+        if self.lets_through:
+            self.lets_through -= 1
+            duplex.messages.put(message)
+        else:
+            self.held_back.append(message)
 
     def _say(self) -> list[tuple[str, str]]:
         with self._lock:

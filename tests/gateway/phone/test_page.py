@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from contracts.acts import RecordKind
-from edge.errors import WeakCaptureError
+from edge.errors import CancelledError, WeakCaptureError
 from edge.journeys.consent import grant
 from edge.journeys.enrol import enrol
 from edge.journeys.store import store
@@ -208,6 +209,24 @@ def test_pair_hear_withdraw_and_be_forgotten(page: Page, kiosk: Kiosk) -> None:
     expect(page.locator("#kiosks")).to_be_hidden()
     until(lambda: len(phones.everything(kiosk.database)) == before - 1)
     expect(page.locator("#requests")).to_be_hidden()
+
+
+def test_it_shows_no_digits_before_the_kiosk_has_taken_this_phone(
+    page: Page, kiosk: Kiosk, bridge: Bridge
+) -> None:
+    """Whoever photographed the code would hold back the finish, and bring a phone of his own."""
+    leave = threading.Event()
+    beginning = kiosk.begin(cancelled=leave.is_set)
+    bridge.lets_through = 1  # the hello
+    scan(page, beginning.code)
+    while not bridge.held_back:
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(500)
+    expect(page.locator("#number")).to_be_hidden()
+    expect(page.locator("#digits")).to_be_empty()
+    leave.set()
+    with pytest.raises(CancelledError):
+        ended(page, beginning.at_kiosk)
 
 
 def test_it_comes_back_and_carries_messages_and_the_record(page: Page, kiosk: Kiosk, bridge: Bridge) -> None:
