@@ -4,6 +4,7 @@ from hashlib import sha256
 from typing import Protocol, TypeVar
 
 from contracts.errors import ContractError
+from contracts.labels import clean
 from contracts.messages import Receipt, SignedRequest
 from contracts.pairing import PhoneSession
 from contracts.phone import (
@@ -210,7 +211,7 @@ class Companion:
             self._talk.send(ParcelPosted(digest))
             self._tell(Happened("carried", {"parcel": digest, "bytes": len(parcel)}))
         else:
-            self._talk.send(ParcelRefused(digest, reason[:MAX_TEXT]))
+            self._talk.send(ParcelRefused(digest, reason))
             self._tell(Happened("not_carried", {"parcel": digest, "reason": reason}))
 
     def _post(self, parcel: bytes) -> str | None:
@@ -219,7 +220,7 @@ class Companion:
         try:
             self._carrier.post(parcel)
         except (UnavailableError, RefusedError) as error:
-            return str(error)
+            return clean(str(error), MAX_TEXT)
         return None
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from contracts.cose import OVERHEAD
 from contracts.errors import ContractError
 from contracts.hexes import HASH_LENGTH, from_hex, to_hex
+from contracts.labels import clean
 from contracts.messages import MAX_RECEIPT
+from contracts.phone import MAX_TEXT
 from edge.errors import ConfigError, RefusedError, UnavailableError
 
 TIMEOUT = 20.0
@@ -102,7 +104,7 @@ class HttpCarrier:
             with error:
                 status, answer = error.code, error.read(limit + 1)
         except (OSError, HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
+            reason = clean(str(getattr(error, "reason", None) or error), MAX_TEXT)  # may quote the server
             raise UnavailableError(f"the gateway at {self._url} does not answer: {reason}") from None
         if len(answer) > limit:
             raise UnavailableError(f"the gateway at {self._url} answers more than it should")
@@ -117,7 +119,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def _words(status: int, answer: bytes) -> str:
+    """Why it refused, fit for a terminal: a kiosk named this gateway, and nobody vouches for it."""
     try:
-        return f"the gateway refused: {json.loads(answer)['error']}"[:200]
+        return f"the gateway refused: {clean(str(json.loads(answer)['error']), MAX_TEXT)}"
     except (ValueError, KeyError, TypeError):
         return f"the gateway refused with status {status}"

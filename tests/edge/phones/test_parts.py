@@ -1,6 +1,7 @@
 """The parts of a phone and of a kiosk's door, each by itself."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,17 +13,21 @@ from typing import Any, ClassVar, cast
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from contracts.phone import Paired
+from contracts.labels import clean
+from contracts.phone import MAX_TEXT, Paired, Parcel
 from edge.errors import ConfigError, NotFoundError, RefusedError, StateError, UnavailableError
 from edge.links.link import LinkDownError, LinkLostError, LinkRefusedError, LinkState
 from edge.links.phones import PhoneLink
 from edge.phone import state as phone_state
+from edge.phone.companion import Companion
 from edge.phone.gateway import HttpCarrier
-from edge.phone.state import HeardRequest, HeldReceipt, PhoneState
+from edge.phone.happening import Happened
+from edge.phone.state import HeardRequest, HeldReceipt, Kiosk, PhoneState
 from edge.phones.cli import Code
 from edge.phones.duplex import DuplexClosedError
 from edge.phones.guest import Guest
 from edge.phones.room import Room
+from edge.phones.talk import Talk
 from edge.state import phones
 from edge.state.database import Database
 from edge.state.phones import Phone
@@ -232,6 +237,55 @@ def test_a_message_is_brought_and_its_receipt_taken_back(monkeypatch: pytest.Mon
 def test_what_a_gateway_may_answer_else(answer: tuple[int, Any], error: type[Exception], words: str) -> None:
     with gateway(answer) as carrier, pytest.raises(error, match=words):
         carrier.post(b"message")
+
+
+HOSTILE = "\x1b]0;paid\x07\u202eforged\nridgekey: all is well " + "x" * 3000
+
+
+def fit_for_a_terminal(text: str) -> bool:
+    return text == clean(text, 2 * MAX_TEXT)
+
+
+def test_a_gateway_s_words_are_shown_without_what_moves_a_terminal() -> None:
+    with gateway((400, {"error": HOSTILE})) as carrier, pytest.raises(RefusedError, match="forged") as error:
+        carrier.post(b"message")
+    assert fit_for_a_terminal(str(error.value))
+
+
+def test_what_is_no_http_is_quoted_without_what_moves_a_terminal() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            client, _ = listener.accept()
+            client.recv(4096)
+            client.sendall(b"\x1b]0;paid\x07 forged\r\n\r\n")
+            client.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        carrier = HttpCarrier(f"http://127.0.0.1:{listener.getsockname()[1]}", KIOSK_ID)
+        with pytest.raises(UnavailableError, match="does not answer") as error:
+            carrier.post(b"message")
+    assert fit_for_a_terminal(str(error.value))
+
+
+class Hostile:
+    """A way to a gateway whose words are not fit to be shown."""
+
+    def post(self, _: bytes) -> None:
+        raise RefusedError(HOSTILE)
+
+    def receipts(self) -> list[bytes]:
+        return []
+
+
+def test_a_parcel_that_was_not_taken_is_told_in_words_fit_for_a_terminal(state: PhoneState) -> None:
+    told: list[Happened] = []
+    parcel = SimpleNamespace(receive=lambda _: Parcel(b"message"), send=lambda _: None)
+    companion = Companion(cast("Talk", parcel), cast("Kiosk", None), state, told.append, Hostile())
+    companion.attend(0)
+    (happened,) = told
+    assert happened.what == "not_carried"
+    assert fit_for_a_terminal(str(happened.detail["reason"]))
 
 
 def test_no_gateway_and_no_address(tmp_path: Path) -> None:
