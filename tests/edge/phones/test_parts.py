@@ -12,12 +12,15 @@ from typing import Any, ClassVar, cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.labels import clean
 from contracts.phone import MAX_TEXT, Paired, Parcel
 from edge.errors import ConfigError, NotFoundError, RefusedError, StateError, UnavailableError
 from edge.links.link import LinkDownError, LinkLostError, LinkRefusedError, LinkState
 from edge.links.phones import PhoneLink
+from edge.links.turns import MAX_BROUGHT, Turns
 from edge.phone import state as phone_state
 from edge.phone.companion import Companion
 from edge.phone.gateway import HttpCarrier
@@ -64,20 +67,27 @@ def test_a_code_is_drawn_written_and_removed(tmp_path: Path, capsys: pytest.Capt
 class Carrier:
     """A guest that carries, or does not."""
 
-    def __init__(self, outcome: str | Exception | None) -> None:
-        self.key, self.subject, self.label, self.carries = b"k", b"", "a phone", True
+    def __init__(self, outcome: str | Exception | None, label: str = "a phone") -> None:
+        self.key, self.subject, self.label, self.carries = label.encode(), b"", label, True
         self._outcome = outcome
+        self.asked = 0
 
     def carry(self, _: bytes) -> str | None:
+        self.asked += 1
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
 
 
 def link_by(outcome: str | Exception | None) -> PhoneLink:
+    return PhoneLink(room_with(Carrier(outcome)))
+
+
+def room_with(*carriers: Carrier) -> Room:
     room = Room()
-    room.enter(cast("Guest", Carrier(outcome)))
-    return PhoneLink(room)
+    for carrier in carriers:
+        room.enter(cast("Guest", carrier))
+    return room
 
 
 def test_the_link_is_down_without_a_phone_that_carries() -> None:
@@ -95,6 +105,54 @@ def test_the_link_says_what_became_of_a_message() -> None:
         link_by("no network").send(b"message", again=True)
     with pytest.raises(LinkLostError, match="left"):
         link_by(DuplexClosedError("gone")).send(b"message", again=False)
+
+
+@pytest.mark.parametrize("outcome", ["no network", DuplexClosedError("gone")])
+def test_a_phone_that_does_not_carry_stands_in_nobody_s_way(outcome: str | Exception) -> None:
+    """It came last, and stays."""
+    good, bad = Carrier(None, "good"), Carrier(outcome, "bad")
+    link = PhoneLink(room_with(good, bad))
+    with pytest.raises((LinkRefusedError, LinkLostError)):
+        link.send(b"message", again=False)
+    assert str(link.status) == "up (by good)"
+    for number in range(5):
+        link.send(b"message %d" % number, again=False)
+    assert (good.asked, bad.asked) == (5, 1)
+
+
+def test_a_phone_that_says_posted_and_posts_nothing_goes_to_the_back() -> None:
+    """No receipt comes, and the message is sent again: by the other one."""
+    good, bad = Carrier(None, "good"), Carrier(None, "bad")
+    link = PhoneLink(room_with(good, bad))
+    link.send(b"message", again=False)
+    link.send(b"message", again=True)
+    link.send(b"another", again=False)
+    assert (good.asked, bad.asked) == (2, 1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans())))
+def test_a_carrier_is_passed_over_for_one_that_failed_longer_ago_or_never(
+    history: list[tuple[int, bool]],
+) -> None:
+    turns, carriers = Turns(), [bytes([number]) for number in range(4)]
+    failed: list[bytes] = []
+    for number, (carrier, silently) in enumerate(history):
+        key, message = carriers[carrier], number.to_bytes(8)
+        if silently:
+            turns.brought(key, message)
+            turns.sent_again(message)
+        else:
+            turns.failed(key)
+        failed = [each for each in failed if each != key] + [key]
+        turns.sent_again(b"of which nobody knows who brought it")
+    assert turns.order(carriers) == [each for each in carriers if each not in failed] + failed
+
+
+def test_turns_remember_no_more_than_is_on_its_way() -> None:
+    turns = Turns()
+    for number in range(2 * MAX_BROUGHT):
+        turns.brought(b"carrier", number.to_bytes(8))
+    assert len(turns._brought) == MAX_BROUGHT
 
 
 # -- paired phones in the kiosk's state -----
