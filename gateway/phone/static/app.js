@@ -37,7 +37,7 @@ async function pairNow() {
   const link = await Link.open();
   try {
     leave();
-    const met = await pairWith(link, offer, find("label").value.trim(), (digits) => {
+    const met = await pairWith(link, offer, find("label").value.trim(), find("bring").value, (digits) => {
       find("digits").value = `${digits.slice(0, 3)} ${digits.slice(3)}`;
       find("number").hidden = false;
       find("number").scrollIntoView({ block: "center" });
@@ -93,7 +93,11 @@ async function carry() {
 }
 
 async function forget(kiosk) {
-  if (!confirm("Forget this kiosk? Its requests and receipts leave this phone, and the kiosk forgets the phone.")) return;
+  const words = ["Forget this kiosk? Its requests and receipts leave this phone, and the kiosk forgets the phone."];
+  if (await store.get("records", hex(kiosk.subject))) {
+    words.push("Your sealed record stays here. Bring it when you pair again: without it your finger opens nothing.");
+  }
+  if (!confirm(words.join(" "))) return;
   if (talk?.kiosk.id === kiosk.id) {
     await talk.say("farewell");
     leave();
@@ -103,6 +107,14 @@ async function forget(kiosk) {
   }
   for (const name of ["requests", "receipts"]) await store.removeOf(name, kiosk.id);
   await store.remove("kiosks", kiosk.id);
+  await show();
+}
+
+async function removeRecord({ subject }) {
+  if (!confirm("Delete this sealed record? It may be the only copy. If no kiosk keeps it, your finger opens nothing"
+    + " any more, and your identity has to be recovered.")) return;
+  await store.remove("records", subject);
+  tell("The sealed record is deleted.");
   await show();
 }
 
@@ -139,9 +151,13 @@ async function scan() {
 // What is known, drawn anew.
 
 async function show() {
-  const [kiosks, requests, receipts] = await Promise.all(["kiosks", "requests", "receipts"].map(store.all));
-  const records = new Set((await store.all("records")).map(({ subject }) => subject));
-  fill("kiosk", kiosks, (card, kiosk) => drawKiosk(card, kiosk, records.has(hex(kiosk.subject))));
+  const [kiosks, requests, receipts, records] =
+    await Promise.all(["kiosks", "requests", "receipts", "records"].map(store.all));
+  const carried = new Set(records.map(({ subject }) => subject));
+  fill("kiosk", kiosks, (card, kiosk) => drawKiosk(card, kiosk, carried.has(hex(kiosk.subject))));
+  const lent = new Set(kiosks.map(({ subject }) => hex(subject)));
+  fill("record", records, (card, record) => drawRecord(card, record, lent.has(record.subject)));
+  offerToBring(records);
   const several = kiosks.length > 1;
   fill("request", requests.sort((a, b) => b.order - a.order), (card, request) => drawRequest(card, request, several));
   fill("receipt", receipts.sort((a, b) => b.at - a.at), drawReceipt);
@@ -167,6 +183,25 @@ function drawKiosk(card, kiosk, carried) {
   on(card, "carry", carry).hidden = !here || talk.carries;
   on(card, "forget", () => forget(kiosk));
 }
+
+function drawRecord(card, record, lent) {
+  card.querySelector("h3").textContent = short(record.subject);
+  card.querySelector(".detail").textContent = lent
+    ? "Lent to your kiosk whenever it asks for your finger and this page is open."
+    : "No kiosk on this phone asks for it. Pair again, and bring it.";
+  on(card, "delete", () => removeRecord(record));
+}
+
+// Which record comes along to the next pairing; none, if nobody says so.
+function offerToBring(records) {
+  const before = find("bring").value;
+  const options = records.map(({ subject }) => new Option(`that of ${short(subject)}`, subject));
+  find("bring").replaceChildren(new Option("none", ""), ...options);
+  find("bring").value = records.some(({ subject }) => subject === before) ? before : "";
+  find("bringing").hidden = !records.length;
+}
+
+const short = (subject) => `0x${subject.slice(0, 8)}…`;
 
 function drawRequest(card, request, several) {
   const until = new Date(request.expiry * 1000);

@@ -35,6 +35,8 @@ export function equal(one, other) {
 
 export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
+export const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (byte) => parseInt(byte, 16));
+
 function write(value, parts) {
   if (value instanceof Uint8Array) {
     parts.push(head(2, value.length), value);

@@ -1,7 +1,7 @@
 // The phone's side of a talk: what it does with each thing that a kiosk says. edge/phone/companion.py is the same at a
 // terminal.
 
-import { hex } from "./cbor.js";
+import { hex, unhex } from "./cbor.js";
 import { ACTS, STATES, readReceipt, readRequest, say, understand } from "./messages.js";
 import { newKey, sha256 } from "./noise.js";
 import { Refused, meet, pair } from "./pairing.js";
@@ -14,13 +14,14 @@ const FINGER_MS = 300_000;
 const LOOK_MS = 1_000;
 const MAX_PENDING = 1_000;
 
-// Pair with the kiosk whose code was scanned. `showNumber` shows the six digits while the finger is awaited.
-export async function pairWith(link, offer, label, showNumber) {
+// Pair with the kiosk whose code was scanned. `bring` is whose sealed record the kiosk is to have, or nobody's;
+// `showNumber` shows the six digits while the finger is awaited.
+export async function pairWith(link, offer, label, bring, showNumber) {
   const keyPair = await newKey();
   const { channel, number } = await pair(link, offer, keyPair, label);
   showNumber(number);
   const wanted = await hear(link, channel, ANSWER_MS);
-  if (wanted?.name === "recordWanted") await link.send(await channel.seal(say("recordAbsent", { subject: NOBODY })));
+  if (wanted?.name === "recordWanted") await link.send(await channel.seal(await brought(bring)));
   const said = wanted?.name === "recordWanted" ? await hear(link, channel, FINGER_MS) : wanted;
   if (said?.name === "answer") throw new Refused(said.text);
   if (said?.name !== "paired") throw new LinkLost("The kiosk did not say how the pairing ended. Begin anew.");
@@ -30,6 +31,12 @@ export async function pairWith(link, offer, label, showNumber) {
   await store.put("kiosks", kiosk);
   await link.send(await channel.seal(say("remembered")));
   return new Talk(link, channel, kiosk);
+}
+
+async function brought(subject) {
+  const record = subject && (await store.get("records", subject));
+  if (!record) return say("recordAbsent", { subject: NOBODY });
+  return say("recordLent", { subject: unhex(subject), sealed: record.sealed });
 }
 
 export async function meetAgain(link, kiosk) {

@@ -20,12 +20,13 @@ class Bridge:
     """One page's radio.
 
     Attributes:
+        arrived: the kiosk within its reach.
         lets_through: messages of the page that reach the kiosk; somebody between them holds back the rest.
         held_back: those.
     """
 
     def __init__(self, arrived: Callable[[Duplex], None]) -> None:
-        self._arrived = arrived
+        self.arrived = arrived
         self._sessions = Sessions(Patience())
         self._lock = threading.Lock()
         self._says: list[tuple[str, bytes]] = []
@@ -68,7 +69,7 @@ class Bridge:
             return True
         if begun:
             self._duplex = duplex = PageDuplex(self)
-            threading.Thread(target=self._arrived, args=(duplex,), daemon=True).start()
+            threading.Thread(target=self.arrived, args=(duplex,), daemon=True).start()
         elif message is not None and self._duplex is not None:
             self._deliver(self._duplex, message)
         return False

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
 
 from contracts.acts import RecordKind
 from edge.errors import CancelledError, WeakCaptureError
@@ -77,8 +77,10 @@ def page(browser: Browser, site: str, bridge: Bridge) -> Iterator[Page]:
     assert not [each for each in complaints if "/receipts/" not in each and "404" not in each]
 
 
-def scan(page: Page, code: str) -> None:
+def scan(page: Page, code: str, bring: str | None = None) -> None:
     page.get_by_label("Code", exact=True).fill(code)
+    if bring is not None:
+        page.get_by_label("Sealed record to bring along").select_option(bring)
     page.get_by_label("What the kiosk is to call this phone").fill("Erika's phone")
     page.get_by_role("button", name="Pair", exact=True).click()
 
@@ -249,6 +251,57 @@ def test_it_comes_back_and_carries_messages_and_the_record(page: Page, kiosk: Ki
     back = InBackground(lambda: until(lambda: kiosk.outbox.entry(signed.digest).receipt, 60))
     assert ended(page, back)
     phones.take_back(kiosk.database, person.address, person.sealed)
+
+
+def test_it_brings_the_record_to_another_kiosk_of_the_operator(
+    page: Page, kiosk: Kiosk, bridge: Bridge, tmp_path: Path
+) -> None:
+    person = subjects.everyone(kiosk.database)[0]
+    paired(page, kiosk, carry=True)
+    expect(page.locator("#record-list")).to_contain_text("Lent to your kiosk", timeout=30_000)
+    bridge.hang_up()
+    page.reload()
+    elsewhere = Kiosk(tmp_path / "elsewhere", like=kiosk)
+    bridge.arrived = elsewhere.reception.arrived
+    beginning = elsewhere.begin()
+    scan(page, beginning.code, bring=person.address.hex())
+    assert ended(page, beginning.at_kiosk).phone.subject == person.address
+    expect(page.locator("#kiosk-list li")).to_have_count(2, timeout=30_000)
+    assert not subjects.everyone(elsewhere.database)
+    elsewhere.database.close()
+    phones.take_back(kiosk.database, person.address, person.sealed)
+
+
+def test_a_record_whose_pairing_was_ended_is_given_back_or_deleted(page: Page, kiosk: Kiosk) -> None:
+    person = subjects.everyone(kiosk.database)[0]
+    asked: list[str] = []
+
+    def agree(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.accept()
+
+    page.on("dialog", agree)
+    paired(page, kiosk, carry=True)
+    record = page.locator("#record-list li")
+    expect(record).to_have_count(1, timeout=30_000)
+    page.get_by_role("button", name="Forget").click()
+    expect(page.locator("#kiosks")).to_be_hidden()
+    assert "sealed record stays here" in asked.pop()
+    expect(record).to_contain_text("No kiosk on this phone asks for it")
+
+    beginning = kiosk.begin()
+    scan(page, beginning.code, bring=person.address.hex())
+    assert not ended(page, beginning.at_kiosk).carried
+    assert subjects.find(kiosk.database, person.address).sealed == person.sealed
+    expect(page.locator("#status")).to_have_text("Paired.", timeout=30_000)
+
+    record.get_by_role("button", name="Delete").click()
+    expect(page.locator("#records")).to_be_hidden()
+    assert "only copy" in asked.pop()
+    expect(page.get_by_label("Sealed record to bring along")).to_be_hidden()
+    page.get_by_role("button", name="Forget").click()
+    expect(page.locator("#kiosks")).to_be_hidden()
+    assert "sealed record" not in asked.pop()
 
 
 def test_what_is_wrong_is_said_in_a_sentence(page: Page, kiosk: Kiosk) -> None:
