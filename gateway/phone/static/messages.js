@@ -1,10 +1,12 @@
 // What a phone and a kiosk say inside a session; contracts/phone.cddl is the specification.
 
 import { Malformed, decode, encode, hex } from "./cbor.js";
+import { clean } from "./labels.js";
 
 const octets = (least, most = least) => (value) =>
   value instanceof Uint8Array && value.length >= least && value.length <= most;
-const text = (most) => (value) => typeof value === "string" && [...value].length <= most;
+const isText = (value, most) => typeof value === "string" && [...value].length <= most;
+const text = (most) => Object.assign((value) => isText(value, most), { shown: (value) => clean(value, most) });
 const number = (most = 2n ** 64n - 1n) => (value) =>
   (typeof value === "number" || typeof value === "bigint") && value >= 0 && value <= most;
 const truth = (value) => typeof value === "boolean";
@@ -55,8 +57,17 @@ export function understand(data) {
   const members = Object.entries(fields);
   const whole = map.size === members.length + 2 && members.every(([, check], at) => check(map.get(at + 2)));
   if (!whole) throw new Malformed(`a message (${name}) that is not what it should be`);
-  const values = Object.fromEntries(members.map(([field], at) => [field, clean(map.get(at + 2))]));
-  return { name, ...values };
+  // The kiosk has cleaned its texts, and this page trusts no kiosk to.
+  const values = members.map(([field, { shown }], at) => [field, shown ? shown(map.get(at + 2)) : map.get(at + 2)]);
+  return { name, ...Object.fromEntries(values) };
+}
+
+// A text that was signed is shown as it was signed, or not at all.
+function signedText(value, least, most) {
+  if (!isText(value, most) || value.length < least || clean(value, most) !== value) {
+    throw new Malformed("a signed text that is not one plain line");
+  }
+  return value;
 }
 
 // What this page shows of a request. The requester's own signature takes secp256k1 and Keccak, which no browser has:
@@ -65,9 +76,9 @@ export function readRequest(signedRequest) {
   const signed = decode(signedRequest);
   const request = signed.get(1);
   const purpose = signed.get(2);
-  if (signed.get(0) !== 1 || request.get(0) !== 3 || !text(280)(purpose.get(1))) throw new Malformed("no request");
+  if (signed.get(0) !== 1 || request.get(0) !== 3) throw new Malformed("no request");
   return { requester: hex(request.get(1)), subject: hex(request.get(2)), record: hex(request.get(3)),
-    expiry: Number(request.get(6)), purpose: clean(purpose.get(1)), nonce: hex(request.get(7)) };
+    expiry: Number(request.get(6)), purpose: signedText(purpose.get(1), 1, 280), nonce: hex(request.get(7)) };
 }
 
 // A receipt is believed if the gateway signed it: COSE_Sign1 with EdDSA (RFC 9052, section 4.2).
@@ -82,11 +93,6 @@ export async function readReceipt(receipt, gatewayKey) {
     throw new Malformed("a receipt that the gateway did not sign");
   }
   const map = decode(payload);
-  return { digest: hex(map.get(2)), final: map.get(3) === 1, block: map.get(5) ?? null, reason: clean(map.get(6)),
-    at: Number(map.get(7)) };
-}
-
-// Text from a peer, without what hides or reorders; the kiosk has cleaned it, and this page trusts no kiosk to.
-function clean(value) {
-  return typeof value === "string" ? value.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}]/gu, "") : value;
+  return { digest: hex(map.get(2)), final: map.get(3) === 1, block: map.get(5) ?? null,
+    reason: signedText(map.get(6), 0, 200), at: Number(map.get(7)) };
 }

@@ -2,6 +2,7 @@
 // contracts/pairing says why it is as it is.
 
 import { Malformed, concat, decode, encode, equal } from "./cbor.js";
+import { clean } from "./labels.js";
 import { Handshake, NotGenuine, PAIRING, SESSION, sha256 } from "./noise.js";
 
 const SCHEME = "ridgekey:";
@@ -60,7 +61,7 @@ export async function pair(link, offer, keyPair, label) {
   const handshake = await Handshake.begin(PAIRING, prologue, keyPair, offer.kioskKey, psk);
   await link.send(frame(KIND.pairingHello, await handshake.write()));
   const commitment = await handshake.read(body(await due(link, SILENT), KIND.pairingReply));
-  const name = encode(new Map([[0, 1], [1, [...label].slice(0, MAX_LABEL).join("")]]));
+  const name = encode(new Map([[0, 1], [1, clean(label, MAX_LABEL)]]));
   await link.send(frame(KIND.pairingFinish, await handshake.write(name)));
   const opened = await channel(handshake);
   const nonce = await opened.open(await due(link, NOT_TAKEN));
@@ -87,8 +88,8 @@ export async function meet(link, kiosk) {
 }
 
 const SILENT = "The kiosk does not answer. Stay close to it and try again.";
-const NOT_TAKEN = "The kiosk did not say that it took this phone. If it shows digits, they are another phone's: give it no"
-  + " finger, and ask for a new code.";
+const NOT_TAKEN = "The kiosk did not say that it took this phone. If it shows digits, they are another phone's:"
+  + " give it no finger, and ask for a new code.";
 
 async function due(link, otherwise) {
   const data = await link.receive();

@@ -107,7 +107,12 @@ export class Talk extends EventTarget {
   }
 
   async hearRequest({ signedRequest, requesterName, kind, state }) {
-    const request = readRequest(signedRequest);
+    let request;
+    try {
+      request = readRequest(signedRequest);
+    } catch {
+      return this.tell("told", "The kiosk told of a request that is none. It was not kept.");
+    }
     if (request.subject !== hex(this.kiosk.subject)) return;
     const id = hex(await sha256(signedRequest));
     const before = await store.get("requests", id);

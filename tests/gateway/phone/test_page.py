@@ -1,6 +1,5 @@
 """The page in a real browser, over HTTPS; behind its Bluetooth stands the kiosk's real code."""
 
-import json
 import re
 import threading
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from contracts.acts import RecordKind
 from edge.errors import CancelledError, WeakCaptureError
@@ -19,7 +18,6 @@ from edge.journeys.withdraw import withdraw
 from edge.links.phones import PhoneLink
 from edge.phones import reception
 from edge.state import phones, subjects
-from tests.contracts.vectors import VECTORS
 from tests.edge.phones.kiosk import InBackground, Kiosk
 from tests.edge.standin import until
 from tests.gateway.phone.bridge import Bridge
@@ -28,17 +26,6 @@ from tests.gateway.phone.conftest import CHROMIUM
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium; apt-get install chromium")
 
 SCRIPT = Path(__file__).with_name("bluetooth.js").read_text()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # --no-sandbox: as root, as which containers run, Chromium starts in no other way.
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -105,62 +92,6 @@ def request_of(kiosk: Kiosk) -> str:
     row = kiosk.database.row("SELECT record FROM records WHERE subject = ?", (person,))
     assert row is not None
     return kiosk.notify(kiosk.known.ask(person, row["record"], "to prepare <b>the</b> admission"))
-
-
-def test_its_cryptography_is_the_kiosk_s(page: Page, site: str) -> None:
-    """Codes and messages byte for byte; the handshakes are proven by the tests below."""
-    vectors = json.loads(VECTORS.read_text())
-    code = vectors["code"]
-    offer = page.evaluate(
-        """async ([site, text]) => {
-            const { parseOffer } = await import(`${site}/phone/pairing.js`);
-            const { hex } = await import(`${site}/phone/cbor.js`);
-            const { kioskId, kioskKey, secret, expires } = parseOffer(text);
-            return [hex(kioskId), hex(kioskKey), hex(secret), expires];
-        }""",
-        [site, code["text"]],
-    )
-    assert offer == [code["kiosk_id"], code["kiosk_key"], code["secret"], code["expires"]]
-    again = page.evaluate(
-        """async ([site, all]) => {
-            const { decode, encode, hex } = await import(`${site}/phone/cbor.js`);
-            const bytes = (text) => Uint8Array.from(text.match(/../g), (byte) => parseInt(byte, 16));
-            return all.map((encoded) => hex(encode(decode(bytes(encoded)))));
-        }""",
-        [site, [each["encoded"] for each in vectors["messages"]]],
-    )
-    assert again == [each["encoded"] for each in vectors["messages"]]
-
-
-STRANGE = [
-    "empty",
-    "18",
-    "1801",
-    "a2000100",
-    "5f41ff",
-    "9f01ff",
-    "c000",
-    "f97e00",
-    "a1620001",
-    "81" * 12,
-    "61ff",
-]
-STRANGE += ["0000", "5affffffff", "bf00ff", "1b0000000000000001", "a201000000", "9bffffffffffffffff"]
-
-
-def test_it_takes_no_bytes_that_are_not_deterministic(page: Page, site: str) -> None:
-    taken = page.evaluate(
-        """async ([site, all]) => {
-            const { decode } = await import(`${site}/phone/cbor.js`);
-            const bytes = (text) => Uint8Array.from(text.match(/../g), (byte) => parseInt(byte, 16));
-            return all.filter((text) => {
-                try { decode(text === "empty" ? new Uint8Array(0) : bytes(text)); return true; }
-                catch { return false; }
-            });
-        }""",
-        [site, STRANGE],
-    )
-    assert taken == []
 
 
 def test_the_key_in_the_browser_cannot_be_taken_out(page: Page, kiosk: Kiosk, site: str) -> None:
