@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from contracts.cose import kid_of
 from contracts.messages import Action
+from drivers.bluetooth.called import Called
 from edge.config import EdgeConfig
 from edge.desk import opened
 from edge.errands import Errands
@@ -127,7 +128,7 @@ class Agent:
         )
         self._links = open_links(ends)
         steward.speak_over([route.link for route in self._links if isinstance(route.link, MqttLink)])
-        self._door = _door(config, desk, inbox)
+        self._door = _door(config, desk, inbox, ends.called)
         if self._door is not None:
             self._links.append(Route(phones.NAME, PhoneLink(desk.room)))
         self._courier = Courier(desk.outbox, self._links)
@@ -183,7 +184,7 @@ class Agent:
         self._stopping.set()
 
 
-def _door(config: EdgeConfig, desk: Desk, inbox: Inbox) -> "Door | None":
+def _door(config: EdgeConfig, desk: Desk, inbox: Inbox, called: Called) -> "Door | None":
     """Where phones come in, if they are to.
 
     Raises:
@@ -196,4 +197,4 @@ def _door(config: EdgeConfig, desk: Desk, inbox: Inbox) -> "Door | None":
     except ModuleNotFoundError:
         raise ConfigError("phones by Bluetooth need more: pip install 'ridgekey[ble]'") from None
     reception = Reception(desk, files.phone_key(desk.state), inbox.hear)
-    return Door(reception.arrived, config.phones)
+    return Door(reception.arrived, config.phones, called)

@@ -244,7 +244,7 @@ def left_connected(
         objects: what BlueZ manages.
         adapter: its path.
         offering: only those that offer this service; empty for all.
-        spare: services whose peripherals are left alone.
+        spare: paths of devices that are left alone.
     """
     return [
         path
@@ -254,7 +254,7 @@ def left_connected(
         and device.get("Connected")
         and not device.get("Paired")
         and (not offering or offering in device.get("UUIDs", ()))
-        and not any(uuid in spare for uuid in device.get("UUIDs", ()))
+        and path not in spare
     ]
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 
 from drivers.bluetooth import central
+from drivers.bluetooth.called import Called
 from drivers.bluetooth.central import Connection, Found
 from drivers.bluetooth.errors import BluetoothError, EndedError, LinkLostError
 from drivers.bluetooth.inbox import Inbox
@@ -21,11 +22,18 @@ CLOSE_SECONDS = 15.0
 
 
 class Caller:
-    """Calls peripherals of one service; a thread, until it is closed."""
+    """Calls peripherals of one service; a thread, until it is closed.
 
-    def __init__(self, shape: Shape, adapter: str = "") -> None:
+    Args:
+        shape: the service's UUIDs.
+        adapter: such as `hci0`; empty for the first that will do.
+        called: where to note who is called, for a peripheral of the same program.
+    """
+
+    def __init__(self, shape: Shape, adapter: str = "", called: Called | None = None) -> None:
         self._shape = shape
         self._adapter = adapter
+        self._called = called or Called()
         self._thread = LoopThread("bluetooth central")
 
     def seen(self, seconds: float) -> Iterator[Found]:
@@ -56,7 +64,7 @@ class Caller:
             Exception: what `protocol.hear_version` raises.
         """
         call = Call(self._thread, self._shape, protocol)
-        self._thread.run(call.begin(found, self._adapter))
+        self._thread.run(call.begin(found, self._adapter, self._called))
         return call
 
     def close(self) -> None:
@@ -83,10 +91,11 @@ class Call:
         self._connection: Connection | None = None
         self._writing = asyncio.Lock()
 
-    async def begin(self, found: Found, adapter: str) -> None:
+    async def begin(self, found: Found, adapter: str, called: Called) -> None:
         """Connect; for `Caller`, in its thread."""
         shape = self._shape
         async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(called.calling(found.path))
             connection = await stack.enter_async_context(Connection(found, shape.service, adapter))
             self._protocol.hear_version(await connection.read(shape.version))
             await connection.listen(shape.state, self._hear_state)

@@ -70,6 +70,11 @@ class Found:
     rssi: int
     device: BLEDevice = field(repr=False)
 
+    @property
+    def path(self) -> str:
+        """D-Bus path of the device."""
+        return str(self.device.details["path"])
+
 
 async def clean_up(service: str, adapter: str = "") -> None:
     """End the connections to peripherals of this service that an earlier process of ours left behind.
@@ -130,7 +135,7 @@ class Connection:
     def __init__(self, found: Found, service: str, adapter: str = "") -> None:
         self._ended = asyncio.Event()
         self._service = service
-        self._services_path = f"{found.device.details['path']}/service"
+        self._services_path = f"{found.path}/service"
         self._bus: Bus | None = None
         self._client = BleakClient(
             found.device,

@@ -62,7 +62,7 @@ class Peripheral:
             application: what to offer.
             connected: told of every device that connects or disconnects, in whatever role.
             adapter: its name, such as `hci0`; empty for the first that will do.
-            spare: services whose peripherals are none of our clients, as we are theirs.
+            spare: paths of devices that are none of our clients, as we are theirs.
         """
         self._application = application
         self._connected = connected
@@ -105,7 +105,7 @@ class Peripheral:
 
         Others are paired with this machine, or peripherals that it uses itself.
         """
-        return frozenset(self._devices - self._friends)
+        return frozenset(device for device in self._devices - self._friends if device not in self._spare)
 
     async def lost(self) -> str:
         """Wait until the service is off the air; returns why."""
@@ -236,7 +236,7 @@ class Peripheral:
             self._friends.discard(path)
 
     def _note(self, path: str, properties: dict[str, Any]) -> None:
-        if properties.get("Paired") or any(uuid in self._spare for uuid in properties.get("UUIDs", ())):
+        if properties.get("Paired"):
             self._friends.add(path)
         now = properties.get("Connected")
         if now is None or now == (path in self._devices):

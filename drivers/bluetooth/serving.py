@@ -61,7 +61,7 @@ class Server:
             acknowledged: whether the last chunk of a message is answered only when its reader comes for the
                 next one, so that the client knows that it is done with; else when it is in the queue.
             adapter: its name, such as `hci0`; empty for the first that will do.
-            spare: services that this machine uses on others.
+            spare: paths of devices whose client this program is.
             changed: called after each change of `problem`.
         """
         self.problem = "it has not started yet"

@@ -18,6 +18,7 @@ from contracts.conversation import Conversation
 from contracts.errors import ContractError, UnsupportedVersionError, VerificationError
 from contracts.gatt import KIOSK_TO_GATEWAY, Refusal, refusal_words
 from contracts.introduction import KioskIntroduction, Sealed
+from drivers.bluetooth.called import Called
 from drivers.bluetooth.calling import Call, Caller
 from drivers.bluetooth.central import Found
 from drivers.bluetooth.errors import (
@@ -83,7 +84,14 @@ class Identity:
 class BleLink:
     """The link over Bluetooth; implements `edge.links.link.Link`."""
 
-    def __init__(self, adapter: str, identity: Identity, hear: Hear, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        adapter: str,
+        identity: Identity,
+        hear: Hear,
+        changed: Callable[[], None],
+        called: Called | None = None,
+    ) -> None:
         """Prepare the link.
 
         Args:
@@ -91,12 +99,13 @@ class BleLink:
             identity: who introduces itself to whom.
             hear: takes each incoming message, on a thread of the link's own.
             changed: called after each change of `status`.
+            called: where to note which gateway is called, for the kiosk's own peripheral.
         """
         self._identity = identity
         self._hear = hear
         self._changed = changed
         self._status = self._logged = LinkStatus(LinkState.STOPPED)
-        self._caller = Caller(KIOSK_TO_GATEWAY, adapter)
+        self._caller = Caller(KIOSK_TO_GATEWAY, adapter, called)
         self._open: tuple[Call, Sealed] | None = None
         self._sending = threading.Lock()  # messages leave in the order in which they were sealed
         self._stopping = threading.Event()

@@ -1,12 +1,13 @@
 """The kiosk's links, by the URLs in its configuration: one opener for each scheme."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from drivers.bluetooth.address import adapter_of
+from drivers.bluetooth.called import Called
 from drivers.bluetooth.errors import AddressError
 from drivers.mqtt.broker import Broker
 from edge.errors import ConfigError
@@ -28,6 +29,7 @@ class Ends:
         hear: takes each incoming message, on a thread of the link's own.
         changed: called after each change of a link's status.
         announce: asked before each connection for the kiosk's birth and death.
+        called: where a link notes whom it calls by Bluetooth.
     """
 
     kiosk_id: str
@@ -37,6 +39,7 @@ class Ends:
     hear: Hear
     changed: Callable[[], None]
     announce: Announce
+    called: Called = field(default_factory=Called)
 
 
 Make = Callable[[Ends], Link]
@@ -90,7 +93,7 @@ def _ble(url: str, _state: Path) -> Make:
         except ModuleNotFoundError as error:
             raise ConfigError(f"{error}; for {url} install it with: pip install 'ridgekey[ble]'") from None
         identity = Identity(ends.device_key, ends.gateway_key, ends.environment)
-        return BleLink(adapter, identity, ends.hear, ends.changed)
+        return BleLink(adapter, identity, ends.hear, ends.changed, ends.called)
 
     return make
 

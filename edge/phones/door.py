@@ -1,10 +1,10 @@
 """The door by which phones come in: the kiosk as a Bluetooth peripheral."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 
 from contracts.conversation import Patience, Sessions
-from contracts.gatt import KIOSK_TO_GATEWAY, PHONE_TO_KIOSK, VERSION, Limits
+from contracts.gatt import PHONE_TO_KIOSK, VERSION, Limits
 from contracts.pairing import MAX_FRAME
 from drivers.bluetooth.errors import BluetoothError
 from drivers.bluetooth.serving import Guest as Client
@@ -21,9 +21,12 @@ class Door:
     Args:
         arrived: attends to a phone until it has left.
         adapter: such as `hci0`; empty for the first that will do.
+        spare: devices whose client the kiosk is itself.
     """
 
-    def __init__(self, arrived: Callable[[Duplex], None], adapter: str = "") -> None:
+    def __init__(
+        self, arrived: Callable[[Duplex], None], adapter: str = "", spare: Container[str] = ()
+    ) -> None:
         self._server = Server(
             PHONE_TO_KIOSK,
             Sessions(Patience()),
@@ -32,7 +35,7 @@ class Door:
             version=Limits(VERSION, VERSION, MAX_FRAME).encode(),
             longest_message=MAX_FRAME,
             adapter=adapter,
-            spare={KIOSK_TO_GATEWAY.service},
+            spare=spare,
         )
 
     @property

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from contracts import gatt
 from contracts.conversation import Patience, Sessions
 from contracts.errors import ContractError, VerificationError
-from contracts.gatt import KIOSK_TO_GATEWAY, PHONE_TO_KIOSK, Limits, Refusal
+from contracts.gatt import KIOSK_TO_GATEWAY, Limits, Refusal
 from contracts.introduction import MAX_INTRODUCTION, WELCOME, GatewayIntroduction, Sealed
 from drivers.bluetooth.errors import BluetoothError, LinkLostError
 from drivers.bluetooth.serving import Guest, Server
@@ -118,7 +118,6 @@ class BleLink:
             longest_message=KIOSK_TO_GATEWAY.longest_message,
             acknowledged=True,  # with the last chunk answered, the message is on the gateway's disk
             adapter=adapter,
-            spare={PHONE_TO_KIOSK.service},
         )
         self._server.start()
 

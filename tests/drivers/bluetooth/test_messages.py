@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -13,6 +13,7 @@ from contracts.framing import LAST
 from contracts.gatt import KIOSK_TO_GATEWAY as PROFILE
 from contracts.gatt import Limits, Refusal, refusal_words
 from drivers.bluetooth import hall
+from drivers.bluetooth.called import Called
 from drivers.bluetooth.calling import Call, Caller
 from drivers.bluetooth.errors import BluetoothError, GattError, LinkLostError, NoBluetoothError, NotFoundError
 from drivers.bluetooth.serving import Guest, Server
@@ -46,10 +47,16 @@ class Host:
         except LinkLostError as error:
             self.left.put(str(error))
 
-    def server(self, version: Limits = VERSION, patience: Patience = PATIENCE) -> Server:
+    def server(
+        self,
+        version: Limits = VERSION,
+        patience: Patience = PATIENCE,
+        adapter: str = SERVER,
+        spare: Container[str] = (),
+    ) -> Server:
         return Server(
             PROFILE, Sessions(patience), self.arrived, name="a server", version=version.encode(),
-            longest_message=PROFILE.longest_message, adapter=SERVER,
+            longest_message=PROFILE.longest_message, adapter=adapter, spare=spare,
         )  # fmt: skip
 
 
@@ -201,6 +208,23 @@ def test_who_connects_and_says_nothing_is_shown_out(
     call._thread.run(call._connection.write(PROFILE.state, gatt.END))  # type: ignore[union-attr]
     with pytest.raises(LinkLostError, match="lost"):
         call.receive(30.0)
+
+
+def test_who_is_called_from_here_is_none_of_the_strangers(
+    radio: Radio, host: Host, reach: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kiosk's own gateway, on the adapter that phones connect to."""
+    monkeypatch.setattr(hall, "STRANGER_SECONDS", 0.1)
+    called = Called()
+    with on_air(host.server()), on_air(host.server(adapter=FIRST, spare=called)):
+        caller = Caller(PROFILE, FIRST, called)
+        call = known(caller.call(next(caller.seen(30.0)), Conversation(PROFILE.longest_message)))
+        assert len(called._paths) == 1
+        assert call.receive(3 * hall.LOOK_SECONDS) is None
+        assert say(call, b"still here") == b"still here"
+        call.close()
+        assert not called._paths
+        caller.close()
 
 
 def test_there_is_room_for_so_many_and_no_more(radio: Radio, host: Host, reach: Callable[..., Call]) -> None:

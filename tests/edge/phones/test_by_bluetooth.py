@@ -9,10 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from contracts.conversation import Conversation, Patience, Sessions
 from contracts.errors import ContractError
-from contracts.gatt import PHONE_TO_KIOSK
+from contracts.gatt import END, KIOSK_TO_GATEWAY, PHONE_TO_KIOSK
 from contracts.hexes import to_hex
-from contracts.pairing import Offer, Refusal, RefusedByKioskError
+from contracts.pairing import MAX_FRAME, Offer, Refusal, RefusedByKioskError
+from drivers.bluetooth import hall
+from drivers.bluetooth.called import Called
+from drivers.bluetooth.calling import Caller
+from drivers.bluetooth.errors import LinkLostError
+from drivers.bluetooth.serving import Server
 from edge.errors import EdgeError
 from edge.journeys.enrol import enrol
 from edge.phone.companion import Companion
@@ -96,6 +102,29 @@ def test_pair_carry_hear_and_be_revoked(
         meet(central, kiosk, phone)
     assert error.value.refusal is Refusal.NOT_PAIRED
     assert not radio.complaints
+
+
+def test_who_offers_a_gateway_s_service_is_shown_out_like_any_stranger(
+    kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kiosk spares the gateway that it has called, and nobody for what he says of himself."""
+    monkeypatch.setattr(hall, "STRANGER_SECONDS", 0.5)
+    like_a_gateway = Server(
+        KIOSK_TO_GATEWAY, Sessions(Patience()), lambda _: None, name="a gateway", version=b"",
+        longest_message=1, adapter="hci1", spare=(called := Called()),
+    )  # fmt: skip
+    like_a_gateway.start()
+    until(lambda: like_a_gateway.on_air)
+    looking = Caller(KIOSK_TO_GATEWAY, "hci0")
+    next(looking.seen(30.0))  # now the kiosk's machine knows what he offers
+    looking.close()
+    caller = Caller(PHONE_TO_KIOSK, "hci1", called)
+    call = caller.call(next(caller.seen(30.0)), Conversation(MAX_FRAME))
+    call._thread.run(call._connection.write(PHONE_TO_KIOSK.state, END))  # type: ignore[union-attr]
+    with pytest.raises(LinkLostError, match="lost"):
+        call.receive(10.0)
+    caller.close()
+    like_a_gateway.stop()
 
 
 def test_two_phones_at_once(
