@@ -1,26 +1,24 @@
 """A client of any ledger that speaks `eth_*` JSON-RPC: its methods as typed functions."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+import httpx
 
 from contracts.hexes import checksum_address, to_hex
 from contracts.labels import clean
 from gateway.ledger import answers
+from gateway.ledger.access import LedgerAccess
 from gateway.ledger.account import Fees
 from gateway.ledger.answers import Block, IllFormedError, Log, TransactionReceipt
-from gateway.ledger.errors import LedgerConfigurationError, LedgerError, LedgerUnreachableError, RpcError
-from gateway.ledger.transport import JsonRpc, RpcCall
+from gateway.ledger.errors import LedgerConfigurationError, LedgerError, LedgerUnreachableError
+from gateway.ledger.log_ranges import LogRanges
+from gateway.ledger.transport import TIMEOUT_SECONDS, JsonRpc, RpcCall
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-LOG_BLOCKS = 2_000
-"""Blocks per eth_getLogs; hosted ledgers refuse more."""
-
-LIMIT_EXCEEDED = -32005
-"""Code of an answer that would be too large (EIP-1474); fewer blocks may do."""
 
 BATCH_CALLS = 100
 """Requests in one JSON-RPC batch; hosted ledgers refuse more."""
@@ -73,6 +71,17 @@ def ask_known(transaction: bytes) -> Question[bool]:
 
 class LedgerClient(JsonRpc):
     """A ledger at a URL. Every method may raise what `JsonRpc.request` raises."""
+
+    def __init__(
+        self,
+        access: str | LedgerAccess,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Prepare a client; see `JsonRpc`."""
+        super().__init__(access, timeout=timeout, transport=transport)
+        self._ranges = LogRanges()
 
     def several(self, questions: Sequence["Question[T]"]) -> list[T | LedgerError]:
         """Ask several things at once; an answer for each, or the error that stands in its place."""
@@ -138,9 +147,10 @@ class LedgerClient(JsonRpc):
                 raise self.not_a_ledger(f"block {number} is ill-formed, {error}") from error
         return blocks
 
-    def code(self, address: bytes) -> bytes:
-        """Code at an address, empty if there is none."""
-        return self.read(answers.octets, "eth_getCode", to_hex(address), "latest")
+    def code(self, address: bytes, block: int | None = None) -> bytes:
+        """Code at an address, as of a block or now; empty if there is none."""
+        when = "latest" if block is None else hex(block)
+        return self.read(answers.octets, "eth_getCode", to_hex(address), when)
 
     def balance(self, address: bytes) -> int:
         """Wei owned by an address."""
@@ -210,28 +220,28 @@ class LedgerClient(JsonRpc):
             last: Number of a block.
             topics: For each topic the values wanted, None for any.
         """
-        found: list[Log] = []
-        for start in range(first, last + 1, LOG_BLOCKS):
-            found += self._logs(address, start, min(start + LOG_BLOCKS - 1, last), topics)
-        return found
+        return [log for page in self.log_pages(address, first, last, topics) for log in page]
 
-    def _logs(
-        self, address: bytes, first: int, last: int, topics: Sequence[Sequence[bytes] | None]
-    ) -> list[Log]:
-        """One eth_getLogs, or more with fewer blocks each if the ledger finds the answer too large."""
+    def log_pages(
+        self,
+        address: bytes,
+        first: int,
+        last: int,
+        topics: Sequence[Sequence[bytes] | None] = (),
+        *,
+        newest_first: bool = False,
+    ) -> Iterator[list[Log]]:
+        """The same in pages, for whoever may have enough before the end; see `LogRanges.pages`."""
         query = {
             "address": to_hex(address),
-            "fromBlock": hex(first),
-            "toBlock": hex(last),
             "topics": [None if wanted is None else [to_hex(value) for value in wanted] for wanted in topics],
         }
-        try:
-            return self.read(answers.logs, "eth_getLogs", query)
-        except RpcError as error:
-            if error.code != LIMIT_EXCEEDED or first == last:
-                raise
-        middle = (first + last) // 2
-        return self._logs(address, first, middle, topics) + self._logs(address, middle + 1, last, topics)
+
+        def ask(begin: int, end: int) -> list[Log]:
+            blocks = {"fromBlock": hex(begin), "toBlock": hex(end)}
+            return self.read(answers.logs, "eth_getLogs", query | blocks)
+
+        return self._ranges.pages(ask, first, last, newest_first=newest_first)
 
 
 def _call_object(to: bytes | None, data: bytes, sender: bytes | None) -> dict[str, str]:

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from gateway.ledger import client as client_module
-from gateway.ledger import endpoints
+from gateway.ledger import endpoints, log_ranges
 from gateway.ledger.access import LedgerAccess
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import (
@@ -226,26 +225,14 @@ def test_another_chain(client: LedgerClient) -> None:
     assert raised.value.exit_code == 78
 
 
-def test_long_ranges_are_asked_for_in_parts(client: LedgerClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_ranges_are_asked_for_in_parts(
+    node: Node, client: LedgerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     last = client.block_number()
     whole = client.logs(b"\x11" * 20, 0, last)
-    monkeypatch.setattr(client_module, "LOG_BLOCKS", 2)
-    assert client.logs(b"\x11" * 20, 0, last) == whole
-
-
-def test_too_many_logs_are_asked_for_in_halves() -> None:
-    asked: list[tuple[int, int]] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        query = json.loads(request.content)["params"][0]
-        first, last = int(query["fromBlock"], 16), int(query["toBlock"], 16)
-        if last - first > 2:
-            return httpx.Response(200, json={"id": 1, "error": {"code": -32005, "message": "too many"}})
-        asked.append((first, last))
-        return httpx.Response(200, json={"id": 1, "result": []})
-
-    assert answering(answer).logs(bytes(20), 0, 9) == []
-    assert asked == [(0, 2), (3, 4), (5, 7), (8, 9)]
+    monkeypatch.setattr(log_ranges, "LOG_BLOCKS", 2)
+    with node.client() as other:
+        assert other.logs(b"\x11" * 20, 0, last) == whole
 
 
 def test_many_threads_share_a_client(node: Node) -> None:
