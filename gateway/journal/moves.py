@@ -190,10 +190,13 @@ class Moves:
                 (name, value),
             )
 
-    def forget(self, name: str) -> None:
-        """Let a fact go."""
+    def revise(self, name: str, known: bytes, value: bytes | None) -> None:
+        """Change a lasting fact, or let it go for None; not if it no longer says what is known."""
         with self._database.writing() as sql:
-            sql.execute("DELETE FROM facts WHERE name = ?", (name,))
+            if value is None:
+                sql.execute("DELETE FROM facts WHERE name = ? AND value = ?", (name, known))
+            else:
+                sql.execute("UPDATE facts SET value = ? WHERE name = ? AND value = ?", (value, name, known))
 
     def enrol_recovered(self, subject: bytes) -> None:
         """A recovery is over: its person is at home from now on where it was begun, too."""
