@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from eth_abi.abi import encode
 
+from contracts.hexes import to_hex
 from gateway.ledger import endpoints, log_ranges
 from gateway.ledger.access import LedgerAccess
 from gateway.ledger.client import LedgerClient
@@ -20,8 +22,12 @@ from gateway.ledger.errors import (
     RevertedError,
     RpcError,
 )
+from gateway.ledger.reasons import ERROR_SELECTOR
 from gateway.ledger.transport import RpcCall
 from tests.gateway.ledger.processes import Node
+
+
+USED_NONCE = to_hex(ERROR_SELECTOR + encode(["string"], ["used nonce"]))
 
 
 def answering(answer: Callable[[httpx.Request], httpx.Response]) -> LedgerClient:
@@ -173,12 +179,33 @@ def test_error_text_of_a_peer_is_cleaned() -> None:
         ({"code": 3, "message": "execution reverted", "data": "0x08c379a0" + "ff" * 40}, ""),
         ({"code": 3, "message": "execution reverted", "data": "0xzz"}, ""),
         ({"code": 3, "message": "execution reverted", "data": {"a": 1}}, ""),
+        ({"code": -32015, "message": "VM execution error.", "data": f"Reverted {USED_NONCE}"}, "used nonce"),
+        ({"code": -32603, "message": "Error: VM Exception", "data": {"data": USED_NONCE}}, "used nonce"),
+        ({"code": -32000, "message": "Execution failed", "data": USED_NONCE}, "used nonce"),
+        ({"code": 5, "message": "", "data": USED_NONCE}, "used nonce"),
+        ({"code": -32000, "message": "Execution Reverted"}, ""),
     ],
 )
 def test_reasons_of_other_ledgers(error: dict[str, object], reason: str) -> None:
     with pytest.raises(RevertedError) as raised:
         answering(lambda _: httpx.Response(200, json={"id": 1, "error": error})).call(bytes(20), b"")
     assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": -32603, "message": "internal error"},
+        {"code": -32603, "message": "execution reverted"},
+        {"code": -32005, "message": "limit exceeded", "data": "0x08c379"},
+        {"code": -32602, "message": "see data", "data": {"see": "https://ledger.invalid/limits"}},
+        {"code": -32602, "message": "see data", "data": ["0x08c379a0"]},
+        {"code": -32000, "message": "header not found", "data": None},
+    ],
+)
+def test_what_the_ledger_itself_refuses_is_no_word_of_the_contract(error: dict[str, object]) -> None:
+    with pytest.raises(RpcError):
+        answering(lambda _: httpx.Response(200, json={"id": 1, "error": error})).call(bytes(20), b"")
 
 
 def test_batches_are_matched_by_id() -> None:
