@@ -13,7 +13,7 @@ from gateway.ledger import answers
 from gateway.ledger.access import LedgerAccess
 from gateway.ledger.account import Fees
 from gateway.ledger.answers import Block, IllFormedError, Log, TransactionReceipt
-from gateway.ledger.errors import LedgerConfigurationError, LedgerError, LedgerUnreachableError
+from gateway.ledger.errors import LedgerConfigurationError, LedgerError, LedgerUnreachableError, RpcError
 from gateway.ledger.log_ranges import LogRanges
 from gateway.ledger.transport import TIMEOUT_SECONDS, JsonRpc, RpcCall
 
@@ -43,6 +43,11 @@ def ask_balance(address: bytes) -> Question[int]:
 def ask_transaction_count(address: bytes) -> Question[int]:
     """As `LedgerClient.transaction_count`, without what is not in a block yet."""
     return Question(RpcCall("eth_getTransactionCount", [to_hex(address), "latest"]), answers.quantity)
+
+
+def ask_tip() -> Question[int]:
+    """What the node suggests to pay beyond the base fee, in wei per gas; see `LedgerClient.tip`."""
+    return Question(RpcCall("eth_maxPriorityFeePerGas"), answers.quantity)
 
 
 def ask_call(to: bytes, data: bytes, sender: bytes) -> Question[bytes]:
@@ -179,8 +184,25 @@ class LedgerClient(JsonRpc):
     def fees(self) -> Fees:
         """What to offer now: twice the base fee, which five full blocks do not outrun, and the usual tip."""
         head = self.block()
-        tip = self.read(answers.quantity, "eth_maxPriorityFeePerGas")
-        return Fees(most=2 * (head.base_fee if head else 0) + tip, tip=tip)
+        base_fee = head.base_fee if head else 0
+        (answer,) = self.several([ask_tip()])
+        tip = self.tip(answer, base_fee)
+        return Fees(most=2 * base_fee + tip, tip=tip)
+
+    def tip(self, answer: int | LedgerError, base_fee: int) -> int:
+        """What to pay beyond the base fee, by the answer to `ask_tip`.
+
+        A node that lacks that method is asked for its gas price, which has the base fee in it; one that lacks
+        this too is offered nothing.
+        """
+        if isinstance(answer, int):
+            return answer
+        if not isinstance(answer, RpcError):
+            raise answer
+        try:
+            return max(0, self.read(answers.quantity, "eth_gasPrice") - base_fee)
+        except RpcError:
+            return 0
 
     def send(self, raw: bytes) -> bytes:
         """Send a signed transaction; returns its hash.

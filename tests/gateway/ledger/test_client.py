@@ -13,6 +13,7 @@ from eth_abi.abi import encode
 from contracts.hexes import to_hex
 from gateway.ledger import endpoints, log_ranges
 from gateway.ledger.access import LedgerAccess
+from gateway.ledger.account import Fees
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import (
     LedgerConfigurationError,
@@ -24,8 +25,9 @@ from gateway.ledger.errors import (
 )
 from gateway.ledger.reasons import ERROR_SELECTOR
 from gateway.ledger.transport import RpcCall
+from gateway.relay import conditions
+from tests.gateway.bench import Tampered
 from tests.gateway.ledger.processes import Node
-
 
 USED_NONCE = to_hex(ERROR_SELECTOR + encode(["string"], ["used nonce"]))
 
@@ -271,3 +273,33 @@ def test_many_threads_share_a_client(node: Node) -> None:
         for thread in threads:
             thread.join()
     assert found == [20_022] * 20
+
+
+@pytest.mark.parametrize(
+    ("tip", "price", "expected"),
+    [
+        (1_500, 9_000, 1_500),
+        (None, 9_000, 2_000),  # beyond a base fee of 7,000
+        (None, 5_000, 0),
+        (None, None, 0),
+    ],
+)
+def test_a_node_that_suggests_no_tip(
+    client: LedgerClient, tip: int | None, price: int | None, expected: int
+) -> None:
+    network = Tampered()
+
+    def say(value: int | None) -> Callable[[list[object]], object]:
+        missing = {"code": -32601, "message": "the method does not exist"}
+        return lambda _: missing if value is None else hex(value)
+
+    def newest(_: list[object]) -> object:
+        return {**client.request("eth_getBlockByNumber", "latest", False), "baseFeePerGas": hex(7_000)}
+
+    network.answers |= {
+        "eth_maxPriorityFeePerGas": say(tip), "eth_gasPrice": say(price), "eth_getBlockByNumber": newest
+    }  # fmt: skip
+    with LedgerClient(client.url, transport=network) as lacking:
+        found = conditions.ask(lacking, [bytes(20)])
+        assert (found.base_fee, found.tip) == (7_000, expected)
+        assert lacking.fees() == Fees(most=2 * 7_000 + expected, tip=expected)
