@@ -36,11 +36,11 @@ PENDING = "recovery of "
 TOLD = b""
 """What that fact says once the kiosks have been told how it stands; until then, what they have to hear of."""
 
-TOPICS = [
-    event_topic(RECOVERED),
-    *(event_topic(EVENT_OF[act]) for act in (Rotate, Entrust, Recover, Contest, Deactivate)),
-]
-"""Of the events that change an identity's key, or a recovery."""
+NEW_KEYS = [event_topic(RECOVERED), *(event_topic(EVENT_OF[act]) for act in (Rotate, Deactivate))]
+"""Topics of the events that change an identity's key."""
+
+TOPICS = [*NEW_KEYS, *(event_topic(EVENT_OF[act]) for act in (Entrust, Recover, Contest))]
+"""Of those, and of the ones that change a recovery."""
 
 
 class Recoveries:
@@ -123,6 +123,8 @@ class Recoveries:
         if log.topics[0] == event_topic(RECOVERED):
             self._journal.enrol_recovered(subject)
         if self._journal.kiosks_of(subject, recovering=True):
+            if log.topics[0] in NEW_KEYS:
+                self._journal.note_new_key(subject)
             self._journal.remember(PENDING + to_hex(subject), f"block {log.block}".encode())
 
     def _look_after(self, subject: bytes) -> None:
