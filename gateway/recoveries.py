@@ -95,8 +95,7 @@ class Recoveries:
     def look(self) -> None:
         """Read what is new on the ledger, tell of it, and complete what is due."""
         self._read()
-        for name in self._journal.facts(PENDING):
-            subject = from_hex(name.removeprefix(PENDING), ADDRESS_LENGTH)
+        for subject in self._pending():
             try:
                 self._look_after(subject)
             except QuestionError as error:  # which must not stand in the way of the others
@@ -117,6 +116,10 @@ class Recoveries:
             for log in logs:
                 self._note(log)
             self._journal.remember(SEEN, str(head).encode())
+
+    def _pending(self) -> list[bytes]:
+        names = self._journal.facts(PENDING)
+        return [from_hex(name.removeprefix(PENDING), ADDRESS_LENGTH) for name in names]
 
     def _note(self, log: Log) -> None:
         subject = log.topics[1][-ADDRESS_LENGTH:]
@@ -154,13 +157,22 @@ class Recoveries:
         with self._lock:
             appeared = sorted(self._appeared)
         for kiosk in appeared:
-            for subject in self._journal.recovered_at(kiosk):
+            for subject in self._at(kiosk):
                 try:
                     self._tell(subject, [kiosk])
                 except QuestionError:
                     self._journal.remember(PENDING + to_hex(subject), b"greeting")  # at the next look, then
             with self._lock:
                 self._appeared.discard(kiosk)
+
+    def _at(self, kiosk: bytes) -> list[bytes]:
+        """The people about whom a kiosk may have missed something, whoever brought it to the ledger."""
+        pending = [
+            subject
+            for subject in self._pending()
+            if kiosk in self._journal.kiosks_of(subject, recovering=True)
+        ]
+        return sorted({*self._journal.recovered_at(kiosk), *pending})
 
     def _tell(self, subject: bytes, kiosks: list[bytes]) -> None:
         asked_at = int(time.time())

@@ -198,6 +198,26 @@ def test_an_act_that_does_not_stand_is_rejected(other: Other, story: Callable[[O
     assert other.bench.receipt(entry).status is ReceiptStatus.REJECTED
 
 
+def test_a_record_that_was_replaced_before_its_object_was_published_counts_as_registered(
+    bench: Bench,
+) -> None:
+    person = Person()
+    act, data = person.register(b"record")
+    newer, _ = person.edition(act.record, b"another edition")
+    bench.relay_all((person, person.enrol()))
+    entry = bench.receive(person, act, data, on_ledger=True)
+    for turn in (bench.relay.prepare, bench.relay.send, bench.relay.confirm):
+        turn()
+    assert (bench.now(entry).step, bench.now(entry).state) == (1, State.VERIFIED)
+    other = Other(bench)
+    other.person = person
+    other.own(newer)
+    assert bench.relay.advance() is False
+    receipt = bench.receipt(entry)
+    assert receipt.status is ReceiptStatus.FINAL
+    assert bench.client.receipt(receipt.transaction).block == receipt.block
+
+
 def test_an_unused_nonce_spares_the_search(other: Other) -> None:
     other.requested()
     other.own(other.person.rotate(other.heir))

@@ -57,6 +57,10 @@ def test_a_recovery_that_somebody_else_brought_is_told_too(watch: Watch, ground:
     ((_, notice),) = watch.look()
     assert notice.recovery is not None
     assert notice.recovery.id == act.hash_struct()
+    watch.heard.clear()
+    watch.recoveries.appeared(watch.bench.kiosk.kid)  # which was away
+    watch.recoveries.turn()
+    assert [again.recovery for _, again in watch.heard] == [notice.recovery]
 
 
 def test_of_people_who_were_never_here_nobody_is_told(
