@@ -6,7 +6,7 @@ person has another key. So the reason decides only where it can be but one.
 """
 
 from contracts.acts import ACT_LIFETIME, Act, ActKind, Contest, Deactivate, Deny, Request, Withdraw
-from contracts.registry import EVENT_OF, event_topic
+from contracts.registry import EVENT_OF, REASONS, event_topic
 from gateway.ledger.answers import Log
 from gateway.ledger.events import ActEvent, UndecodableEventError, decode
 from gateway.ledger.registry import Registry
@@ -32,7 +32,7 @@ def find(registry: Registry, act: Act, reason: str, now: float) -> Log | None:
     Args:
         registry: The contract.
         act: What was refused.
-        reason: Why; empty if the node does not say it.
+        reason: Why, by the contract's word if the node passes it on.
         now: Unix time.
 
     Raises:
@@ -55,7 +55,7 @@ def find(registry: Registry, act: Act, reason: str, now: float) -> Log | None:
 
 def _may_stand(registry: Registry, act: Act, reason: str) -> bool:
     if isinstance(act, Request | Deny | Withdraw | Contest | Deactivate):
-        return reason in ("", REPEATED[act.KIND])
+        return reason == REPEATED[act.KIND] or reason not in REASONS  # the node's own words, or none
     return registry.is_nonce_used(act.subject, act.nonce)
 
 

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from contracts.acts import ACT_LIFETIME, Act
+from contracts.hexes import to_hex
 from contracts.messages import ReceiptStatus
 from contracts.purpose import Purpose
-from contracts.registry import EVENT_OF
+from contracts.registry import EVENT_OF, selector
 from gateway.entries import Entry, State
 from gateway.ledger import search
 from gateway.ledger.signatures import with_recovery_id
@@ -216,6 +218,20 @@ def test_a_record_that_was_replaced_before_its_object_was_published_counts_as_re
     receipt = bench.receipt(entry)
     assert receipt.status is ReceiptStatus.FINAL
     assert bench.client.receipt(receipt.transaction).block == receipt.block
+
+
+@pytest.mark.parametrize("message", ["execution reverted", "execution reverted: revert"])
+def test_a_node_that_does_not_pass_the_reason_on_is_searched(other: Other, message: str) -> None:
+    act = other.deny_then_deactivate()
+
+    def mumble(parameters: list[Any]) -> object:
+        is_act = parameters[0]["data"].startswith(to_hex(selector("deny")))
+        return {"code": -32000, "message": message} if is_act else ...
+
+    other.bench.network.answers["eth_call"] = mumble
+    entry = repeated(other, act)
+    other.bench.relay.advance()
+    assert other.bench.receipt(entry).status is ReceiptStatus.FINAL
 
 
 def test_an_unused_nonce_spares_the_search(other: Other) -> None:
