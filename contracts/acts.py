@@ -53,6 +53,11 @@ class RecordKind(Enum):
         return next((kind for kind in cls if kind.identifier == identifier), None)
 
 
+ACT_LIFETIME = 72 * 3600
+"""Seconds that an act signed at a kiosk may take to reach the ledger: a kiosk that loses its network on a
+Friday evening has it back on Monday. A message that was never sent is worth nothing after that."""
+
+
 def fresh_nonce() -> int:
     """A nonce that nobody has used: 256 random bits.
 

@@ -106,11 +106,13 @@ class Calls:
         return Submission(act, data, request, is_signed, self._registry.encode_act(act, full, request))
 
     def _signature(self, act: Act, digest: bytes, signature: bytes) -> bytes | None:
-        """The 65-byte signature, if it is by the key that signs for the person, who mostly has the first."""
+        """The 65-byte signature, if it is by the key that signs for the person, mostly the first one."""
         if isinstance(act, Enrol | Request):
             return signed_by(digest, signature, act.signer_address)
-        if not isinstance(act, Recover) and (full := signed_by(digest, signature, act.subject)):
-            return full
+        if not isinstance(act, Recover) and self._journal.keeps_first_key(act.subject):
+            full = signed_by(digest, signature, act.subject)
+            if full is not None:
+                return full
         return signed_by(digest, signature, self._registry.signer_of(act))
 
     def _request(self, request: bytes) -> Request:

@@ -1,19 +1,24 @@
 """What a gateway stands on: its state directory to itself, a ledger, and the contract on it."""
 
 import fcntl
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from contracts.eip712 import Domain
-from contracts.hexes import checksum_address
+from contracts.hexes import checksum_address, to_hex
 from contracts.labels import clean
 from gateway.config import DEFAULT_CHAIN_ID, ConfigError, GatewayConfig
 from gateway.journal import Journal
 from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
+from gateway.ledger.errors import QuestionError
 from gateway.ledger.registry import Registry
+from gateway.ledger.search import first_block_of
 from gateway.node_process import NodeProcess
+
+LOG = logging.getLogger(__name__)
 
 CONTRACT = "contract"
 """Fact in the journal, with the chain: what this gateway deployed there."""
@@ -65,11 +70,33 @@ def contract_of(config: GatewayConfig, client: LedgerClient, journal: Journal, r
     address = config.contract or journal.fact(deployed)
     if address is None:
         registry = Registry.deploy(client, relayer, config.environment)
-        journal.remember(deployed, registry.contract)
+        with journal.together():
+            journal.remember(deployed, registry.contract)
+            journal.remember(_first_block(registry), str(registry.first_block).encode())
         return registry
     registry = Registry(client, address)
     registry.check(config.environment)
+    registry.first_block = _looked_up(registry, journal)
     return registry
+
+
+def _first_block(registry: Registry) -> str:
+    """Name of the fact in the journal that says from which block on a contract may have events."""
+    return f"first block of {to_hex(registry.contract)} on chain {registry.client.chain_id()}"
+
+
+def _looked_up(registry: Registry, journal: Journal) -> int:
+    name = _first_block(registry)
+    known = journal.fact(name)
+    if known is not None:
+        return int(known)
+    try:
+        found = first_block_of(registry.client, registry.contract, registry.client.block_number())
+    except QuestionError as error:
+        LOG.info("searches for an event may go back to block 0, as the node keeps no old states: %s", error)
+        return 0
+    journal.remember(name, str(found).encode())
+    return found
 
 
 def agree(journal: Journal, domain: Domain) -> None:

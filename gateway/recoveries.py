@@ -19,6 +19,7 @@ from gateway.entries import State
 from gateway.intake import Send
 from gateway.journal import Journal
 from gateway.ledger.answers import Log
+from gateway.ledger.errors import QuestionError
 from gateway.ledger.registry import Registry
 
 LOG = logging.getLogger(__name__)
@@ -30,13 +31,16 @@ SEEN = "identities seen to block"
 """Fact in the journal: how far the ledger's events of identities were read."""
 
 PENDING = "recovery of "
-"""Begin of the name of a fact in the journal: that this person's recovery is under way."""
+"""Begin of the name of a fact in the journal: that this person's recovery is under way, or has just ended."""
 
-TOPICS = [
-    event_topic(RECOVERED),
-    *(event_topic(EVENT_OF[act]) for act in (Rotate, Entrust, Recover, Contest, Deactivate)),
-]
-"""Of the events that change an identity's key, or a recovery."""
+TOLD = b""
+"""What that fact says once the kiosks have been told how it stands; until then, what they have to hear of."""
+
+NEW_KEYS = [event_topic(RECOVERED), *(event_topic(EVENT_OF[act]) for act in (Rotate, Deactivate))]
+"""Topics of the events that change an identity's key."""
+
+TOPICS = [*NEW_KEYS, *(event_topic(EVENT_OF[act]) for act in (Entrust, Recover, Contest))]
+"""Of those, and of the ones that change a recovery."""
 
 
 class Recoveries:
@@ -90,36 +94,54 @@ class Recoveries:
 
     def look(self) -> None:
         """Read what is new on the ledger, tell of it, and complete what is due."""
-        changed: set[bytes] = set()
-        for log in self._news():
-            subject = log.topics[1][-ADDRESS_LENGTH:]
-            if log.topics[0] == event_topic(RECOVERED):
-                self._journal.enrol_recovered(subject)
-            if self._journal.kiosks_of(subject, recovering=True):
-                self._journal.remember(PENDING + to_hex(subject), b"")
-                changed.add(subject)
-        for name in self._journal.facts(PENDING):
-            subject = from_hex(name.removeprefix(PENDING), ADDRESS_LENGTH)
-            self._look_after(subject, is_news=subject in changed)
+        self._read()
+        for subject in self._pending():
+            try:
+                self._look_after(subject)
+            except QuestionError as error:  # which must not stand in the way of the others
+                LOG.warning("the recovery of %s has to wait: %s", to_hex(subject), error)
 
-    def _news(self) -> list[Log]:
-        """Events of identities since the last look, as far as they are confirmed."""
+    def _read(self) -> None:
+        """Note whom the events since the last look are about, as far as they are confirmed.
+
+        How far was read and what was there are one write: neither is ever known without the other.
+        """
         head = self._registry.client.block_number() - self._confirmations + 1
         seen = self._journal.fact(SEEN)
         first = max(head if seen is None else int(seen) + 1, 0)
         if first > head:
-            return []
+            return
         logs = self._registry.client.logs(self._registry.contract, first, head, [TOPICS])
-        self._journal.remember(SEEN, str(head).encode())
-        return logs
+        with self._journal.together():
+            for log in logs:
+                self._note(log)
+            self._journal.remember(SEEN, str(head).encode())
 
-    def _look_after(self, subject: bytes, *, is_news: bool) -> None:
+    def _pending(self) -> list[bytes]:
+        names = self._journal.facts(PENDING)
+        return [from_hex(name.removeprefix(PENDING), ADDRESS_LENGTH) for name in names]
+
+    def _note(self, log: Log) -> None:
+        subject = log.topics[1][-ADDRESS_LENGTH:]
+        if log.topics[0] == event_topic(RECOVERED):
+            self._journal.enrol_recovered(subject)
+        if self._journal.kiosks_of(subject, recovering=True):
+            if log.topics[0] in NEW_KEYS:
+                self._journal.note_new_key(subject)
+            self._journal.remember(PENDING + to_hex(subject), f"block {log.block}".encode())
+
+    def _look_after(self, subject: bytes) -> None:
+        name = PENDING + to_hex(subject)
+        news = self._journal.fact(name)
+        if news is None:  # another gateway on the same journal was quicker
+            return
         recovery = self._registry.recovery_of(subject)
-        if is_news:
+        if news != TOLD:
             self._tell(subject, self._journal.kiosks_of(subject, recovering=True))
-        if recovery is None:
-            self._journal.forget(PENDING + to_hex(subject))
-        elif recovery.ready <= self._now():
+        known = None if recovery is None else TOLD
+        if known != news:
+            self._journal.revise(name, news, known)
+        if recovery is not None and recovery.ready <= self._now():
             data = self._registry.encode("complete", (subject, recovery.id))
             under_way = self._journal.shipments(State.SIGNED, State.ACCEPTED, State.MINED)
             if not any(shipment.data == data for shipment in under_way):
@@ -135,10 +157,22 @@ class Recoveries:
         with self._lock:
             appeared = sorted(self._appeared)
         for kiosk in appeared:
-            for subject in self._journal.recovered_at(kiosk):
-                self._tell(subject, [kiosk])
+            for subject in self._at(kiosk):
+                try:
+                    self._tell(subject, [kiosk])
+                except QuestionError:
+                    self._journal.remember(PENDING + to_hex(subject), b"greeting")  # at the next look, then
             with self._lock:
                 self._appeared.discard(kiosk)
+
+    def _at(self, kiosk: bytes) -> list[bytes]:
+        """The people about whom a kiosk may have missed something, whoever brought it to the ledger."""
+        pending = [
+            subject
+            for subject in self._pending()
+            if kiosk in self._journal.kiosks_of(subject, recovering=True)
+        ]
+        return sorted({*self._journal.recovered_at(kiosk), *pending})
 
     def _tell(self, subject: bytes, kiosks: list[bytes]) -> None:
         asked_at = int(time.time())

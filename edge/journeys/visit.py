@@ -10,6 +10,7 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from contracts.acts import ACT_LIFETIME
 from contracts.eip712 import Domain
 from edge.biometrics.minutiae import MinutiaExtractor
 from edge.biometrics.presentation import Likeness, Seen
@@ -19,10 +20,6 @@ from edge.links.outbox import Outbox
 from edge.phones.room import Room
 from edge.sensor import KioskSensor
 from edge.state.database import Database
-
-ACT_LIFETIME = 72 * 3600
-"""Seconds that a signed act may take to reach the ledger: a kiosk that loses its network on a Friday evening
-has it back on Monday. A message that was never sent is worth nothing after that."""
 
 
 @dataclass(frozen=True)

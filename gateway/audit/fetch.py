@@ -16,7 +16,8 @@ from gateway.audit.headers import BadHeaderError
 from gateway.audit.history import History, HistoryBlock, LoggedEvent
 from gateway.audit.source import HEADERS, RECEIPTS, Source
 from gateway.ledger.answers import Log
-from gateway.ledger.client import LOG_BLOCKS, LedgerClient
+from gateway.ledger.client import LedgerClient
+from gateway.ledger.log_ranges import LOG_BLOCKS
 from gateway.ledger.registry import Registry
 
 ALL_HEADERS = 250_000

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from contracts.acts import ActKind
+from contracts.hexes import to_hex
 from gateway.entries import Candidate, Mined, State, Verdict
 from gateway.journal.database import Cursor, Database, JournalError, Sql
-from gateway.journal.rows import move, move_shipment, take_turn
+from gateway.journal.rows import NEW_KEY, move, move_shipment, remember, take_turn
 from gateway.rates import Rate
 
 
@@ -184,16 +185,20 @@ class Moves:
     def remember(self, name: str, value: bytes) -> None:
         """Keep a lasting fact."""
         with self._database.writing() as sql:
-            sql.execute(
-                "INSERT INTO facts (name, value) VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                (name, value),
-            )
+            remember(sql, name, value)
 
-    def forget(self, name: str) -> None:
-        """Let a fact go."""
+    def revise(self, name: str, known: bytes, value: bytes | None) -> None:
+        """Change a lasting fact, or let it go for None; not if it no longer says what is known."""
         with self._database.writing() as sql:
-            sql.execute("DELETE FROM facts WHERE name = ?", (name,))
+            if value is None:
+                sql.execute("DELETE FROM facts WHERE name = ? AND value = ?", (name, known))
+            else:
+                sql.execute("UPDATE facts SET value = ? WHERE name = ? AND value = ?", (value, name, known))
+
+    def note_new_key(self, subject: bytes) -> None:
+        """The ledger says that a person no longer signs with the first key; nor may ever again."""
+        with self._database.writing() as sql:
+            remember(sql, NEW_KEY + to_hex(subject), b"")
 
     def enrol_recovered(self, subject: bytes) -> None:
         """A recovery is over: its person is at home from now on where it was begun, too."""
@@ -235,6 +240,11 @@ def _finish(sql: Sql, verdict: Verdict) -> None:
         " ON CONFLICT DO NOTHING",
         (verdict.digest, int(ActKind.ENROL)),
     )
+    kind, subject = sql.execute(
+        "SELECT kind, subject FROM entries WHERE digest = ?", (verdict.digest,)
+    ).fetchone()
+    if kind in (ActKind.ROTATE, ActKind.DEACTIVATE):
+        remember(sql, NEW_KEY + to_hex(subject), b"")
     sql.execute(
         "UPDATE entries SET answered = 1 WHERE kind = ? AND request ="
         " (SELECT request FROM entries WHERE digest = ? AND kind IN (?, ?))",

@@ -5,9 +5,10 @@ from itertools import groupby
 from typing import Any
 
 from contracts.acts import ActKind
+from contracts.hexes import to_hex
 from gateway.entries import Entry, Shipment, State
 from gateway.journal.database import Database
-from gateway.journal.rows import ENTRY, SHIPMENT, entry_of, marks, shipment_of
+from gateway.journal.rows import ENTRY, NEW_KEY, SHIPMENT, entry_of, marks, shipment_of
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,10 @@ class Questions:
         if recovering:
             found = [*found, *self._rows(f"SELECT kiosk FROM entries WHERE subject = ? AND {BEGUN}", subject)]  # noqa: S608 - our own text
         return sorted({bytes(kiosk) for (kiosk,) in found})
+
+    def keeps_first_key(self, subject: bytes) -> bool:
+        """Whether a person enrolled here and, as far as is known, has signed with the same key since."""
+        return bool(self.kiosks_of(subject)) and self.fact(NEW_KEY + to_hex(subject)) is None
 
     def recovered_at(self, kiosk: bytes) -> list[bytes]:
         """People with a recovery, under way or over, who began it at a kiosk or enrolled there."""

@@ -20,6 +20,9 @@ SHIPMENT = "number, sender, nonce, state, data, gas, tx, block, block_hash, cost
 
 COLUMNS = 10
 
+NEW_KEY = "new key of "
+"""Begin of the name of a fact: that this person no longer signs with the key of the beginning."""
+
 THEIRS = "(1 = 0 /*! OR owner <> :gateway */)"
 """Of a row: another gateway works on it."""
 
@@ -79,6 +82,15 @@ def take_turn(sql: Sql, name: bytes, rate: Rate) -> int:
     due, earliest = turn(rate, earliest, time.time())
     sql.execute("UPDATE rates SET earliest = ? WHERE name = ?", (earliest, name))
     return due
+
+
+def remember(sql: Sql, name: str, value: bytes) -> None:
+    """Keep a lasting fact."""
+    sql.execute(
+        "INSERT INTO facts (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
 
 
 def move(sql: Sql, digest: bytes, to: State, *sources: State) -> None:

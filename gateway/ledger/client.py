@@ -1,26 +1,24 @@
 """A client of any ledger that speaks `eth_*` JSON-RPC: its methods as typed functions."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+import httpx
 
 from contracts.hexes import checksum_address, to_hex
 from contracts.labels import clean
 from gateway.ledger import answers
+from gateway.ledger.access import LedgerAccess
 from gateway.ledger.account import Fees
 from gateway.ledger.answers import Block, IllFormedError, Log, TransactionReceipt
 from gateway.ledger.errors import LedgerConfigurationError, LedgerError, LedgerUnreachableError, RpcError
-from gateway.ledger.transport import JsonRpc, RpcCall
+from gateway.ledger.log_ranges import LogRanges
+from gateway.ledger.transport import TIMEOUT_SECONDS, JsonRpc, RpcCall
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-LOG_BLOCKS = 2_000
-"""Blocks per eth_getLogs; hosted ledgers refuse more."""
-
-LIMIT_EXCEEDED = -32005
-"""Code of an answer that would be too large (EIP-1474); fewer blocks may do."""
 
 BATCH_CALLS = 100
 """Requests in one JSON-RPC batch; hosted ledgers refuse more."""
@@ -45,6 +43,11 @@ def ask_balance(address: bytes) -> Question[int]:
 def ask_transaction_count(address: bytes) -> Question[int]:
     """As `LedgerClient.transaction_count`, without what is not in a block yet."""
     return Question(RpcCall("eth_getTransactionCount", [to_hex(address), "latest"]), answers.quantity)
+
+
+def ask_tip() -> Question[int]:
+    """What the node suggests to pay beyond the base fee, in wei per gas; see `LedgerClient.tip`."""
+    return Question(RpcCall("eth_maxPriorityFeePerGas"), answers.quantity)
 
 
 def ask_call(to: bytes, data: bytes, sender: bytes) -> Question[bytes]:
@@ -73,6 +76,17 @@ def ask_known(transaction: bytes) -> Question[bool]:
 
 class LedgerClient(JsonRpc):
     """A ledger at a URL. Every method may raise what `JsonRpc.request` raises."""
+
+    def __init__(
+        self,
+        access: str | LedgerAccess,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Prepare a client; see `JsonRpc`."""
+        super().__init__(access, timeout=timeout, transport=transport)
+        self._ranges = LogRanges()
 
     def several(self, questions: Sequence["Question[T]"]) -> list[T | LedgerError]:
         """Ask several things at once; an answer for each, or the error that stands in its place."""
@@ -138,9 +152,10 @@ class LedgerClient(JsonRpc):
                 raise self.not_a_ledger(f"block {number} is ill-formed, {error}") from error
         return blocks
 
-    def code(self, address: bytes) -> bytes:
-        """Code at an address, empty if there is none."""
-        return self.read(answers.octets, "eth_getCode", to_hex(address), "latest")
+    def code(self, address: bytes, block: int | None = None) -> bytes:
+        """Code at an address, as of a block or now; empty if there is none."""
+        when = "latest" if block is None else hex(block)
+        return self.read(answers.octets, "eth_getCode", to_hex(address), when)
 
     def balance(self, address: bytes) -> int:
         """Wei owned by an address."""
@@ -169,8 +184,25 @@ class LedgerClient(JsonRpc):
     def fees(self) -> Fees:
         """What to offer now: twice the base fee, which five full blocks do not outrun, and the usual tip."""
         head = self.block()
-        tip = self.read(answers.quantity, "eth_maxPriorityFeePerGas")
-        return Fees(most=2 * (head.base_fee if head else 0) + tip, tip=tip)
+        base_fee = head.base_fee if head else 0
+        (answer,) = self.several([ask_tip()])
+        tip = self.tip(answer, base_fee)
+        return Fees(most=2 * base_fee + tip, tip=tip)
+
+    def tip(self, answer: int | LedgerError, base_fee: int) -> int:
+        """What to pay beyond the base fee, by the answer to `ask_tip`.
+
+        A node that lacks that method is asked for its gas price, which has the base fee in it; one that lacks
+        this too is offered nothing.
+        """
+        if isinstance(answer, int):
+            return answer
+        if not isinstance(answer, RpcError):
+            raise answer
+        try:
+            return max(0, self.read(answers.quantity, "eth_gasPrice") - base_fee)
+        except RpcError:
+            return 0
 
     def send(self, raw: bytes) -> bytes:
         """Send a signed transaction; returns its hash.
@@ -210,28 +242,28 @@ class LedgerClient(JsonRpc):
             last: Number of a block.
             topics: For each topic the values wanted, None for any.
         """
-        found: list[Log] = []
-        for start in range(first, last + 1, LOG_BLOCKS):
-            found += self._logs(address, start, min(start + LOG_BLOCKS - 1, last), topics)
-        return found
+        return [log for page in self.log_pages(address, first, last, topics) for log in page]
 
-    def _logs(
-        self, address: bytes, first: int, last: int, topics: Sequence[Sequence[bytes] | None]
-    ) -> list[Log]:
-        """One eth_getLogs, or more with fewer blocks each if the ledger finds the answer too large."""
+    def log_pages(
+        self,
+        address: bytes,
+        first: int,
+        last: int,
+        topics: Sequence[Sequence[bytes] | None] = (),
+        *,
+        newest_first: bool = False,
+    ) -> Iterator[list[Log]]:
+        """The same in pages, for whoever may have enough before the end; see `LogRanges.pages`."""
         query = {
             "address": to_hex(address),
-            "fromBlock": hex(first),
-            "toBlock": hex(last),
             "topics": [None if wanted is None else [to_hex(value) for value in wanted] for wanted in topics],
         }
-        try:
-            return self.read(answers.logs, "eth_getLogs", query)
-        except RpcError as error:
-            if error.code != LIMIT_EXCEEDED or first == last:
-                raise
-        middle = (first + last) // 2
-        return self._logs(address, first, middle, topics) + self._logs(address, middle + 1, last, topics)
+
+        def ask(begin: int, end: int) -> list[Log]:
+            blocks = {"fromBlock": hex(begin), "toBlock": hex(end)}
+            return self.read(answers.logs, "eth_getLogs", query | blocks)
+
+        return self._ranges.pages(ask, first, last, newest_first=newest_first)
 
 
 def _call_object(to: bytes | None, data: bytes, sender: bytes | None) -> dict[str, str]:

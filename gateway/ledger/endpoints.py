@@ -9,7 +9,12 @@ import httpx
 
 from contracts.labels import clean
 from gateway.ledger.access import LedgerAccess, shown
-from gateway.ledger.errors import LedgerConfigurationError, LedgerUnreachableError, NotALedgerError
+from gateway.ledger.errors import (
+    LedgerConfigurationError,
+    LedgerError,
+    LedgerUnreachableError,
+    NotALedgerError,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -55,6 +60,7 @@ class Endpoints:
         self._present = 0
         self._chain: bytes | None = None
         self._known = set[int]()
+        self._told = set[int]()
         self._height = 0
         self._http = httpx.Client(
             headers={**access.headers, "content-type": "application/json"},
@@ -86,7 +92,7 @@ class Endpoints:
 
         Raises:
             LedgerUnreachableError: no node answers.
-            LedgerConfigurationError: the credentials are not taken, or no node is of the first one's chain.
+            LedgerConfigurationError: no node takes the credentials, or is of the first one's chain.
             NotALedgerError: the answer is too long.
         """
         for pause in chain(PAUSES, repeat(None)):
@@ -100,22 +106,31 @@ class Endpoints:
 
     def _any(self, body: bytes) -> tuple[int, bytearray]:
         """One attempt at each node, from the present one on."""
-        trouble: LedgerUnreachableError | None = None
+        troubles: list[LedgerError] = []
         for position in chain(range(self._present, len(self._urls)), range(self._present)):
             try:
                 self._check_chain(position)
                 self._check_height(position)
                 answer = self._at(position, body)
             except LedgerUnreachableError as error:
-                # A busy node's word counts most: it says that waiting may help.
-                trouble = error if not isinstance(trouble, BusyError) else trouble
+                troubles.append(error)
+            except LedgerConfigurationError as error:
+                troubles.append(error)
+                self._tell_once(position, error)
             else:
                 if position != self._present:
-                    LOG.warning("%s; asking %s instead", trouble, shown(self._urls[position]))
+                    LOG.warning("%s; asking %s instead", troubles[0], shown(self._urls[position]))
                     self._present = position
+                self._told.discard(position)
                 return answer
-        assert trouble is not None  # noqa: S101 - there is at least one node
-        raise trouble
+        # What waiting may help against counts most: a busy node, then one that does not answer.
+        raise min(troubles, key=_hopelessness)
+
+    def _tell_once(self, position: int, error: LedgerConfigurationError) -> None:
+        """Say what is wrong with a node, which another one's answers would hide."""
+        if position not in self._told:
+            self._told.add(position)
+            LOG.warning("%s", error)
 
     def _check_chain(self, position: int) -> None:
         """Make sure, before a node is asked in another's place, that it is of the same chain."""
@@ -164,6 +179,10 @@ class Endpoints:
             ) from error
         _check_status(response, where)
         return response.status_code, content
+
+
+def _hopelessness(error: LedgerError) -> int:
+    return 0 if isinstance(error, BusyError) else 1 if isinstance(error, LedgerUnreachableError) else 2
 
 
 def _result_of(answer: bytearray) -> bytes:

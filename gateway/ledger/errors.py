@@ -13,10 +13,18 @@ class LedgerUnreachableError(LedgerError):
     exit_code = 69
 
 
-class NotALedgerError(LedgerError):
+class QuestionError(LedgerError):
+    """The ledger answers, though not this question; others may fare better."""
+
+
+class NotALedgerError(QuestionError):
     """Something answers at the address, but it does not speak the JSON-RPC of a ledger."""
 
     exit_code = 76
+
+
+class TooFarBackError(QuestionError):
+    """What is looked for may lie further back than it is looked for."""
 
 
 class LedgerConfigurationError(LedgerError):
@@ -47,7 +55,7 @@ class NoSuchInputError(LedgerError):
     exit_code = 66
 
 
-class RpcError(LedgerError):
+class RpcError(QuestionError):
     """The ledger understood the request and refused it.
 
     Attributes:

@@ -27,9 +27,10 @@ from gateway.ledger.account import Relayer
 from gateway.ledger.answers import Log, TransactionReceipt
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.encoding import call_data
-from gateway.ledger.errors import LedgerError, NotOurContractError, RevertedError
+from gateway.ledger.errors import LedgerError, NotOurContractError, QuestionError, RevertedError
 from gateway.ledger.events import ActEvent, UndecodableEventError
 from gateway.ledger.events import decode as decode_event
+from gateway.ledger.search import newest
 from gateway.ledger.transacting import transact
 
 IMMUTABLES = 3 * 32
@@ -39,9 +40,11 @@ IMMUTABLES = 3 * 32
 class Registry:
     """The contract at one address of one ledger."""
 
-    def __init__(self, client: LedgerClient, contract: bytes) -> None:
+    def __init__(self, client: LedgerClient, contract: bytes, first_block: int = 0) -> None:
+        """Name a contract, and the block from which on it may have events."""
         self.client = client
         self.contract = contract
+        self.first_block = first_block
 
     @classmethod
     def deploy(cls, client: LedgerClient, relayer: Relayer, environment: str) -> "Registry":
@@ -53,7 +56,7 @@ class Registry:
         receipt = transact(client, relayer, None, deployment_code(environment))
         if receipt.contract is None:
             raise LedgerError(f"the ledger created no contract in transaction {to_hex(receipt.transaction)}")
-        registry = cls(client, receipt.contract)
+        registry = cls(client, receipt.contract, receipt.block)
         registry.check(environment)
         return registry
 
@@ -172,18 +175,16 @@ class Registry:
         return sorted([*own, *asked], key=lambda log: (log.block, log.position))
 
     def request(self, request: bytes) -> Request | None:
-        """The request with this id, from its event; None if the ledger has none."""
+        """The request with this id, from its event; None if the ledger has none.
+
+        Raises:
+            TooFarBackError: It is older than what is looked through.
+        """
+        if self.consent_of(request)[0] is ConsentState.UNKNOWN:
+            return None
         topics = [[event_topic(EVENT_OF[Request])], [request]]
-        for log in self.client.logs(self.contract, 0, self.client.block_number(), topics):
-            try:
-                found = decode_event(log)
-            except UndecodableEventError as error:
-                raise LedgerError(
-                    f"the ledger shows an ill-formed event in block {log.block}: {error}"
-                ) from error
-            if isinstance(found, ActEvent) and isinstance(found.act, Request):
-                return found.act
-        return None
+        head = self.client.block_number()
+        return newest(self.client, self.contract, self.first_block, head, topics, _request_in)
 
     # --- Calls ---
 
@@ -219,6 +220,14 @@ class Registry:
 
     def _where(self) -> str:
         return f"{checksum_address(self.contract)} on {self.client.url}"
+
+
+def _request_in(log: Log) -> Request | None:
+    try:
+        found = decode_event(log)
+    except UndecodableEventError as error:
+        raise QuestionError(f"the ledger shows an ill-formed event in block {log.block}: {error}") from error
+    return found.act if isinstance(found, ActEvent) and isinstance(found.act, Request) else None
 
 
 def separator(chain_id: int, contract: bytes, salt: bytes) -> bytes:

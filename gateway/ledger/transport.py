@@ -14,13 +14,10 @@ from gateway.ledger.answers import IllFormedError
 from gateway.ledger.bounded_json import parse
 from gateway.ledger.endpoints import Endpoints
 from gateway.ledger.errors import LedgerError, NotALedgerError, RpcError
-from gateway.ledger.reasons import reverted
+from gateway.ledger.reasons import is_revert, reverted
 
 MAX_REASON = 300
 """Characters of a ledger's error text that are shown."""
-
-REVERT_CODES = (3, -32000)
-"""Error codes of a reverted execution: 3 in geth and here, -32000 in others, told apart by their message."""
 
 TIMEOUT_SECONDS = 15.0
 """For each of connecting, sending and waiting for the next bytes of an answer."""
@@ -129,7 +126,7 @@ class JsonRpc:
             raise self.not_a_ledger("its error is not JSON-RPC 2.0")
         code, data = error["code"], error.get("data")
         message = clean(str(error.get("message", "")), MAX_REASON)
-        if code in REVERT_CODES and "revert" in message:
+        if is_revert(code, message, data):
             raise reverted(data, message)
         raise RpcError(method, code, message, data)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.ledger import answers
-from gateway.ledger.client import LedgerClient, Question, ask_balance, ask_transaction_count
+from gateway.ledger.client import LedgerClient, Question, ask_balance, ask_tip, ask_transaction_count
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.transport import RpcCall
 
@@ -29,7 +29,7 @@ class Conditions:
 
 
 def ask(client: LedgerClient, relayers: Sequence[bytes]) -> Conditions:
-    """Ask for all of it in one round trip.
+    """Ask for all of it in one round trip; a second one where the node suggests no tip.
 
     Raises:
         LedgerError: The ledger refuses one of the questions, or does not answer.
@@ -37,16 +37,18 @@ def ask(client: LedgerClient, relayers: Sequence[bytes]) -> Conditions:
     questions: list[Question[int]] = [
         _of_newest_block("baseFeePerGas"),
         _of_newest_block("gasLimit"),
-        Question(RpcCall("eth_maxPriorityFeePerGas"), answers.quantity),
         *map(ask_transaction_count, relayers),
         *map(ask_balance, relayers),
+        ask_tip(),
     ]
+    *answered, suggested = client.several(questions)
     found: list[int] = []
-    for answer in client.several(questions):
+    for answer in answered:
         if isinstance(answer, LedgerError):
             raise answer
         found.append(answer)
-    base_fee, block_gas, tip, *rest = found
+    base_fee, block_gas, *rest = found
+    tip = client.tip(suggested, base_fee)
     nonces, balances = rest[: len(relayers)], rest[len(relayers) :]
     return Conditions(
         base_fee, tip, block_gas,

@@ -11,7 +11,7 @@ from gateway.entries import Entry, Mined, Shipment, State
 from gateway.journal import Journal
 from gateway.ledger.answers import TransactionReceipt, quantity
 from gateway.ledger.client import Question, ask_known, ask_receipt
-from gateway.ledger.errors import LedgerError, RevertedError
+from gateway.ledger.errors import LedgerError, QuestionError, RevertedError
 from gateway.ledger.events import SkippedEvent, UndecodableEventError, decode
 from gateway.ledger.reasons import explain
 from gateway.ledger.registry import Registry
@@ -55,7 +55,7 @@ class Confirming:
         """Look after everything that the node has taken.
 
         Returns:
-            How many shipments have moved.
+            How many acts and shipments have moved.
 
         Raises:
             LedgerUnreachableError, JournalError: Nothing is lost; come again.
@@ -85,12 +85,11 @@ class Confirming:
                 self._journal.send_again(shipment.number)
                 moved.append(shipment.number)
             elif receipt is not None and head - receipt.block + 1 >= self._policy.confirmations:
-                of_acts = self._ends(shipment, receipt)
-                if of_acts is not None:
-                    ends += of_acts
-                    closed.append(shipment.number)
+                of_acts, is_over = self._ends(shipment, receipt)
+                ends += of_acts
+                closed += [shipment.number] if is_over else []
         self._verdicts.apply(ends, closed)
-        return len(moved) + len(closed)
+        return len(moved) + len(ends) + len(closed)
 
     def _look(self, shipments: Sequence[Shipment]) -> tuple[dict[int, TransactionReceipt], int]:
         """The receipt of each shipment that is in a block, and the number of the newest block after that."""
@@ -129,21 +128,19 @@ class Confirming:
             self._journal.send_again(number)
         return sorted(forgotten)
 
-    def _ends(self, shipment: Shipment, receipt: TransactionReceipt) -> list[End] | None:
-        """What became of each act of a final transaction; None if it cannot be said of one of them yet."""
+    def _ends(self, shipment: Shipment, receipt: TransactionReceipt) -> tuple[list[End], bool]:
+        """What became of the acts of a final transaction, and whether it can be said of all of them now."""
         skipped = self._skipped(receipt)
         is_batch = shipment.data[:4] == BATCH
+        carried = self._journal.carried(shipment.number)
         ends: list[End] = []
-        for entry in self._journal.carried(shipment.number):
+        for entry in carried:
             if receipt.succeeded and entry.position not in skipped:
                 ends.append(self._proceed(entry, receipt))
                 continue
-            reason = skipped.get(entry.position, "")
-            end = self._refused(entry, receipt, reason, is_batch=is_batch)
-            if end is None:
-                return None
-            ends.append(end)
-        return ends
+            end = self._refused(entry, receipt, skipped.get(entry.position, ""), is_batch=is_batch)
+            ends += [] if end is None else [end]
+        return ends, len(ends) == len(carried)
 
     def _proceed(self, entry: Entry, receipt: TransactionReceipt) -> End:
         if entry.step + 1 < entry.steps:
@@ -159,11 +156,14 @@ class Confirming:
         place = Place(receipt.transaction, receipt.block)
         try:
             submission = self._calls.of(entry)
+            why = RevertedError(reason, explain(reason)) if reason else None
+            if why is None and not is_batch:
+                why = self._why(submission)
         except RefusedError as error:
             return self._verdicts.rejected(entry, str(error), place)
-        why = RevertedError(reason, explain(reason)) if reason else None
-        if why is None and not is_batch:
-            why = self._why(submission)
+        except (QuestionError, RevertedError) as error:
+            self._verdicts.wait(entry, error)
+            return None
         if why is not None:
             return self._verdicts.refused(entry, submission.act, why, place)
         if entry.tries + 1 < MAX_TRIES:

@@ -13,7 +13,7 @@ from gateway.entries import Candidate, Entry
 from gateway.journal import Journal
 from gateway.journal.questions import Pending
 from gateway.ledger.account import Fees, Relayer
-from gateway.ledger.errors import RevertedError, RpcError
+from gateway.ledger.errors import QuestionError, RevertedError
 from gateway.ledger.registry import Registry
 from gateway.relay import conditions, fees
 from gateway.relay.gas import GasBook
@@ -126,10 +126,8 @@ class Signing:
                 if end is not None:
                     ends.append(end)
                 blocked.add(entry.subject)
-            except RpcError as error:
-                self._counts["refused by the node"] += 1
-                if self._journal.note(entry.digest, str(error)):
-                    LOG.warning("act %s has to wait: %s", entry.digest.hex(), error)
+            except QuestionError as error:
+                self._verdicts.wait(entry, error)
                 blocked.add(entry.subject)
             else:
                 items.append(_item(entry, submission, gas))
@@ -142,7 +140,7 @@ class Signing:
             data = self._wanted.get()
             try:
                 gas = self._gas.estimate(data, self._active[0])
-            except (RevertedError, RpcError) as error:
+            except (RevertedError, QuestionError) as error:
                 LOG.info("a call is not made: %s", error)
                 continue
             found.append(Item(keccak256(data), b"", data, gas, alone=True, is_act=False))

@@ -1,5 +1,6 @@
 """How acts end: final or rejected, with a receipt that the ledger bears out."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -7,34 +8,21 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from contracts.acts import Act, ActKind, Request
+from contracts.acts import Act
 from contracts.eip712 import Domain
 from contracts.labels import clean
 from contracts.messages import MAX_REASON, Receipt, ReceiptStatus
-from contracts.registry import EVENT_OF, event_topic
 from gateway.entries import Entry, Verdict
 from gateway.journal import Journal
 from gateway.ledger.answers import Log
-from gateway.ledger.client import LOG_BLOCKS
-from gateway.ledger.errors import RevertedError
-from gateway.ledger.events import ActEvent, UndecodableEventError, decode
+from gateway.ledger.errors import LedgerError, QuestionError, RevertedError
 from gateway.ledger.registry import Registry
+from gateway.relay import elsewhere
 
-MAX_SEARCHED = 50 * LOG_BLOCKS
-"""Blocks from the newest back in which an act is looked for that seems to be on the ledger already."""
+LOG = logging.getLogger(__name__)
 
-REPEATED = {
-    ActKind.ENROL: {"already enrolled"},
-    ActKind.REQUEST: {"already requested"},
-    ActKind.GRANT: {"not requested"},
-    ActKind.DENY: {"not requested"},
-    ActKind.WITHDRAW: {"not granted"},
-    ActKind.ROTATE: {"wrong signer"},
-    ActKind.RECOVER: {"recovery pending"},
-    ActKind.CONTEST: {"no such recovery"},
-    ActKind.DEACTIVATE: {"deactivated"},
-}
-"""Why the contract refuses an act that it has had. Any may also have a used nonce, or be late by now."""
+PAUSE = 30.0
+"""Seconds between two searches of the ledger for one act: a search is a dozen questions and more."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +33,13 @@ class End:
         digest: The act.
         write: Writes it to the journal.
         is_over: Nothing comes after it.
+        on_ledger: The contract has taken the act.
     """
 
     digest: bytes
     write: Callable[[], None]
     is_over: bool = True
+    on_ledger: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +70,8 @@ class Verdicts:
         self._journal, self._registry, self._confirmations = journal, registry, confirmations
         self._domain, self._gateway_key = domain, gateway_key
         self._settled, self._counts = settled, counts
+        self._unsearched: dict[bytes, tuple[float, LedgerError]] = {}
+        """Acts that could not be looked for: since when, by `time.monotonic`, and why."""
 
     def apply(self, ends: Sequence[End], shipments: Sequence[int] = ()) -> None:
         """Write all of it, close these shipments, and only then tell of it."""
@@ -97,7 +89,7 @@ class Verdicts:
     def final(self, entry: Entry, place: Place) -> End:
         """An act that is on the ledger for good."""
         verdict = Verdict(entry.digest, self._receipt(entry, ReceiptStatus.FINAL, "", place))
-        return End(entry.digest, lambda: self._journal.finish(verdict))
+        return End(entry.digest, lambda: self._journal.finish(verdict), on_ledger=True)
 
     def rejected(self, entry: Entry, reason: str, place: Place = NOWHERE) -> End:
         """An act that the ledger does not take."""
@@ -109,15 +101,35 @@ class Verdicts:
         """The end of an act that the contract refuses: rejected, unless it is on the ledger already.
 
         Returns:
-            None if it is there, but not under enough blocks yet, so that there is nothing to say.
+            None if there is nothing to say yet: it is there, but not under enough blocks; or the ledger does
+            not let itself be searched, which is noted.
 
         Raises:
-            LedgerError: The ledger can't be asked.
+            LedgerUnreachableError: Nothing answers.
         """
-        found = self.elsewhere(act, error.reason)
-        return self.rejected(entry, str(error), place) if found is None else self.acknowledged(entry, found)
+        since, trouble = self._unsearched.get(entry.digest, (0.0, None))
+        if trouble is not None and time.monotonic() < since + PAUSE:
+            self._journal.note(entry.digest, str(trouble))
+            return None
+        try:
+            found = elsewhere.find(self._registry, act, error.reason, time.time())
+            end = (
+                self.rejected(entry, str(error), place) if found is None else self._acknowledged(entry, found)
+            )
+        except (QuestionError, RevertedError) as why:
+            self.wait(entry, why)
+            self._unsearched[entry.digest] = time.monotonic(), why
+            return None
+        self._unsearched.pop(entry.digest, None)
+        return end
 
-    def acknowledged(self, entry: Entry, found: Log) -> End | None:
+    def wait(self, entry: Entry, error: LedgerError) -> None:
+        """Note what holds up an act that the node chokes on; it must not stand in the way of the others."""
+        self._counts["refused by the node"] += 1
+        if self._journal.note(entry.digest, str(error)):
+            LOG.warning("act %s has to wait: %s", entry.digest.hex(), error)
+
+    def _acknowledged(self, entry: Entry, found: Log) -> End | None:
         """The end of an act, or of its first step, that another transaction has brought to the ledger.
 
         Returns:
@@ -130,10 +142,15 @@ class Verdicts:
                 entry.digest,
                 lambda: self._journal.skip_step(entry.digest, found.transaction, found.block),
                 is_over=False,
+                on_ledger=True,
             )
         place = Place(found.transaction, found.block)
         verdict = Verdict(entry.digest, self._receipt(entry, ReceiptStatus.FINAL, "", place))
-        return End(entry.digest, lambda: self._journal.acknowledge(verdict, found.transaction, found.block))
+        return End(
+            entry.digest,
+            lambda: self._journal.acknowledge(verdict, found.transaction, found.block),
+            on_ledger=True,
+        )
 
     def _receipt(self, entry: Entry, status: ReceiptStatus, reason: str, place: Place) -> bytes:
         return Receipt(
@@ -145,28 +162,3 @@ class Verdicts:
             reason=reason,
             at=int(time.time()),
         ).sign(self._gateway_key)
-
-    def elsewhere(self, act: Act, reason: str) -> Log | None:
-        """Where on the ledger an act stands that the contract refuses for this reason, if it does.
-
-        Anybody may bring an act to the contract; then it refuses ours, and the act counts all the same.
-        """
-        if reason not in {"used nonce", "past deadline"} | REPEATED.get(act.KIND, set()):
-            return None
-        topic, client = event_topic(EVENT_OF[type(act)]), self._registry.client
-        about = act.hash_struct() if isinstance(act, Request) else act.subject.rjust(32, b"\0")
-        head = client.block_number()
-        for last in range(head, max(head - MAX_SEARCHED, -1), -LOG_BLOCKS):
-            first = max(last - LOG_BLOCKS + 1, 0)
-            for log in client.logs(self._registry.contract, first, last, [[topic], [about]]):
-                if _tells_of(log, act):
-                    return log
-        return None
-
-
-def _tells_of(log: Log, act: Act) -> bool:
-    try:
-        event = decode(log)
-    except UndecodableEventError:
-        return False
-    return isinstance(event, ActEvent) and event.act == act

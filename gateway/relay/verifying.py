@@ -1,6 +1,5 @@
 """Received -> verified or rejected: would the contract take it, and is its object in the store?"""
 
-import logging
 import time
 from collections import Counter
 
@@ -12,14 +11,12 @@ from gateway.entries import Entry
 from gateway.errors import GatewayError
 from gateway.journal import Journal
 from gateway.ledger.client import ask_call
-from gateway.ledger.errors import LedgerError, RevertedError, RpcError
+from gateway.ledger.errors import LedgerError, QuestionError, RevertedError
 from gateway.ledger.registry import Registry
 from gateway.relay.foresight import Known, foreseen
 from gateway.relay.policy import Policy
 from gateway.relay.verdicts import End, Verdicts
 from gateway.store import Objects
-
-LOG = logging.getLogger(__name__)
 
 AT_ONCE = 128
 """Acts that are verified in one round, and so in one transaction of the journal."""
@@ -63,8 +60,8 @@ class Verifying:
             except RefusedError as error:
                 ends += self._refuse(entry, None, error)
                 continue
-            except (RpcError, RevertedError) as error:
-                self._wait(entry, error)
+            except (QuestionError, RevertedError) as error:
+                self._verdicts.wait(entry, error)
                 continue
             is_clear = foreseen(submission.act, submission.is_signed, self._known(entry, submission), now)
             (good if is_clear else asked).append((entry, submission))
@@ -75,7 +72,7 @@ class Verifying:
             if isinstance(answer, RevertedError):
                 ends += self._refuse(entry, submission, answer)
             elif isinstance(answer, LedgerError):
-                self._wait(entry, answer)
+                self._verdicts.wait(entry, answer)
             else:
                 good.append((entry, submission))
         self._verdicts.apply(ends)
@@ -121,16 +118,7 @@ class Verifying:
             return []
         if submission is None or not isinstance(error, RevertedError):
             return [self._verdicts.rejected(entry, str(error))]
-        found = self._verdicts.elsewhere(submission.act, error.reason)
-        if found is None:
-            return [self._verdicts.rejected(entry, str(error))]
-        if submission.object is not None:
+        end = self._verdicts.refused(entry, submission.act, error)
+        if end is not None and end.on_ledger and submission.object is not None:
             self._store.put(submission.object)
-        end = self._verdicts.acknowledged(entry, found)
         return [] if end is None else [end]
-
-    def _wait(self, entry: Entry, error: LedgerError) -> None:
-        """One act that the node chokes on must not stand in the way of the others."""
-        self._counts["refused by the node"] += 1
-        if self._journal.note(entry.digest, str(error)):
-            LOG.warning("act %s has to wait: %s", entry.digest.hex(), error)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from contracts.acts import RecordKind
+from contracts.acts import ACT_LIFETIME, RecordKind
 from contracts.messages import Receipt, ReceiptStatus
 from edge.errors import RefusedError, UnavailableError
 from edge.events import EndedBadly
@@ -21,7 +21,7 @@ from edge.journeys.enrol import enrol
 from edge.journeys.handing_in import SignedAct
 from edge.journeys.store import store
 from edge.journeys.unlocking import unlocked
-from edge.journeys.visit import ACT_LIFETIME, Desk, Visit
+from edge.journeys.visit import Desk, Visit
 from edge.journeys.withdraw import withdraw
 from edge.links.outbox import Outbox
 from edge.state import requests, subjects

@@ -350,3 +350,24 @@ def test_objects_are_everybodys_and_answer_to_their_name(shared: Shared) -> None
         other.get(commitment)
     one.put(b"encrypted")
     assert other.get(commitment) == b"encrypted", "what comes again mends it"
+
+
+def test_a_fact_that_another_gateway_has_renewed_is_not_revised(shared: Shared) -> None:
+    one, other = shared.gateway(ONE), shared.gateway(OTHER)
+    for value in (b"told", None):
+        one.remember("recovery", b"block 1")
+        other.remember("recovery", b"block 2")
+        one.revise("recovery", b"block 1", value)
+        assert one.fact("recovery") == b"block 2"
+        one.revise("recovery", b"block 2", value)
+        assert other.fact("recovery") == value
+
+
+def test_a_new_key_that_one_gateway_has_heard_of_is_known_to_all(shared: Shared) -> None:
+    one, other = shared.gateway(ONE), shared.gateway(OTHER)
+    with one.shared.writing() as sql:
+        sql.execute("INSERT INTO enrolments (subject, kiosk) VALUES (?, ?)", (b"person", b"kiosk"))
+    assert other.keeps_first_key(b"person")
+    assert not other.keeps_first_key(b"stranger")
+    one.note_new_key(b"person")
+    assert not other.keeps_first_key(b"person")

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from eth_abi.abi import encode
 
-from gateway.ledger import client as client_module
-from gateway.ledger import endpoints
+from contracts.hexes import to_hex
+from gateway.ledger import endpoints, log_ranges
 from gateway.ledger.access import LedgerAccess
+from gateway.ledger.account import Fees
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import (
     LedgerConfigurationError,
@@ -21,8 +23,13 @@ from gateway.ledger.errors import (
     RevertedError,
     RpcError,
 )
+from gateway.ledger.reasons import ERROR_SELECTOR
 from gateway.ledger.transport import RpcCall
+from gateway.relay import conditions
+from tests.gateway.bench import Tampered
 from tests.gateway.ledger.processes import Node
+
+USED_NONCE = to_hex(ERROR_SELECTOR + encode(["string"], ["used nonce"]))
 
 
 def answering(answer: Callable[[httpx.Request], httpx.Response]) -> LedgerClient:
@@ -174,12 +181,33 @@ def test_error_text_of_a_peer_is_cleaned() -> None:
         ({"code": 3, "message": "execution reverted", "data": "0x08c379a0" + "ff" * 40}, ""),
         ({"code": 3, "message": "execution reverted", "data": "0xzz"}, ""),
         ({"code": 3, "message": "execution reverted", "data": {"a": 1}}, ""),
+        ({"code": -32015, "message": "VM execution error.", "data": f"Reverted {USED_NONCE}"}, "used nonce"),
+        ({"code": -32603, "message": "Error: VM Exception", "data": {"data": USED_NONCE}}, "used nonce"),
+        ({"code": -32000, "message": "Execution failed", "data": USED_NONCE}, "used nonce"),
+        ({"code": 5, "message": "", "data": USED_NONCE}, "used nonce"),
+        ({"code": -32000, "message": "Execution Reverted"}, ""),
     ],
 )
 def test_reasons_of_other_ledgers(error: dict[str, object], reason: str) -> None:
     with pytest.raises(RevertedError) as raised:
         answering(lambda _: httpx.Response(200, json={"id": 1, "error": error})).call(bytes(20), b"")
     assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": -32603, "message": "internal error"},
+        {"code": -32603, "message": "execution reverted"},
+        {"code": -32005, "message": "limit exceeded", "data": "0x08c379"},
+        {"code": -32602, "message": "see data", "data": {"see": "https://ledger.invalid/limits"}},
+        {"code": -32602, "message": "see data", "data": ["0x08c379a0"]},
+        {"code": -32000, "message": "header not found", "data": None},
+    ],
+)
+def test_what_the_ledger_itself_refuses_is_no_word_of_the_contract(error: dict[str, object]) -> None:
+    with pytest.raises(RpcError):
+        answering(lambda _: httpx.Response(200, json={"id": 1, "error": error})).call(bytes(20), b"")
 
 
 def test_batches_are_matched_by_id() -> None:
@@ -226,26 +254,14 @@ def test_another_chain(client: LedgerClient) -> None:
     assert raised.value.exit_code == 78
 
 
-def test_long_ranges_are_asked_for_in_parts(client: LedgerClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_ranges_are_asked_for_in_parts(
+    node: Node, client: LedgerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     last = client.block_number()
     whole = client.logs(b"\x11" * 20, 0, last)
-    monkeypatch.setattr(client_module, "LOG_BLOCKS", 2)
-    assert client.logs(b"\x11" * 20, 0, last) == whole
-
-
-def test_too_many_logs_are_asked_for_in_halves() -> None:
-    asked: list[tuple[int, int]] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        query = json.loads(request.content)["params"][0]
-        first, last = int(query["fromBlock"], 16), int(query["toBlock"], 16)
-        if last - first > 2:
-            return httpx.Response(200, json={"id": 1, "error": {"code": -32005, "message": "too many"}})
-        asked.append((first, last))
-        return httpx.Response(200, json={"id": 1, "result": []})
-
-    assert answering(answer).logs(bytes(20), 0, 9) == []
-    assert asked == [(0, 2), (3, 4), (5, 7), (8, 9)]
+    monkeypatch.setattr(log_ranges, "LOG_BLOCKS", 2)
+    with node.client() as other:
+        assert other.logs(b"\x11" * 20, 0, last) == whole
 
 
 def test_many_threads_share_a_client(node: Node) -> None:
@@ -257,3 +273,33 @@ def test_many_threads_share_a_client(node: Node) -> None:
         for thread in threads:
             thread.join()
     assert found == [20_022] * 20
+
+
+@pytest.mark.parametrize(
+    ("tip", "price", "expected"),
+    [
+        (1_500, 9_000, 1_500),
+        (None, 9_000, 2_000),  # beyond a base fee of 7,000
+        (None, 5_000, 0),
+        (None, None, 0),
+    ],
+)
+def test_a_node_that_suggests_no_tip(
+    client: LedgerClient, tip: int | None, price: int | None, expected: int
+) -> None:
+    network = Tampered()
+
+    def say(value: int | None) -> Callable[[list[object]], object]:
+        missing = {"code": -32601, "message": "the method does not exist"}
+        return lambda _: missing if value is None else hex(value)
+
+    def newest(_: list[object]) -> object:
+        return {**client.request("eth_getBlockByNumber", "latest", False), "baseFeePerGas": hex(7_000)}
+
+    network.answers |= {
+        "eth_maxPriorityFeePerGas": say(tip), "eth_gasPrice": say(price), "eth_getBlockByNumber": newest
+    }  # fmt: skip
+    with LedgerClient(client.url, transport=network) as lacking:
+        found = conditions.ask(lacking, [bytes(20)])
+        assert (found.base_fee, found.tip) == (7_000, expected)
+        assert lacking.fees() == Fees(most=2 * 7_000 + expected, tip=expected)

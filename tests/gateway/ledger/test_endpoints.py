@@ -108,12 +108,41 @@ def test_one_busy_node_among_dead_ones_is_waited_for() -> None:
     assert nodes.client().chain_id() == 7
 
 
-def test_a_node_of_another_chain_does_not_take_over() -> None:
+def test_a_node_of_another_chain_does_not_take_over(caplog: pytest.LogCaptureFixture) -> None:
     nodes = Nodes({"a": 7, "b": 8}, {"a": [200, 200, None]})
     with nodes.client() as client:
         assert client.chain_id() == 7
-        with pytest.raises(LedgerConfigurationError, match="another chain"):
-            client.chain_id()
+        for _ in range(3):
+            with pytest.raises(LedgerUnreachableError, match="no ledger answers at https://a"):
+                client.chain_id()
+    assert caplog.text.count("https://b is of another chain than the other nodes") == 1
+
+
+def test_a_node_of_another_chain_does_not_keep_out_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    nodes = Nodes({"a": 7, "b": 8, "c": 7}, {"a": [200, 200, None]})
+    with nodes.client() as client:
+        assert (client.chain_id(), client.chain_id()) == (7, 7)
+        assert client.url == "https://c"
+    assert "https://b is of another chain" in caplog.text
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("refusing", ["a", "b"])
+def test_a_node_that_wants_other_credentials_does_not_keep_out_the_next(
+    status: int, refusing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    troubles: dict[str, list[int | None]] = {"a": [None], refusing: [status]}
+    nodes = Nodes({"a": 7, "b": 7, "c": 7}, troubles)
+    with nodes.client(Authorization=SECRET) as client:
+        assert (client.chain_id(), client.chain_id()) == (7, 7)
+    assert caplog.text.count(f"https://{refusing} wants other credentials (HTTP {status})") >= 1
+    assert SECRET not in caplog.text
+
+
+def test_a_busy_node_is_waited_for_whatever_is_wrong_with_the_others(pauses: list[float]) -> None:
+    nodes = Nodes({"a": 7, "b": 7}, {"a": [401], "b": [503, 503, 200]})
+    assert nodes.client().chain_id() == 7
+    assert pauses
 
 
 def test_a_node_that_has_fallen_behind_does_not_take_over() -> None:
