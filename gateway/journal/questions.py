@@ -122,10 +122,14 @@ class Questions:
         )
         return {bytes(subject): bytes(sender) for subject, sender in rows}
 
-    def spent_since(self, sender: bytes, since: int) -> int:
-        """Gwei that a relayer has spent since a Unix time, or may yet have."""
+    def spent_since(self, sender: bytes, since: int, besides: int | None = None) -> int:
+        """Gwei that a relayer has spent since a Unix time, or may yet have, `besides` a shipment."""
         ((total,),) = self._rows(
-            "SELECT coalesce(sum(cost), 0) FROM shipments WHERE sender = ? AND signed_at >= ?", sender, since
+            "SELECT coalesce(sum(cost), 0) FROM shipments"
+            " WHERE sender = ? AND signed_at >= ? AND number <> ?",
+            sender,
+            since,
+            besides or 0,
         )
         return int(total)
 

@@ -19,12 +19,11 @@ from gateway.relay import conditions, fees
 from gateway.relay.gas import GasBook
 from gateway.relay.packing import Item, Lane, Load, pack
 from gateway.relay.policy import GWEI, Policy
+from gateway.relay.purse import Purse
 from gateway.relay.sending import AT_ONCE
 from gateway.relay.verdicts import End, Verdicts
 
 LOG = logging.getLogger(__name__)
-
-DAY = 86_400  # seconds
 
 MAX_UNSENT = 2 * AT_ONCE
 """Transactions of one relayer that may be signed and not accepted: those being sent, and the next."""
@@ -54,7 +53,7 @@ class Signing:
         self._relayers = {relayer.address: relayer for relayer in relayers}
         self._active = [address for address in self._relayers if address not in policy.retired]
         self._calls, self._gas, self._verdicts = calls, gas, verdicts
-        self._policy, self._counts = policy, counts
+        self._policy, self._purse, self._counts = policy, Purse(journal), counts
         self._wanted: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def want(self, data: bytes) -> None:
@@ -83,20 +82,20 @@ class Signing:
             return 0
         items, ends = self._items(entries)
         self._verdicts.apply(ends)
-        lanes = [self._lane(address, room[address], pending, now, offered) for address in self._active]
         bound = self._journal.bound() if self._journal.shared or len(self._relayers) > 1 else {}
         max_gas = min(self._policy.batch_gas, now.block_gas)
-        loads = pack([*items, *calls], lanes, bound, self._policy.max_batch, max_gas)
-        if items and not loads:
-            self._wait(entries, "no relayer with room has the funds, or may spend more today")
         nonces = {
             address: max(count, pending[address].highest + 1 if address in pending else 0)
             for address, count in now.nonces.items()
         }
         with self._journal.together():
+            lanes = [self._lane(address, room[address], pending, now, offered) for address in self._active]
+            loads = pack([*items, *calls], lanes, bound, self._policy.max_batch, max_gas)
             for load in loads:
                 self._sign(load, nonces[load.sender], offered)
                 nonces[load.sender] += 1
+        if items and not loads:
+            self._wait(entries, "no relayer with room has the funds, or may spend more today")
         return len(ends) + sum(len(load.items) for load in loads)
 
     def _room(self, pending: Pending | None) -> int:
@@ -157,10 +156,8 @@ class Signing:
         offered: Fees,
     ) -> Lane:
         """How much a relayer may begin: by its room, its funds and what it may still spend today."""
-        money = now.balances[address] // GWEI - (pending[address].cost if address in pending else 0)
-        if self._policy.spending is not None:
-            spent = self._journal.spent_since(address, int(time.time()) - DAY)
-            money = min(money, self._policy.spending - spent)
+        held = pending[address].cost if address in pending else 0
+        money = self._purse.left(address, now.balances[address], held, self._policy.spending)
         gas = max(0, money * GWEI // offered.most) if offered.most else room * now.block_gas
         return Lane(address, room, gas)
 
