@@ -55,24 +55,40 @@ class Questions:
         )
         return {State(state): count for state, count in rows}
 
+    def count_by_kiosk(self) -> dict[bytes | None, int]:
+        """How many of them each kiosk has brought; under None, how many came from requesters."""
+        rows = self._rows(f"SELECT kiosk, count(*) FROM entries WHERE {LIVE} GROUP BY kiosk")  # noqa: S608 - our own text
+        return {kiosk if kiosk is None else bytes(kiosk): count for kiosk, count in rows}
+
     def received(self, now: int, limit: int) -> list[Entry]:
         """This gateway's acts to be verified that are due, by arrival."""
         return self._entries(
             f"state = 'received' AND due <= ? AND {MINE} ORDER BY number LIMIT ?", now, limit
         )
 
-    def verified(self, now: int, limit: int) -> list[Entry]:
+    def verified(self, now: int, limit: int, *, requests: bool = False) -> list[Entry]:
         """This gateway's acts to be shipped: due, and no act of the same person before them that is not.
 
-        Nor one that is another gateway's: from two accounts, they could change places.
+        Nor one that is another gateway's: from two accounts, they could change places. An act that its
+        kiosk's rate defers holds up nobody: it need not be the person's. Nor does a request, before it is
+        signed: it is a stranger's.
+
+        Args:
+            now: Unix time.
+            limit: How many at most.
+            requests: Those of requesters, rather than those of persons.
         """
         return self._entries(
-            f"{MINE} AND state = 'verified' AND due <= ?"  # noqa: S608 - our own text
+            f"{MINE} AND state = 'verified' AND due <= ? AND (kind = 3) = (1 = ?)"  # noqa: S608 - our own text
             " AND NOT EXISTS (SELECT 1 FROM entries AS before"
             " WHERE before.subject = entries.subject AND before.number < entries.number"
+            " AND NOT (before.state = 'received' AND before.due > ?)"
+            " AND NOT (before.state IN ('received', 'verified') AND before.kind = 3)"
             " AND (before.state = 'received' OR before.state = 'verified' AND before.due > ?"
             " /*! OR before.owner <> :gateway AND before.state NOT IN ('final', 'rejected') */))"
             " ORDER BY number LIMIT ?",
+            now,
+            int(requests),
             now,
             now,
             limit,
@@ -147,6 +163,10 @@ class Questions:
     def open_requests_of_requester(self, requester: bytes) -> list[Entry]:
         """Requests of a requester that this gateway has seen no answer to."""
         return self._entries("kind = 3 AND answered = 0 AND requester = ? ORDER BY number", requester)
+
+    def open_requests_about(self, subject: bytes) -> list[Entry]:
+        """Requests that name a person and that this gateway has seen no answer to."""
+        return self._entries("kind = 3 AND answered = 0 AND subject = ? ORDER BY number", subject)
 
     def open_requests_at(self, kiosk: bytes) -> list[Entry]:
         """Requests on the ledger, with no answer seen, to people who enrolled at a kiosk."""

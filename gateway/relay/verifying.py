@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 
-from contracts.acts import Register
+from contracts.acts import ActKind, Register
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from gateway.calls import Calls, RefusedError, Submission
@@ -23,6 +23,10 @@ LOG = logging.getLogger(__name__)
 
 AT_ONCE = 128
 """Acts that are verified in one round, and so in one transaction of the journal."""
+
+
+SIGNED_BY_OTHERS = {ActKind.REQUEST, ActKind.RECOVER}
+"""Acts about a person that a requester or a guardian signs: they use up nothing of the person's rate."""
 
 
 class Verifying:
@@ -89,7 +93,8 @@ class Verifying:
             self._calls.remember(entry, submission)
         with self._journal.together():
             for entry, _ in good:
-                self._journal.verify(entry.digest, entry.subject, self._policy.person)
+                rate = None if entry.kind in SIGNED_BY_OTHERS else self._policy.person
+                self._journal.verify(entry.digest, entry.subject, rate)
 
     def _known(self, entry: Entry, submission: Submission) -> Known:
         return Known(

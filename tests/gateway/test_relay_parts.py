@@ -193,6 +193,8 @@ def test_the_policy_has_sane_defaults() -> None:
     embedded, external = parse_policy({}, False), parse_policy({}, True)
     assert (embedded.spending, external.spending) == (None, 10**9)
     assert (external.kiosk, external.person) == (Rate(120, 600), Rate(30, 150))
+    assert external.requests == Rate(60, 300)
+    assert (embedded.spending_on_requests, external.spending_on_requests) == (None, 5 * 10**8)
     assert parse_policy({"kiosk_per_minute": 0}, True).kiosk is None
 
 
