@@ -61,10 +61,22 @@ class Questions:
         rows = self._rows(f"SELECT kiosk, count(*) FROM entries WHERE {LIVE} GROUP BY kiosk")  # noqa: S608 - our own text
         return {kiosk if kiosk is None else bytes(kiosk): count for kiosk, count in rows}
 
-    def received(self, now: int, limit: int) -> list[Entry]:
-        """This gateway's acts to be verified that are due, by arrival."""
+    def received(self, now: int, limit: int, *, waiting: bool = False, after: int = 0) -> list[Entry]:
+        """This gateway's acts to be verified that are due, by arrival.
+
+        Args:
+            now: Unix time.
+            limit: How many at most.
+            waiting: Those that had to wait when they were looked at, rather than the new ones.
+            after: Only those that arrived after the act of this number.
+        """
         return self._entries(
-            f"{LIVE} AND state = 'received' AND due <= ? AND {MINE} ORDER BY number LIMIT ?", now, limit
+            f"{LIVE} AND state = 'received' AND due <= ? AND {MINE} AND (trouble <> '') = (1 = ?)"
+            " AND number > ? ORDER BY number LIMIT ?",
+            now,
+            int(waiting),
+            after,
+            limit,
         )
 
     def verified(self, now: int, limit: int, *, requests: bool = False) -> list[Entry]:

@@ -46,6 +46,7 @@ class Verifying:
         """Connect the parts; the ledger is asked in the name of `sender`, which matters to it nowhere."""
         self._journal, self._store, self._registry, self._calls = journal, store, registry, calls
         self._verdicts, self._policy, self._sender, self._counts = verdicts, policy, sender, counts
+        self._last = 0  # number of the act up to which those that wait have been looked at
 
     def turn(self) -> int:
         """Move what can be moved.
@@ -60,7 +61,7 @@ class Verifying:
         good: list[tuple[Entry, Submission]] = []
         asked: list[tuple[Entry, Submission]] = []
         ends: list[End] = []
-        for entry in self._journal.received(int(now), AT_ONCE):
+        for entry in self._next(int(now)):
             try:
                 submission = self._calls.of(entry)
                 self._check_object(submission)
@@ -85,6 +86,12 @@ class Verifying:
         self._verdicts.apply(ends)
         self._pass(good)
         return len(ends) + len(good)
+
+    def _next(self, now: int) -> list[Entry]:
+        """New acts, and of those that had to wait some in rotation: they hold up neither these nor others."""
+        waiting = self._journal.received(now, AT_ONCE, waiting=True, after=self._last)
+        self._last = waiting[-1].number if len(waiting) == AT_ONCE else 0
+        return sorted([*self._journal.received(now, AT_ONCE), *waiting], key=lambda entry: entry.number)
 
     def _pass(self, good: list[tuple[Entry, Submission]]) -> None:
         for entry, submission in good:

@@ -410,6 +410,7 @@ def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
 ONE, NOW = b"1" * 32, 2_000_000_000
 ASKED: list[Callable[[Journal, Entry], object]] = [
     lambda journal, _: journal.received(NOW, 9),
+    lambda journal, _: journal.received(NOW, 9, waiting=True, after=5),
     lambda journal, _: journal.verified(NOW, 9),
     lambda journal, _: journal.verified(NOW, 9, requests=True),
     lambda journal, entry: journal.is_preceded(entry),

@@ -16,6 +16,7 @@ from gateway.entries import Entry, State
 from gateway.intake import arrival_of
 from gateway.ledger.account import Fees, Relayer
 from gateway.rates import Rate
+from gateway.relay import verifying
 from tests.gateway.actors import KioskKey, Person
 from tests.gateway.bench import Bench, Ground
 from tests.gateway.running import run_here, write_config
@@ -172,6 +173,30 @@ def test_acts_that_one_kiosk_floods_in_hold_up_nobody_at_another(bench: Bench) -
     mine = bench.receive(person, *person.register(b"mine"))
     bench.relay.advance()
     assert (bench.now(mine).state, bench.now(flood).state) == (State.FINAL, State.RECEIVED)
+
+
+def test_acts_that_have_to_wait_stand_in_nobodys_way(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "AT_ONCE", 2)
+    person = Person()
+    bench.relay_all((person, person.enrol()))
+    bench.with_policy(fee_cap=1)  # so that nothing gets further than verified
+    bench.receive(person, *person.register(b"under way"))
+    waiting = [bench.receive(person, person.enrol()) for _ in range(5)]
+    for _ in range(4):
+        bench.relay.prepare()
+    assert all("an earlier act" in bench.now(entry).trouble for entry in waiting)
+    (new,) = enrol(bench)
+    bench.relay.prepare()
+    assert bench.now(new).state is State.VERIFIED
+
+    bench.network.answers["eth_call"] = lambda _: {"code": -32603, "message": "hiccup"}
+    (last,) = enrol(bench)
+    bench.relay.prepare()
+    bench.network.answers.clear()
+    assert "hiccup" in bench.now(last).trouble
+    for _ in range(4):
+        bench.relay.prepare()
+    assert (bench.now(last).state, states(bench, waiting)) == (State.VERIFIED, {State.RECEIVED})
 
 
 def test_requests_take_half_of_the_money_and_what_persons_sign_goes_first(bench: Bench) -> None:
