@@ -1,6 +1,7 @@
 """Typed structured data after EIP-712: the domain that ties a signature to one contract on one ledger."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from contracts.errors import MalformedError
 from contracts.hexes import ADDRESS_LENGTH
@@ -52,14 +53,20 @@ class Domain:
 
     def separator(self) -> bytes:
         """The domain separator (EIP-712, "Definition of domainSeparator"), 32 bytes."""
-        return keccak256(
-            DOMAIN_TYPE_HASH
-            + keccak256(NAME.encode("ascii"))
-            + keccak256(VERSION.encode("ascii"))
-            + word(self.chain_id)
-            + self.contract.rjust(32, b"\0")
-            + environment_salt(self.environment)
-        )
+        return _separator(self)
+
+
+@cache
+def _separator(domain: Domain) -> bytes:
+    """Of few domains many signatures are checked, and these hashes are half the work of a digest."""
+    return keccak256(
+        DOMAIN_TYPE_HASH
+        + keccak256(NAME.encode("ascii"))
+        + keccak256(VERSION.encode("ascii"))
+        + word(domain.chain_id)
+        + domain.contract.rjust(32, b"\0")
+        + environment_salt(domain.environment)
+    )
 
 
 def typed_digest(domain: Domain, hash_struct: bytes) -> bytes:

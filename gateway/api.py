@@ -28,7 +28,7 @@ from contracts.errors import ContractError
 from contracts.hexes import from_hex, to_hex
 from contracts.messages import MAX_KIOSK_MESSAGE, MAX_SIGNED_REQUEST
 from gateway.access import AccessError, reader_of
-from gateway.desk import RefusedRequestError, RequestDesk, TooManyRequestsError
+from gateway.desk import NoRoomError, RefusedRequestError, RequestDesk, TooManyRequestsError
 from gateway.errors import GatewayError
 from gateway.intake import Dropped, Intake
 from gateway.journal import Journal
@@ -86,6 +86,7 @@ class Api:
             exception_handlers={
                 ContractError: lambda _, error: _refusal(400, error),
                 TooManyRequestsError: lambda _, error: _refusal(429, error),
+                NoRoomError: lambda _, error: _refusal(503, error),
                 RefusedRequestError: lambda _, error: _refusal(409, error),
                 AccessError: lambda _, error: _refusal(403, error),
                 LedgerError: lambda _, error: _refusal(503, error),

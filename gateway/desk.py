@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from contracts.acts import ActKind
@@ -13,9 +13,12 @@ from gateway.entries import Arrival, Entry, State
 from gateway.errors import GatewayError
 from gateway.journal import Journal
 from gateway.ledger.registry import Registry
+from gateway.rates import Rate
+from gateway.room import Room
 
 MAX_OPEN_REQUESTS = 32
-"""Unanswered requests of one requester: one that asks everybody about everything does not fill the kiosks."""
+"""Unanswered requests of one requester, and about one person: one that asks everybody about everything does
+not fill the kiosks, nor does one that has many keys fill a person's."""
 
 
 class RefusedRequestError(GatewayError):
@@ -23,7 +26,11 @@ class RefusedRequestError(GatewayError):
 
 
 class TooManyRequestsError(RefusedRequestError):
-    """The requester has as many unanswered requests as one may have."""
+    """The requester, or the person, has as many unanswered requests as one may have."""
+
+
+class NoRoomError(RefusedRequestError):
+    """As many requests wait for the ledger as may."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +54,24 @@ class RequestDesk:
     """Requests, from their arrival over HTTP to the answer."""
 
     def __init__(
-        self, journal: Journal, registry: Registry, domain: Domain, wake: Callable[[], None]
+        self,
+        journal: Journal,
+        registry: Registry,
+        domain: Domain,
+        wake: Callable[[], None],
+        rate: Rate | None = None,
     ) -> None:
-        """Connect the parts; `wake` is called when there is something new to relay."""
+        """Connect the parts.
+
+        Args:
+            journal: Where requests are kept.
+            registry: The contract, on its ledger.
+            domain: Where requests count.
+            wake: Called when there is something new to relay.
+            rate: How often requesters may ask, all together; what comes faster waits in the journal.
+        """
         self._journal, self._registry, self._domain, self._wake = journal, registry, domain, wake
+        self._rate, self._room = rate, Room(journal)
 
     def submit(self, data: bytes) -> bytes:
         """Take a signed request into the journal; the same one again changes nothing.
@@ -61,7 +82,8 @@ class RequestDesk:
         Raises:
             ContractError: Ill-formed, or a signature, address or purpose that does not hold.
             RefusedRequestError: Stale, or about somebody or something that is not on the ledger.
-            TooManyRequestsError: The requester must wait for answers first.
+            TooManyRequestsError: The requester must wait for answers first, or for the person's.
+            NoRoomError: The ledger must take others first.
         """
         signed = SignedRequest.decode(data)
         signed.check(self._domain)
@@ -80,7 +102,7 @@ class RequestDesk:
             steps=1,
             fingerprint=hashlib.sha256(signed.signature).digest(),
         )
-        _, is_new = self._journal.admit(arrival)
+        _, is_new = self._journal.admit(arrival, self._rate)
         if is_new:
             self._wake()
         return identifier
@@ -95,10 +117,16 @@ class RequestDesk:
             raise RefusedRequestError("nobody with this identifier is enrolled; check --subject")
         if self._registry.commitment_of(request.subject, request.record) is None:
             raise RefusedRequestError("the person has no such record; check --record")
-        unanswered = self._journal.open_requests_of_requester(request.requester)
+        if not self._room.is_there(None):
+            raise NoRoomError("too many requests wait for the ledger; ask again later")
+        self._check_answers("requester", self._journal.open_requests_of_requester(request.requester))
+        self._check_answers("person", self._journal.open_requests_about(request.subject))
+
+    def _check_answers(self, whose: str, unanswered: Sequence[Entry]) -> None:
         if len(unanswered) >= MAX_OPEN_REQUESTS and sum(map(self.is_open, unanswered)) >= MAX_OPEN_REQUESTS:
             raise TooManyRequestsError(
-                f"this requester has {MAX_OPEN_REQUESTS} unanswered requests, the most one may have"
+                f"this {whose} has {MAX_OPEN_REQUESTS} unanswered requests, the most one may have;"
+                " ask again when some are answered"
             )
 
     def is_open(self, entry: Entry) -> bool:

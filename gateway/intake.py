@@ -6,7 +6,6 @@ can't fill the disk. Whether the act itself holds is for the ledger to say, late
 
 import hashlib
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,14 +20,9 @@ from contracts.messages import KioskMessage
 from gateway.entries import Arrival, Entry
 from gateway.journal import Journal
 from gateway.rates import Rate
+from gateway.room import Room
 
 LOG = logging.getLogger(__name__)
-
-MAX_UNDER_WAY = 10_000
-"""Acts that may wait for the ledger; beyond that the kiosks' own outboxes are the better place."""
-
-LOOK_SECONDS = 0.5
-"""Between two counts of them."""
 
 Send = Callable[[str, bytes], None]
 """Takes a message to a kiosk, by its id; it may get lost, the kiosk repeats its own."""
@@ -73,8 +67,7 @@ class Intake:
         """
         self._journal, self._kiosks, self._domain = journal, kiosks, domain
         self._send, self._wake, self._counts = send, wake, counts
-        self._kiosk_rate = kiosk_rate
-        self._under_way, self._look_again = 0, 0.0
+        self._kiosk_rate, self._room = kiosk_rate, Room(journal)
 
     def receive(self, kiosk_id: str, payload: bytes) -> Entry | Dropped:
         """Take one message that came as this kiosk's; on the disk, or dropped for good, when this returns.
@@ -99,17 +92,9 @@ class Intake:
             return Dropped("other environment", "it is for another environment")
         if isinstance(message.act, Request):
             return Dropped("misplaced", "requests come from requesters, not from kiosks")
-        if not self._has_room():
+        if not self._room.is_there(kid):
             return Dropped("no room", "too many acts wait for the ledger; the kiosk will repeat it")
         return self._keep(kiosk_id, arrival_of(kid, message, payload, self._domain))
-
-    def _has_room(self) -> bool:
-        """Whether the journal takes more; looked up now and then, as it is a bound and no exact number."""
-        now = time.monotonic()
-        if now >= self._look_again:
-            self._under_way = sum(self._journal.count_under_way().values())
-            self._look_again = now + LOOK_SECONDS
-        return self._under_way < MAX_UNDER_WAY
 
     def _keep(self, kiosk_id: str, arrival: Arrival) -> Entry:
         entry, is_new = self._journal.admit(arrival, self._kiosk_rate)

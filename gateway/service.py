@@ -158,7 +158,9 @@ class Gateway:
     def _connect(self, store: Objects, relayers: Sequence[Relayer]) -> None:
         """The parts between kiosks and ledger."""
         config, environment = self._config, self._config.environment
-        self._desk = RequestDesk(self._journal, self._registry, self.domain, self._bell.ring)
+        self._desk = RequestDesk(
+            self._journal, self._registry, self.domain, self._bell.ring, config.relay.requests
+        )
         self._intake = Intake(
             self._journal,
             self._kiosks,

@@ -21,6 +21,10 @@ class _Waiting:
     done: threading.Event = field(default_factory=threading.Event)
 
 
+REQUESTERS = b"requesters"
+"""Who has a rate where no kiosk has: all requesters together, as anybody can be many."""
+
+
 class Admission:
     """The journal's entrance.
 
@@ -71,7 +75,7 @@ class Admission:
 
     def _admit(self, sql: Sql, arrival: Arrival, rate: Rate | None) -> tuple[Entry, bool]:
         is_new = enter(sql, arrival)
-        due = take_turn(sql, arrival.kiosk, rate) if is_new and rate and arrival.kiosk else 0
+        due = take_turn(sql, arrival.kiosk or REQUESTERS, rate) if is_new and rate else 0
         if due:
             sql.execute("UPDATE entries SET due = ? WHERE digest = ?", (due, arrival.digest))
         entry = self._questions.find(arrival.digest)

@@ -53,7 +53,8 @@ class Journal(Questions, Moves):
 
         Args:
             arrival: The act.
-            rate: How often its kiosk may bring one; what comes faster is kept and becomes due later.
+            rate: How often its kiosk may bring one, or requesters together for a request; what comes
+                faster is kept and becomes due later.
 
         Returns:
             The entry, and whether it is new: not here before, or rejected before with another signature or

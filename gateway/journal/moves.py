@@ -102,10 +102,16 @@ class Moves:
             return number
 
     def bump(self, shipment: int, candidate: Candidate, cost: int) -> None:
-        """Accepted -> signed, or still signed: another transaction for the same nonce, which pays more."""
+        """Accepted -> signed, or still signed: another transaction for the same nonce, which pays more.
+
+        Its cost is spent from now on, not when the first one was signed.
+        """
         with self._database.writing() as sql:
             move_shipment(sql, shipment, State.SIGNED, State.SIGNED, State.ACCEPTED)
-            sql.execute("UPDATE shipments SET cost = ? WHERE number = ?", (cost, shipment))
+            sql.execute(
+                "UPDATE shipments SET cost = ?, signed_at = ? WHERE number = ?",
+                (cost, candidate.signed_at, shipment),
+            )
             _add(sql, shipment, candidate)
 
     def accept(self, shipments: Iterable[int]) -> None:

@@ -31,6 +31,7 @@ BEGUN = f"kind = {int(ActKind.RECOVER)} AND state = 'final' AND kiosk IS NOT NUL
 """Of an act: it is a recovery that a kiosk brought to the ledger."""
 
 LIVE = "state NOT IN ('final', 'rejected')"
+"""Of an act: it is under way. SQLite finds these by an index if a question says so in just these words."""
 
 
 class Questions:
@@ -52,28 +53,56 @@ class Questions:
     def count_under_way(self) -> dict[State, int]:
         """How many acts are in each of the states before the end."""
         rows = self._rows(
-            "SELECT state, count(*) FROM entries WHERE state NOT IN ('final', 'rejected') GROUP BY state"
+            f"SELECT state, count(*) FROM entries WHERE {LIVE} GROUP BY state"  # noqa: S608 - our own text
         )
         return {State(state): count for state, count in rows}
 
-    def received(self, now: int, limit: int) -> list[Entry]:
-        """This gateway's acts to be verified that are due, by arrival."""
-        return self._entries(
-            f"state = 'received' AND due <= ? AND {MINE} ORDER BY number LIMIT ?", now, limit
-        )
+    def count_by_kiosk(self) -> dict[bytes | None, int]:
+        """How many of them each kiosk has brought; under None, how many came from requesters."""
+        rows = self._rows(f"SELECT kiosk, count(*) FROM entries WHERE {LIVE} GROUP BY kiosk")  # noqa: S608 - our own text
+        return {kiosk if kiosk is None else bytes(kiosk): count for kiosk, count in rows}
 
-    def verified(self, now: int, limit: int) -> list[Entry]:
-        """This gateway's acts to be shipped: due, and no act of the same person before them that is not.
+    def received(self, now: int, limit: int, *, waiting: bool = False, after: int = 0) -> list[Entry]:
+        """This gateway's acts to be verified that are due, by arrival.
 
-        Nor one that is another gateway's: from two accounts, they could change places.
+        Args:
+            now: Unix time.
+            limit: How many at most.
+            waiting: Those that had to wait when they were looked at, rather than the new ones.
+            after: Only those that arrived after the act of this number.
         """
         return self._entries(
-            f"{MINE} AND state = 'verified' AND due <= ?"  # noqa: S608 - our own text
+            f"{LIVE} AND state = 'received' AND due <= ? AND {MINE} AND (trouble <> '') = (1 = ?)"
+            " AND number > ? ORDER BY number LIMIT ?",
+            now,
+            int(waiting),
+            after,
+            limit,
+        )
+
+    def verified(self, now: int, limit: int, *, requests: bool = False) -> list[Entry]:
+        """This gateway's acts to be shipped: due, and no act of the same person before them that is not.
+
+        Nor one that is another gateway's: from two accounts, they could change places. An act that its
+        kiosk's rate defers holds up nobody: it need not be the person's. Nor does a request, before it is
+        signed: it is a stranger's.
+
+        Args:
+            now: Unix time.
+            limit: How many at most.
+            requests: Those of requesters, rather than those of persons.
+        """
+        return self._entries(
+            f"{LIVE} AND {MINE} AND state = 'verified' AND due <= ? AND (kind = 3) = (1 = ?)"  # noqa: S608 - our own text
             " AND NOT EXISTS (SELECT 1 FROM entries AS before"
-            " WHERE before.subject = entries.subject AND before.number < entries.number"
+            f" WHERE before.{LIVE} AND before.subject = entries.subject AND before.number < entries.number"
+            " AND NOT (before.state = 'received' AND before.due > ?)"
+            " AND NOT (before.state IN ('received', 'verified') AND before.kind = 3)"
             " AND (before.state = 'received' OR before.state = 'verified' AND before.due > ?"
-            " /*! OR before.owner <> :gateway AND before.state NOT IN ('final', 'rejected') */))"
+            " /*! OR before.owner <> :gateway */))"
             " ORDER BY number LIMIT ?",
+            now,
+            int(requests),
             now,
             now,
             limit,
@@ -83,8 +112,7 @@ class Questions:
         """Whether an earlier act of the same person is under way, on which this one may depend."""
         return bool(
             self._rows(
-                "SELECT 1 FROM entries WHERE subject = ? AND number < ?"
-                " AND state NOT IN ('final', 'rejected') LIMIT 1",
+                f"SELECT 1 FROM entries WHERE {LIVE} AND subject = ? AND number < ? LIMIT 1",  # noqa: S608 - our own text
                 entry.subject,
                 entry.number,
             )
@@ -116,17 +144,22 @@ class Questions:
         return {bytes(sender): Pending(*map(int, rest)) for sender, *rest in rows}
 
     def bound(self) -> dict[bytes, bytes]:
-        """For each person with an act in a shipment under way: the sender of the last of them."""
+        """For each person with acts in shipments under way, the sender of these: it is one."""
         rows = self._rows(
-            "SELECT subject, sender FROM entries JOIN shipments ON shipments.number = entries.shipment"
-            " WHERE entries.state IN ('signed', 'accepted', 'mined') ORDER BY entries.number"
+            "SELECT subject, sender FROM shipments JOIN entries ON entries.shipment = shipments.number"
+            " WHERE shipments.state <> 'final' AND entries.state IN ('signed', 'accepted', 'mined')"
+            " ORDER BY sender, nonce"
         )
         return {bytes(subject): bytes(sender) for subject, sender in rows}
 
-    def spent_since(self, sender: bytes, since: int) -> int:
-        """Gwei that a relayer has spent since a Unix time, or may yet have."""
+    def spent_since(self, sender: bytes, since: int, besides: int | None = None) -> int:
+        """Gwei that a relayer has spent since a Unix time, or may yet have, `besides` a shipment."""
         ((total,),) = self._rows(
-            "SELECT coalesce(sum(cost), 0) FROM shipments WHERE sender = ? AND signed_at >= ?", sender, since
+            "SELECT coalesce(sum(cost), 0) FROM shipments"
+            " WHERE sender = ? AND signed_at >= ? AND number <> ?",
+            sender,
+            since,
+            besides or 0,
         )
         return int(total)
 
@@ -142,14 +175,22 @@ class Questions:
         return {ActKind(kind) for (kind,) in rows}
 
     def open_requests_of_requester(self, requester: bytes) -> list[Entry]:
-        """Requests of a requester that this gateway has seen no answer to."""
-        return self._entries("kind = 3 AND answered = 0 AND requester = ? ORDER BY number", requester)
+        """Requests of a requester that this gateway has seen no answer to, in any order."""
+        return self._entries("kind = 3 AND answered = 0 AND requester = ?", requester)
+
+    def open_requests_about(self, subject: bytes) -> list[Entry]:
+        """Requests that name a person and that this gateway has seen no answer to, in any order."""
+        return self._entries("kind = 3 AND answered = 0 AND subject = ?", subject)
 
     def open_requests_at(self, kiosk: bytes) -> list[Entry]:
-        """Requests on the ledger, with no answer seen, to people who enrolled at a kiosk."""
+        """Requests on the ledger, with no answer seen, to people who enrolled at a kiosk.
+
+        Those to one person are in the order of their arrival.
+        """
         return self._entries(
             "kind = 3 AND answered = 0 AND state = 'final'"
-            " AND subject IN (SELECT subject FROM enrolments WHERE kiosk = ?) ORDER BY number",
+            " AND EXISTS (SELECT 1 FROM enrolments WHERE subject = entries.subject AND kiosk = ?)"
+            " ORDER BY subject, number",
             kiosk,
         )
 

@@ -1,4 +1,4 @@
-"""Transactions that no block takes offer more, under the same nonce, up to the cap."""
+"""Transactions that no block takes offer more, under the same nonce, up to the cap and what can be paid."""
 
 import logging
 import time
@@ -10,9 +10,13 @@ from gateway.journal import Journal
 from gateway.ledger.account import Fees, Relayer
 from gateway.ledger.registry import Registry
 from gateway.relay import conditions, fees
-from gateway.relay.policy import Policy
+from gateway.relay.policy import GWEI, Policy
+from gateway.relay.purse import Purse
 
 LOG = logging.getLogger(__name__)
+
+NO_MONEY = "waits for a block; to offer more its relayer lacks the funds, or may spend no more today"
+AT_THE_CAP = "waits for a block; it offers as much as fee_cap_gwei allows"
 
 
 class Bumping:
@@ -30,7 +34,7 @@ class Bumping:
         """Connect the parts."""
         self._journal, self._registry, self._chain_id = journal, registry, chain_id
         self._relayers = {relayer.address: relayer for relayer in relayers}
-        self._policy, self._counts = policy, counts
+        self._policy, self._purse, self._counts = policy, Purse(journal), counts
 
     def turn(self) -> int:
         """Sign replacements for what the node has taken and no block takes; how many."""
@@ -50,18 +54,36 @@ class Bumping:
         ]
         if not stuck:
             return 0
+        held = Counter({sender: each.cost for sender, each in self._journal.pending().items()})
         now = conditions.ask(self._registry.client, sorted({shipment.sender for shipment in stuck}))
         offered = fees.offer(now.base_fee, now.tip, self._policy.fee_cap)
         if offered is None:
             return 0
-        blocking = [each for each in stuck if _blocks(each, now.nonces[each.sender], offered)]
-        return sum(self._bump(shipment, offered) for shipment in blocking)
+        bumped = 0
+        with self._journal.together():
+            for shipment in stuck:
+                if not _blocks(shipment, now.nonces[shipment.sender], offered):
+                    continue
+                more = self._more(shipment, now, held[shipment.sender])
+                if more is not None:
+                    held[shipment.sender] += fees.cost(shipment.gas, more.most) - shipment.cost
+                    self._sign(shipment, more)
+                    bumped += 1
+        return bumped
 
-    def _bump(self, shipment: Shipment, offered: Fees) -> bool:
+    def _more(self, shipment: Shipment, now: conditions.Conditions, held: int) -> Fees | None:
+        """What a shipment may offer now; None if that is no more than it does, or more than can be paid."""
+        sender, most = shipment.sender, self._policy.fee_cap
+        money = self._purse.left(sender, now.balances[sender], held, self._policy.spending, shipment)
+        cap = min(most, money * GWEI // shipment.gas)
         last = Fees(shipment.latest.most, shipment.latest.tip)
-        more = fees.replacement(last, offered, self._policy.fee_cap)
+        offered = fees.offer(now.base_fee, now.tip, cap)
+        more = None if offered is None else fees.replacement(last, offered, cap)
         if more is None:
-            return False
+            self._wait(shipment, NO_MONEY if cap < most else AT_THE_CAP)
+        return more
+
+    def _sign(self, shipment: Shipment, more: Fees) -> None:
         signed = self._relayers[shipment.sender].sign(
             chain_id=self._chain_id,
             nonce=shipment.nonce,
@@ -74,7 +96,13 @@ class Bumping:
         LOG.warning("nonce %d waits for a block; offering %d wei per gas", shipment.nonce, more.most)
         self._journal.bump(shipment.number, candidate, fees.cost(shipment.gas, more.most))
         self._counts["fees bumped"] += 1
-        return True
+
+    def _wait(self, shipment: Shipment, why: str) -> None:
+        if shipment.state is State.SIGNED:
+            return  # the node does not take it, and its own words say more
+        news = [self._journal.note(entry.digest, why) for entry in self._journal.carried(shipment.number)]
+        if any(news):
+            LOG.warning("nonce %d %s", shipment.nonce, why)
 
 
 def _blocks(shipment: Shipment, next_nonce: int, offered: Fees) -> bool:

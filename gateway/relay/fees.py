@@ -5,6 +5,9 @@ from gateway.ledger.account import Fees
 BUMP_DIVISOR = 8
 """A replacement pays an eighth more, in both fees: nodes want a tenth (geth's PriceBump), some round up."""
 
+LEAST_DIVISOR = 10
+"""What nodes want, rounded up: good enough for a last step, where an eighth would be beyond the cap."""
+
 
 def offer(base_fee: int, tip: int, cap: int) -> Fees | None:
     """What to offer for a new transaction.
@@ -34,15 +37,17 @@ def replacement(last: Fees, now: Fees, cap: int) -> Fees | None:
         cap: The most that is ever offered.
 
     Returns:
-        At least an eighth more of both than before; None if that is beyond the cap: then the last offer
-        stands, and counts again once fees have fallen.
+        At least an eighth more of both than before, or a last step to the cap if that is a tenth; None if
+        not even that: then the last offer stands, and counts again once fees have fallen.
     """
-    raised = Fees(most=max(_more(last.most), now.most), tip=max(_more(last.tip), now.tip))
-    return raised if raised.most <= cap else None
+    if _more(last.most, LEAST_DIVISOR) > cap:
+        return None
+    most = min(max(_more(last.most, BUMP_DIVISOR), now.most), cap)
+    return Fees(most=most, tip=min(max(_more(last.tip, BUMP_DIVISOR), now.tip), most))
 
 
-def _more(fee: int) -> int:
-    return max(-(-fee * (BUMP_DIVISOR + 1) // BUMP_DIVISOR), fee + 1)
+def _more(fee: int, divisor: int) -> int:
+    return max(-(-fee * (divisor + 1) // divisor), fee + 1)
 
 
 def cost(gas: int, most: int) -> int:

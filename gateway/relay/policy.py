@@ -36,6 +36,7 @@ class Policy:
         spending: Gwei that each relayer may spend in 24 hours; None for no limit.
         kiosk: How often each kiosk may bring an act; None for no limit.
         person: How often each person's acts, once verified, are taken to the ledger; None for no limit.
+        requests: How often requesters may ask, all together; None for no limit.
         retired: Relayers that finish what they have under way and begin nothing.
     """
 
@@ -49,7 +50,16 @@ class Policy:
     spending: int | None = None
     kiosk: Rate | None = None
     person: Rate | None = None
+    requests: Rate | None = None
     retired: frozenset[bytes] = frozenset()
+
+    @property
+    def spending_on_requests(self) -> int | None:
+        """Gwei that each relayer may have spent in 24 hours and still pay for a request.
+
+        Anybody can make it pay for those; the other half is left to what persons sign.
+        """
+        return None if self.spending is None else self.spending // 2
 
 
 BURST_MINUTES = 5
@@ -64,6 +74,7 @@ NUMBERS = {
     "daily_gwei": (10**9, 0, 10**12),
     "kiosk_per_minute": (120, 0, 10**6),
     "person_per_minute": (30, 0, 10**6),
+    "requests_per_minute": (60, 0, 10**6),
 }
 """Settings that are numbers: what is taken if nothing is said, the least and the most."""
 
@@ -97,6 +108,7 @@ def parse_policy(table: object, is_external: bool) -> Policy:
         spending=number["daily_gwei"] or None,
         kiosk=_rate(number["kiosk_per_minute"]),
         person=_rate(number["person_per_minute"]),
+        requests=_rate(number["requests_per_minute"]),
         retired=_retired(table.get("retired", [])),
     )
 

@@ -56,11 +56,11 @@ class Sending:
                 for shipment, answer in zip(part, answers, strict=True)
                 if isinstance(answer, LedgerError)
             ]
-            known = self._known([shipment for shipment, _ in refused])
-            taken += known
+            taken += self._known([shipment for shipment, _ in refused])
+            taken += self._taken_for_less([each for each, _ in refused if each.number not in taken])
             self._journal.accept(taken)
             moved += len(taken) + self._after_refusals(
-                [each for each in refused if each[0].number not in known]
+                [each for each in refused if each[0].number not in taken]
             )
         return moved
 
@@ -91,6 +91,22 @@ class Sending:
         ]
         answers = self._client.several([question for _, question in asked])
         return sorted({number for (number, _), answer in zip(asked, answers, strict=True) if answer is True})
+
+    def _taken_for_less(self, shipments: Sequence[Shipment]) -> list[int]:
+        """Which of them the node takes by an earlier candidate, the dearest first.
+
+        It may refuse the latest for nothing but its price, which the relayer has no funds for any more or
+        which is beyond the node's own cap. Everything later would wait for this nonce.
+        """
+        asked = [
+            (shipment.number, ask_send(candidate.raw))
+            for shipment in shipments
+            for candidate in reversed(shipment.candidates[:-1])
+        ]
+        answers = self._client.several([question for _, question in asked])
+        return sorted(
+            {number for (number, _), answer in zip(asked, answers, strict=True) if isinstance(answer, bytes)}
+        )
 
     def _after_refusals(self, refused: Sequence[tuple[Shipment, LedgerError]]) -> int:
         """The node does not take them: if the nonce is gone, sign anew; else wait, and offer more in time."""

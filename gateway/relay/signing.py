@@ -4,7 +4,8 @@ import logging
 import queue
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from contracts.keccak import keccak256
 from contracts.registry import MAX_CALL
@@ -19,12 +20,11 @@ from gateway.relay import conditions, fees
 from gateway.relay.gas import GasBook
 from gateway.relay.packing import Item, Lane, Load, pack
 from gateway.relay.policy import GWEI, Policy
+from gateway.relay.purse import Purse
 from gateway.relay.sending import AT_ONCE
 from gateway.relay.verdicts import End, Verdicts
 
 LOG = logging.getLogger(__name__)
-
-DAY = 86_400  # seconds
 
 MAX_UNSENT = 2 * AT_ONCE
 """Transactions of one relayer that may be signed and not accepted: those being sent, and the next."""
@@ -32,6 +32,31 @@ MAX_UNSENT = 2 * AT_ONCE
 FREE = Fees(most=0, tip=0)
 """What is offered by accounts that own nothing, on a ledger whose blocks burn nothing: a private one, on
 which gas costs nothing. What a node there suggests as a tip they could not pay."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a turn goes by.
+
+    Attributes:
+        now: What the ledger says.
+        offered: For each transaction.
+        room: How many transactions each relayer may begin.
+        held: Gwei that those it has under way may cost.
+        nonces: Of the next one.
+    """
+
+    now: conditions.Conditions
+    offered: Fees
+    room: dict[bytes, int]
+    held: Counter[bytes]
+    nonces: dict[bytes, int]
+
+    def begun(self, relayer: bytes, cost: int) -> None:
+        """A relayer has one more under way."""
+        self.room[relayer] -= 1
+        self.held[relayer] += cost
+        self.nonces[relayer] += 1
 
 
 class Signing:
@@ -54,7 +79,7 @@ class Signing:
         self._relayers = {relayer.address: relayer for relayer in relayers}
         self._active = [address for address in self._relayers if address not in policy.retired]
         self._calls, self._gas, self._verdicts = calls, gas, verdicts
-        self._policy, self._counts = policy, counts
+        self._policy, self._purse, self._counts = policy, Purse(journal), counts
         self._wanted: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def want(self, data: bytes) -> None:
@@ -70,33 +95,50 @@ class Signing:
         pending = self._journal.pending()
         room = {address: self._room(pending.get(address)) for address in self._active}
         free = sum(space for space in room.values() if space > 0)
-        entries = self._journal.verified(int(time.time()), free * self._policy.max_batch) if free else []
+        acts, requests = self._waiting(free * self._policy.max_batch)
         calls = self._calls_wanted() if free else []
-        if not entries and not calls:
+        if not acts and not requests and not calls:
             return 0
         now = conditions.ask(self._registry.client, self._active)
         offered = fees.offer(now.base_fee, now.tip, self._policy.fee_cap)
         if now.base_fee == 0 and not any(now.balances.values()):
             offered = FREE
         if offered is None:
-            self._wait(entries, f"fees are above the cap: {now.base_fee / GWEI:.1f} gwei and the tip")
+            why = f"fees are above the cap: {now.base_fee / GWEI:.1f} gwei and the tip"
+            self._wait([*acts, *requests], why)
             return 0
-        items, ends = self._items(entries)
-        self._verdicts.apply(ends)
-        lanes = [self._lane(address, room[address], pending, now, offered) for address in self._active]
-        bound = self._journal.bound() if self._journal.shared or len(self._relayers) > 1 else {}
-        max_gas = min(self._policy.batch_gas, now.block_gas)
-        loads = pack([*items, *calls], lanes, bound, self._policy.max_batch, max_gas)
-        if items and not loads:
-            self._wait(entries, "no relayer with room has the funds, or may spend more today")
+        held = Counter({address: each.cost for address, each in pending.items()})
         nonces = {
             address: max(count, pending[address].highest + 1 if address in pending else 0)
             for address, count in now.nonces.items()
         }
+        standing = Standing(now, offered, room, held, nonces)
+        moved = self._ship(acts, calls, standing, self._policy.spending)
+        return moved + self._ship(requests, [], standing, self._policy.spending_on_requests)
+
+    def _waiting(self, limit: int) -> tuple[list[Entry], list[Entry]]:
+        """What persons have signed, and in the room that this leaves what requesters ask; so many at most."""
+        if limit == 0:
+            return [], []
+        now = int(time.time())
+        acts = self._journal.verified(now, limit)
+        return acts, self._journal.verified(now, limit - len(acts), requests=True)
+
+    def _ship(
+        self, entries: Sequence[Entry], calls: list[Item], standing: Standing, limit: int | None
+    ) -> int:
+        """Sign transactions for these, within what a relayer may spend; how many have moved."""
+        items, ends = self._items(entries)
+        self._verdicts.apply(ends)
+        bound = self._journal.bound() if self._journal.shared or len(self._relayers) > 1 else {}
+        max_gas = min(self._policy.batch_gas, standing.now.block_gas)
         with self._journal.together():
+            lanes = [self._lane(address, standing, limit) for address in self._active]
+            loads = pack([*items, *calls], lanes, bound, self._policy.max_batch, max_gas)
             for load in loads:
-                self._sign(load, nonces[load.sender], offered)
-                nonces[load.sender] += 1
+                self._sign(load, standing)
+        if items and not loads:
+            self._wait(entries, "no relayer with room has the funds, or may spend more today")
         return len(ends) + sum(len(load.items) for load in loads)
 
     def _room(self, pending: Pending | None) -> int:
@@ -146,26 +188,19 @@ class Signing:
             found.append(Item(keccak256(data), b"", data, gas, alone=True, is_act=False))
         return found
 
-    def _lane(
-        self,
-        address: bytes,
-        room: int,
-        pending: Mapping[bytes, Pending],
-        now: conditions.Conditions,
-        offered: Fees,
-    ) -> Lane:
+    def _lane(self, address: bytes, standing: Standing, limit: int | None) -> Lane:
         """How much a relayer may begin: by its room, its funds and what it may still spend today."""
-        money = now.balances[address] // GWEI - (pending[address].cost if address in pending else 0)
-        if self._policy.spending is not None:
-            spent = self._journal.spent_since(address, int(time.time()) - DAY)
-            money = min(money, self._policy.spending - spent)
+        now, offered, room = standing.now, standing.offered, standing.room[address]
+        money = self._purse.left(address, now.balances[address], standing.held[address], limit)
         gas = max(0, money * GWEI // offered.most) if offered.most else room * now.block_gas
         return Lane(address, room, gas)
 
-    def _sign(self, load: Load, nonce: int, offered: Fees) -> None:
+    def _sign(self, load: Load, standing: Standing) -> None:
         calls = [item.data for item in load.items]
         data = calls[0] if len(calls) == 1 else self._registry.encode_batch(calls)
-        signed = self._relayers[load.sender].sign(
+        sender, offered = load.sender, standing.offered
+        nonce, cost = standing.nonces[sender], fees.cost(load.gas, offered.most)
+        signed = self._relayers[sender].sign(
             chain_id=self._chain_id,
             nonce=nonce,
             to=self._registry.contract,
@@ -174,10 +209,9 @@ class Signing:
             fees=offered,
         )
         candidate = Candidate(signed.hash, signed.raw, offered.most, offered.tip, int(time.time()))
-        self._journal.sign(
-            load.sender, nonce, data, load.gas, fees.cost(load.gas, offered.most), candidate,
-            [item.digest for item in load.items if item.is_act],
-        )  # fmt: skip
+        digests = [item.digest for item in load.items if item.is_act]
+        self._journal.sign(sender, nonce, data, load.gas, cost, candidate, digests)
+        standing.begun(sender, cost)
         self._counts["transactions"] += 1
 
     def _wait(self, entries: Sequence[Entry], why: str) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 
-from contracts.acts import Register
+from contracts.acts import ActKind, Register
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from gateway.calls import Calls, RefusedError, Submission
@@ -20,6 +20,10 @@ from gateway.store import Objects
 
 AT_ONCE = 128
 """Acts that are verified in one round, and so in one transaction of the journal."""
+
+
+SIGNED_BY_OTHERS = {ActKind.REQUEST, ActKind.RECOVER}
+"""Acts about a person that a requester or a guardian signs: they use up nothing of the person's rate."""
 
 
 class Verifying:
@@ -39,6 +43,7 @@ class Verifying:
         """Connect the parts; the ledger is asked in the name of `sender`, which matters to it nowhere."""
         self._journal, self._store, self._registry, self._calls = journal, store, registry, calls
         self._verdicts, self._policy, self._sender, self._counts = verdicts, policy, sender, counts
+        self._last = 0  # number of the act up to which those that wait have been looked at
 
     def turn(self) -> int:
         """Move what can be moved.
@@ -53,7 +58,7 @@ class Verifying:
         good: list[tuple[Entry, Submission]] = []
         asked: list[tuple[Entry, Submission]] = []
         ends: list[End] = []
-        for entry in self._journal.received(int(now), AT_ONCE):
+        for entry in self._next(int(now)):
             try:
                 submission = self._calls.of(entry)
                 self._check_object(submission)
@@ -79,6 +84,12 @@ class Verifying:
         self._pass(good)
         return len(ends) + len(good)
 
+    def _next(self, now: int) -> list[Entry]:
+        """New acts, and of those that had to wait some in rotation: they hold up neither these nor others."""
+        waiting = self._journal.received(now, AT_ONCE, waiting=True, after=self._last)
+        self._last = waiting[-1].number if len(waiting) == AT_ONCE else 0
+        return sorted([*self._journal.received(now, AT_ONCE), *waiting], key=lambda entry: entry.number)
+
     def _pass(self, good: list[tuple[Entry, Submission]]) -> None:
         for entry, submission in good:
             if submission.object is not None:
@@ -86,7 +97,8 @@ class Verifying:
             self._calls.remember(entry, submission)
         with self._journal.together():
             for entry, _ in good:
-                self._journal.verify(entry.digest, entry.subject, self._policy.person)
+                rate = None if entry.kind in SIGNED_BY_OTHERS else self._policy.person
+                self._journal.verify(entry.digest, entry.subject, rate)
 
     def _known(self, entry: Entry, submission: Submission) -> Known:
         return Known(

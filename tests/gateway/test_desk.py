@@ -8,9 +8,11 @@ from contracts.acts import Request
 from contracts.messages import RequestNotice
 from contracts.purpose import Purpose
 from gateway import desk as desk_module
-from gateway.desk import RefusedRequestError, TooManyRequestsError
+from gateway import room as room_module
+from gateway.desk import NoRoomError, RefusedRequestError, RequestDesk, TooManyRequestsError
 from gateway.entries import State
 from gateway.notices import Notices
+from gateway.rates import Rate
 from tests.gateway.actors import Person
 from tests.gateway.bench import ENVIRONMENT, Bench
 
@@ -31,9 +33,10 @@ class Case:
         notice = RequestNotice.verify(message, self.bench.gateway_key.public_key())
         self.sent.append((kiosk_id, notice.signed_request.request))
 
-    def ask(self) -> Request:
-        request = self.requester.request(self.person.address, self.register.record, PURPOSE)
-        signed = self.requester.signed_request(request, PURPOSE, self.bench.ground.domain)
+    def ask(self, requester: Person | None = None) -> Request:
+        requester = requester or self.requester
+        request = requester.request(self.person.address, self.register.record, PURPOSE)
+        signed = requester.signed_request(request, PURPOSE, self.bench.ground.domain)
         assert self.bench.desk.submit(signed.encode()) == request.hash_struct()
         return request
 
@@ -110,6 +113,57 @@ def test_a_requester_has_so_many_unanswered_requests(case: Case, monkeypatch: py
         case.ask()
     case.bench.relay_all((case.person, case.person.deny(first)))
     case.ask()
+
+
+def test_about_one_person_there_are_so_many_unanswered_requests_whoever_asks(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Case(case.bench)
+    monkeypatch.setattr(desk_module, "MAX_OPEN_REQUESTS", 2)
+    first, _ = case.ask(Person()), case.ask(Person())
+    with pytest.raises(TooManyRequestsError, match="person"):
+        case.ask(Person())
+    other.ask(Person())
+    case.bench.relay.advance()
+    case.bench.relay_all((case.person, case.person.deny(first)))
+    case.ask(Person())
+
+
+def test_there_is_room_for_so_many_requests_under_way(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room_module, "MAX_OF_ONE", 2)
+    monkeypatch.setattr(room_module, "LOOK_SECONDS", 0)
+    case.ask(Person())
+    again = case.ask()
+    with pytest.raises(NoRoomError):
+        case.ask(Person())
+    signed = case.requester.signed_request(again, PURPOSE, case.bench.ground.domain)
+    assert case.bench.desk.submit(signed.encode()) == again.hash_struct(), "a repeat takes no room"
+    case.bench.relay.advance()
+    case.ask(Person())
+
+
+def test_requesters_have_one_rate_and_it_holds_up_no_person(case: Case) -> None:
+    bench = case.bench
+    rate = Rate(per_minute=1, burst=1)
+    bench.desk = RequestDesk(bench.journal, bench.registry, bench.ground.domain, lambda: None, rate)
+    asked = [case.ask(Person()) for _ in range(2)]
+    edition = case.person.edition(case.register.record, b"another edition")
+    mine = bench.receive(case.person, *edition)
+    assert bench.relay.advance() is True
+    assert [case.state(request) for request in asked] == ["requested", "received"]
+    assert bench.now(mine).state is State.FINAL
+
+
+def test_a_request_that_the_node_chokes_on_holds_up_nothing_that_the_person_signs(case: Case) -> None:
+    bench = case.bench
+    request = case.requester.request(case.person.address, case.register.record, PURPOSE, valid=30)
+    bench.desk.submit(case.requester.signed_request(request, PURPOSE, bench.ground.domain).encode())
+    bench.network.answers["eth_call"] = lambda _: {"code": -32603, "message": "hiccup"}
+    mine = bench.receive(case.person, *case.person.edition(case.register.record, b"another edition"))
+    assert bench.relay.advance() is True
+    asked = bench.journal.request(request.hash_struct())
+    assert asked is not None
+    assert (asked.state, bench.now(mine).state) == (State.RECEIVED, State.FINAL)
 
 
 def test_an_answer_by_way_of_another_gateway_makes_room_too(

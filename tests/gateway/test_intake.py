@@ -8,7 +8,7 @@ import pytest
 from contracts.eip712 import Domain
 from contracts.messages import KioskMessage
 from contracts.purpose import Purpose
-from gateway import intake as intake_module
+from gateway import room as room_module
 from gateway.entries import Entry, State, Verdict
 from gateway.intake import Intake
 from gateway.journal import Journal
@@ -113,8 +113,20 @@ def test_the_same_act_by_way_of_another_kiosk_is_a_repeat(ear: Ear) -> None:
 
 
 def test_there_is_room_for_so_many_acts(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_module, "MAX_UNDER_WAY", 2)
-    monkeypatch.setattr(intake_module, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(room_module, "MAX_UNDER_WAY", 2)
+    monkeypatch.setattr(room_module, "LOOK_SECONDS", 0)
     for _ in range(3):
         ear.intake.receive(KIOSK.id, message().sign(KIOSK.key))
     assert ear.counts == {"received": 2, "dropped: no room": 1}
+
+
+def test_one_kiosk_takes_no_more_than_its_share_of_the_room(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "MAX_OF_ONE", 2)
+    monkeypatch.setattr(room_module, "LOOK_SECONDS", 0)
+    for _ in range(3):
+        ear.intake.receive(KIOSK.id, message().sign(KIOSK.key))
+    ear.intake.receive(OTHER.id, message().sign(OTHER.key))
+    assert ear.counts == {"received": 3, "dropped: no room": 1}
+    assert [entry.kiosk for entry in ear.journal.under_way()] == [KIOSK.kid, KIOSK.kid, OTHER.kid]

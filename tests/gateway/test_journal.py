@@ -1,5 +1,6 @@
 """The journal against a model, closed and opened again at any moment; on either database."""
 
+import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -404,3 +405,48 @@ def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(JournalError, match="version 99"):
         Journal(path)
+
+
+ONE, NOW = b"1" * 32, 2_000_000_000
+ASKED: list[Callable[[Journal, Entry], object]] = [
+    lambda journal, _: journal.received(NOW, 9),
+    lambda journal, _: journal.received(NOW, 9, waiting=True, after=5),
+    lambda journal, _: journal.verified(NOW, 9),
+    lambda journal, _: journal.verified(NOW, 9, requests=True),
+    lambda journal, entry: journal.is_preceded(entry),
+    lambda journal, _: journal.carried(1),
+    lambda journal, _: journal.shipments(State.SIGNED),
+    lambda journal, _: journal.shipments(State.ACCEPTED, State.MINED),
+    lambda journal, _: journal.shipment(1),
+    lambda journal, _: journal.pending(),
+    lambda journal, _: journal.bound(),
+    lambda journal, _: journal.spent_since(SENDER, NOW),
+    lambda journal, _: journal.count_under_way(),
+    lambda journal, _: journal.count_by_kiosk(),
+    lambda journal, _: journal.request(ONE),
+    lambda journal, _: journal.settled_about(ONE),
+    lambda journal, _: journal.open_requests_of_requester(ONE[:20]),
+    lambda journal, _: journal.open_requests_about(ONE[:20]),
+    lambda journal, _: journal.open_requests_at(b"kiosk-01"),
+]
+"""What is asked at each turn, or for each act that comes."""
+
+MANY = re.compile(r"^SCAN|rowid[<>]")
+OF_THE_LIVING = re.compile(r"INDEX (entries_under_way|entries_subject|open_requests|shipments_under_way)$")
+"""Steps of SQLite's plan for a question: through many rows, and by an index that leaves out what is over."""
+
+
+@pytest.mark.parametrize("ask", ASKED)
+def test_no_question_of_every_day_reads_all_that_ever_was(
+    tmp_path: Path, ask: Callable[[Journal, Entry], object]
+) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    entry, _ = journal.admit(arrival(ONE))
+    connection, statements = journal._database.connection, list[str]()
+    connection.set_trace_callback(statements.append)
+    ask(journal, entry)
+    connection.set_trace_callback(None)
+    assert statements
+    steps = [step for each in statements for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {each}")]
+    assert [step for step in steps if MANY.search(step) and not OF_THE_LIVING.search(step)] == []
+    journal.close()

@@ -8,17 +8,21 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from contracts.acts import Register
 from contracts.hexes import to_hex
 from contracts.messages import ReceiptStatus
+from contracts.purpose import Purpose
 from gateway.entries import Entry, State
 from gateway.intake import arrival_of
 from gateway.ledger.account import Fees, Relayer
 from gateway.rates import Rate
+from gateway.relay import verifying
 from tests.gateway.actors import KioskKey, Person
 from tests.gateway.bench import Bench, Ground
 from tests.gateway.running import run_here, write_config
 
 FUNDS = 10**20
+PURPOSE = Purpose.of("test")
 
 
 def enrol(bench: Bench, count: int = 1) -> list[Entry]:
@@ -129,6 +133,91 @@ def test_a_person_over_the_rate_is_deferred_and_only_what_the_person_signed_coun
     let_pass(bench)
     assert bench.relay.advance() is False
     assert states(bench, genuine) == {State.FINAL}
+
+
+def test_what_others_sign_about_a_person_uses_up_nothing_of_the_persons_rate(bench: Bench) -> None:
+    person, guardian, heir = Person(), Person(), Person()
+    act, data = person.register(b"record")
+    bench.relay_all((person, person.enrol()), (person, act, data), (person, person.entrust(guardian)))
+    bench.with_policy(person=Rate(per_minute=1, burst=1))
+    for _ in range(2):
+        ask(bench, person, act)
+    recovery = person.recover(heir)
+    bench.receive(guardian, recovery)
+    assert bench.relay.advance() is False
+    (objection,) = bench.relay_all((person, person.contest(recovery)))
+    assert objection.state is State.FINAL
+
+
+def ask(bench: Bench, person: Person, register: Register) -> Entry:
+    """Somebody whom nobody knows asks for a record."""
+    stranger = Person()
+    request = stranger.request(person.address, register.record, PURPOSE)
+    bench.desk.submit(stranger.signed_request(request, PURPOSE, bench.ground.domain).encode())
+    entry = bench.journal.request(request.hash_struct())
+    assert entry is not None
+    return entry
+
+
+def test_acts_that_one_kiosk_floods_in_hold_up_nobody_at_another(bench: Bench) -> None:
+    person, forger = Person(), Person()
+    bench.relay_all((person, person.enrol()))
+    for _ in range(2):
+        act, data = person.register(b"forged")
+        message = replace(
+            person.message(act, bench.ground.domain, data), signature=forger.sign(act, bench.ground.domain)
+        )
+        arrival = arrival_of(bench.kiosk.kid, message, message.sign(bench.kiosk.key), bench.ground.domain)
+        flood = bench.journal.admit(arrival, Rate(per_minute=1, burst=1))[0]
+    assert flood.due > time.time()
+    mine = bench.receive(person, *person.register(b"mine"))
+    bench.relay.advance()
+    assert (bench.now(mine).state, bench.now(flood).state) == (State.FINAL, State.RECEIVED)
+
+
+def test_acts_that_have_to_wait_stand_in_nobodys_way(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "AT_ONCE", 2)
+    person = Person()
+    bench.relay_all((person, person.enrol()))
+    bench.with_policy(fee_cap=1)  # so that nothing gets further than verified
+    bench.receive(person, *person.register(b"under way"))
+    waiting = [bench.receive(person, person.enrol()) for _ in range(5)]
+    for _ in range(4):
+        bench.relay.prepare()
+    assert all("an earlier act" in bench.now(entry).trouble for entry in waiting)
+    (new,) = enrol(bench)
+    bench.relay.prepare()
+    assert bench.now(new).state is State.VERIFIED
+
+    bench.network.answers["eth_call"] = lambda _: {"code": -32603, "message": "hiccup"}
+    (last,) = enrol(bench)
+    bench.relay.prepare()
+    bench.network.answers.clear()
+    assert "hiccup" in bench.now(last).trouble
+    for _ in range(4):
+        bench.relay.prepare()
+    assert (bench.now(last).state, states(bench, waiting)) == (State.VERIFIED, {State.RECEIVED})
+
+
+def test_requests_take_half_of_the_money_and_what_persons_sign_goes_first(bench: Bench) -> None:
+    person = Person()
+    act, data = person.register(b"record")
+    bench.relay_all((person, person.enrol()), (person, act, data))
+    for _ in range(8):  # so that half of the limit is enough for an act
+        bench.relay_all((person, *person.register(b"earlier")))
+    spent = bench.journal.spent_since(bench.ground.relayer.address, 0)
+    bench.with_policy(spending=2 * spent, max_batch=1)
+    asked = [ask(bench, person, act) for _ in range(2)]
+    mine = bench.receive(person, *person.register(b"mine"))
+    assert bench.relay.advance() is True
+    assert (states(bench, asked), bench.now(mine).state) == ({State.VERIFIED}, State.FINAL)
+    assert "spend more today" in bench.now(asked[0]).trouble
+    bench.with_policy(spending=None, max_pending=1)
+    last = bench.receive(person, *person.register(b"last"))
+    assert bench.relay.prepare()
+    assert (bench.now(last).state, states(bench, asked)) == (State.SIGNED, {State.VERIFIED})
+    assert bench.relay.advance() is False
+    assert states(bench, asked) == {State.FINAL}
 
 
 def let_pass(bench: Bench) -> None:

@@ -32,17 +32,29 @@ def test_an_offer_gets_the_next_block_and_stays_under_the_cap(base_fee: int, tip
         assert offered.tip == tip
 
 
-@given(last=st.builds(Fees, most=WEI, tip=WEI), now=st.builds(Fees, most=WEI, tip=WEI), cap=WEI)
+FEES = st.tuples(WEI, WEI).map(lambda pair: Fees(most=max(pair), tip=min(pair)))
+
+
+@given(last=FEES, now=FEES, cap=WEI)
 def test_a_replacement_pays_a_tenth_more_at_least_in_both(last: Fees, now: Fees, cap: int) -> None:
     more = replacement(last, now, cap)
     if more is None:
-        assert max(last.most * 9 / 8, last.most + 1, now.most) + 1 > cap
+        assert max(-(-last.most * 11 // 10), last.most + 1) > cap, "a legal one would have fitted"
         return
     assert more.most * 10 >= last.most * 11
     assert more.tip * 10 >= last.tip * 11
     assert more.most > last.most
     assert more.tip > last.tip
-    assert now.most <= more.most <= cap
+    assert more.tip <= more.most, "a node refuses a tip beyond the whole"
+    assert min(now.most, cap) <= more.most <= cap
+    assert more.most == cap or more.most * 8 >= last.most * 9
+
+
+def test_the_last_step_goes_to_the_cap_if_nodes_take_it() -> None:
+    assert replacement(Fees(100, 10), Fees(90, 1), 113) == Fees(113, 12)
+    assert replacement(Fees(100, 10), Fees(90, 1), 111) == Fees(111, 12)
+    assert replacement(Fees(100, 100), Fees(90, 1), 110) == Fees(110, 110)
+    assert replacement(Fees(100, 10), Fees(90, 1), 109) is None
 
 
 def test_cost_is_rounded_up_to_a_gwei() -> None:
@@ -181,6 +193,8 @@ def test_the_policy_has_sane_defaults() -> None:
     embedded, external = parse_policy({}, False), parse_policy({}, True)
     assert (embedded.spending, external.spending) == (None, 10**9)
     assert (external.kiosk, external.person) == (Rate(120, 600), Rate(30, 150))
+    assert external.requests == Rate(60, 300)
+    assert (embedded.spending_on_requests, external.spending_on_requests) == (None, 5 * 10**8)
     assert parse_policy({"kiosk_per_minute": 0}, True).kiosk is None
 
 

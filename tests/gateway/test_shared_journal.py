@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from contracts.acts import ActKind
 from gateway import worker
 from gateway.entries import State, Verdict
 from gateway.journal import Journal, JournalError, RivalError
@@ -252,6 +253,19 @@ def test_an_act_waits_for_an_earlier_one_of_the_same_person_at_another_gateway(s
     for move in ("mine", "finish"):
         Driver(one).move(first, move)
     assert work(other)[1] == [second]
+
+
+def test_an_act_waits_for_a_request_at_another_gateway_only_once_that_is_signed(shared: Shared) -> None:
+    """Before that, it is something of which the person may know nothing."""
+    one, other = shared.gateway(ONE), shared.gateway(OTHER)
+    asked, mine = DIGEST, DIGEST[:31] + b"\2"
+    one.admit(arrival(asked, ActKind.REQUEST, request=asked, requester=b"r" * 20, kiosk=None))
+    bring(other, mine, State.VERIFIED)
+    assert work(other)[1] == [mine]
+    Driver(one).move(asked, "verify")
+    assert work(other)[1] == [mine]
+    Driver(one).move(asked, "sign")
+    assert work(other)[1] == []
 
 
 def test_what_was_heard_before_the_work_began_is_taken_up(shared: Shared) -> None:

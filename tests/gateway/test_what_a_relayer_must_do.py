@@ -1,6 +1,7 @@
 """The eight things that go wrong in relayers elsewhere, each with the test that it does not here.
 
-Where blocks must come late, cost more or be taken back, the ledger is anvil, which does so on request.
+Where blocks must come late, transactions wait in a pool before the embedded ledger; and on anvil, which makes
+blocks on request. Where they must cost more or be taken back, only anvil will do.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from contracts.acts import Act
 from contracts.eip712 import Domain
+from contracts.hexes import to_hex
+from contracts.keccak import keccak256
 from contracts.messages import Receipt, ReceiptStatus
 from contracts.purpose import Purpose
 from contracts.registry import ConsentState
@@ -31,7 +34,7 @@ PURPOSE = Purpose.of("test")
 
 
 @pytest.fixture(scope="module")
-def restless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def anvil_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """A ledger that makes a block when it is told to."""
     try:
         npm_tool("anvil")
@@ -46,13 +49,28 @@ def restless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 
 @pytest.fixture
-def slow(restless: Ground, tmp_path: Path) -> Iterator["Slow"]:
+def restless(anvil_ground: Ground, tmp_path: Path) -> Iterator["Restless"]:
     """The relay on that ledger; each test leaves no transaction in its pool."""
-    slow = Slow(restless, tmp_path)
-    yield slow
-    slow.set_base_fee(GWEI)
-    slow.mine(3)
-    slow.journal.close()
+    bench = Restless(anvil_ground, tmp_path)
+    yield bench
+    bench.set_base_fee(GWEI)
+    bench.mine(3)
+    bench.journal.close()
+
+
+@pytest.fixture
+def pooled(ground: Ground, tmp_path: Path) -> Iterator["Pooled"]:
+    """The relay on the embedded ledger, with a pool before it."""
+    bench = Pooled(ground, tmp_path)
+    yield bench
+    bench.journal.close()
+
+
+@pytest.fixture(params=["pooled", "restless"], ids=["embedded", "anvil"])
+def slow(request: pytest.FixtureRequest) -> "Slow":
+    """The relay on a ledger on which it has to wait for blocks."""
+    bench: Slow = request.getfixturevalue(request.param)
+    return bench
 
 
 def signature(ground: Ground, person: Person, act: Act) -> bytes:
@@ -64,6 +82,51 @@ def signature(ground: Ground, person: Person, act: Act) -> bytes:
 class Slow(Bench):
     """A relay that has to wait for blocks."""
 
+    def mine(self) -> None:
+        """Have what is in the pool put into a block."""
+        raise NotImplementedError
+
+    def drop(self, entry: Entry) -> None:
+        """Take an act's transaction out of the pool."""
+        raise NotImplementedError
+
+    def enrol(self, person: Person) -> Entry:
+        return self.receive(person, person.enrol())
+
+
+class Pooled(Slow):
+    """On the embedded ledger, which makes a block of each transaction at once: here they wait before it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._pool: dict[object, bytes] = {}
+        self.network.answers["eth_sendRawTransaction"] = self._take
+        self.network.answers["eth_getTransactionByHash"] = lambda params: (
+            {"hash": params[0]} if params[0] in self._pool else ...
+        )
+
+    def _take(self, params: list[object]) -> object:
+        raw = bytes.fromhex(str(params[0]).removeprefix("0x"))
+        name = to_hex(keccak256(raw))
+        if name in self._pool:
+            return {"code": -32000, "message": "already known"}
+        self._pool[name] = raw
+        return name
+
+    def mine(self) -> None:
+        with LedgerClient(self.ground.url) as node:
+            for raw in self._pool.values():
+                node.send(raw)
+        self._pool.clear()
+
+    def drop(self, entry: Entry) -> None:
+        for candidate in self.shipment(entry).candidates:
+            self._pool.pop(to_hex(candidate.hash), None)
+
+
+class Restless(Slow):
+    """On anvil, which makes a block when it is told to, and takes it back."""
+
     def mine(self, blocks: int = 1) -> None:
         for _ in range(blocks):
             self.client.request("evm_mine")
@@ -73,12 +136,8 @@ class Slow(Bench):
         self.client.request("anvil_setNextBlockBaseFeePerGas", hex(fee))
 
     def drop(self, entry: Entry) -> None:
-        """Take an act's transaction out of the pool."""
         for candidate in self.shipment(entry).candidates:
             self.client.request("anvil_dropTransaction", f"0x{candidate.hash.hex()}")
-
-    def enrol(self, person: Person) -> Entry:
-        return self.receive(person, person.enrol())
 
 
 def test_1_nonces_come_from_chain_and_journal_and_signed_is_not_accepted(slow: Slow) -> None:
@@ -157,42 +216,47 @@ def test_3_the_raw_transaction_is_stored_before_it_is_sent_and_the_same_bytes_ar
     assert set(slow.network.sent) == {f"0x{stored.raw.hex()}"}
 
 
-def test_4_fees_are_bumped_up_to_the_cap_and_recover_when_prices_fall(slow: Slow) -> None:
-    slow.set_base_fee(GWEI)
-    slow.mine()
-    slow.with_policy(bump_after=0, fee_cap=10 * GWEI)
-    entry = slow.enrol(Person())
-    slow.bring(entry, State.ACCEPTED)
-    first = slow.shipment(entry).latest
-    slow.set_base_fee(4 * GWEI)  # more than the transaction offers
-    slow.mine()
-    assert slow.client.receipt(first.hash) is None
-    slow.relay.confirm()
-    slow.relay.send()
-    second = slow.shipment(entry).latest
+def test_4_fees_are_bumped_up_to_the_cap_and_recover_when_prices_fall(restless: Restless) -> None:
+    restless.set_base_fee(GWEI)
+    restless.mine()
+    restless.with_policy(bump_after=0, fee_cap=10 * GWEI)
+    entry = restless.enrol(Person())
+    restless.bring(entry, State.ACCEPTED)
+    first = restless.shipment(entry).latest
+    restless.set_base_fee(4 * GWEI)  # more than the transaction offers
+    restless.mine()
+    assert restless.client.receipt(first.hash) is None
+    restless.relay.confirm()
+    restless.relay.send()
+    second = restless.shipment(entry).latest
     assert second.most >= 4 * GWEI
     assert second.most >= first.most * 11 // 10
     assert second.tip >= first.tip * 11 // 10
 
-    slow.set_base_fee(20 * GWEI)  # more than the cap
-    slow.mine()
-    slow.relay.confirm()
-    slow.relay.send()
-    candidates = slow.shipment(entry).candidates
+    restless.set_base_fee(20 * GWEI)  # more than the cap
+    restless.mine()
+    restless.relay.confirm()
+    restless.relay.send()
+    candidates = restless.shipment(entry).candidates
     assert max(candidate.most for candidate in candidates) <= 10 * GWEI
-    other = slow.enrol(Person())
-    slow.relay.prepare()
-    assert (slow.now(other).state, "above the cap" in slow.now(other).trouble) == (State.VERIFIED, True)
+    other = restless.enrol(Person())
+    restless.relay.prepare()
+    assert (restless.now(other).state, "above the cap" in restless.now(other).trouble) == (
+        State.VERIFIED,
+        True,
+    )
 
-    slow.set_base_fee(GWEI)
-    slow.mine()
-    slow.with_policy(bump_after=60)
-    slow.relay.advance()
-    slow.mine()
-    slow.relay.advance()
-    assert (slow.now(entry).state, slow.now(other).state) == (State.FINAL, State.FINAL)
-    assert slow.receipt(entry).transaction in {candidate.hash for candidate in candidates}
-    last = slow.client.request("eth_getTransactionByHash", f"0x{slow.receipt(other).transaction.hex()}")
+    restless.set_base_fee(GWEI)
+    restless.mine()
+    restless.with_policy(bump_after=60)
+    restless.relay.advance()
+    restless.mine()
+    restless.relay.advance()
+    assert (restless.now(entry).state, restless.now(other).state) == (State.FINAL, State.FINAL)
+    assert restless.receipt(entry).transaction in {candidate.hash for candidate in candidates}
+    last = restless.client.request(
+        "eth_getTransactionByHash", f"0x{restless.receipt(other).transaction.hex()}"
+    )
     assert int(last["maxFeePerGas"], 16) < second.most, "the next one offers what prices ask for"
 
 
@@ -209,58 +273,58 @@ def test_4_the_first_candidate_counts_if_it_is_mined_after_all(slow: Slow) -> No
 
 
 def test_5_confirmations_are_counted_and_a_reorganisation_takes_an_act_back_through_the_states(
-    slow: Slow,
+    restless: Restless,
 ) -> None:
-    slow.with_policy(confirmations=3)
+    restless.with_policy(confirmations=3)
     person = Person()
-    snapshot = slow.client.request("evm_snapshot")
-    entry = slow.enrol(person)
-    slow.bring(entry, State.ACCEPTED)
-    raw = slow.shipment(entry).latest.raw
-    slow.mine()
-    slow.relay.advance()
-    first_block = slow.shipment(entry).block_hash
-    assert slow.now(entry).state is State.MINED
-    slow.mine()
-    slow.relay.advance()
-    assert slow.now(entry).receipt is None, "two blocks are not three"
+    snapshot = restless.client.request("evm_snapshot")
+    entry = restless.enrol(person)
+    restless.bring(entry, State.ACCEPTED)
+    raw = restless.shipment(entry).latest.raw
+    restless.mine()
+    restless.relay.advance()
+    first_block = restless.shipment(entry).block_hash
+    assert restless.now(entry).state is State.MINED
+    restless.mine()
+    restless.relay.advance()
+    assert restless.now(entry).receipt is None, "two blocks are not three"
 
-    assert slow.client.request("evm_revert", snapshot) is True
-    slow.relay.confirming.turn()
-    assert (slow.now(entry).state, slow.shipment(entry).block) == (State.SIGNED, None)
-    slow.client.request("evm_increaseTime", 7)  # so that the other branch has other blocks
-    slow.relay.advance()
-    assert slow.network.sent[-1] == f"0x{raw.hex()}", "the same bytes"
-    slow.mine(2)
-    slow.relay.advance()
-    assert (slow.now(entry).state, slow.now(entry).receipt) == (State.MINED, None)
-    assert slow.shipment(entry).block_hash != first_block
-    slow.mine()
-    slow.relay.advance()
-    assert slow.receipt(entry).status is ReceiptStatus.FINAL
-    assert slow.events("Enrolled", person) == 1
-    assert slow.counts["reorganised"] == 1
+    assert restless.client.request("evm_revert", snapshot) is True
+    restless.relay.confirming.turn()
+    assert (restless.now(entry).state, restless.shipment(entry).block) == (State.SIGNED, None)
+    restless.client.request("evm_increaseTime", 7)  # so that the other branch has other blocks
+    restless.relay.advance()
+    assert restless.network.sent[-1] == f"0x{raw.hex()}", "the same bytes"
+    restless.mine(2)
+    restless.relay.advance()
+    assert (restless.now(entry).state, restless.now(entry).receipt) == (State.MINED, None)
+    assert restless.shipment(entry).block_hash != first_block
+    restless.mine()
+    restless.relay.advance()
+    assert restless.receipt(entry).status is ReceiptStatus.FINAL
+    assert restless.events("Enrolled", person) == 1
+    assert restless.counts["reorganised"] == 1
 
 
-def test_5_a_block_of_another_hash_at_the_same_height_is_not_the_block(slow: Slow) -> None:
-    slow.with_policy(confirmations=2)
-    entry = slow.enrol(Person())
-    snapshot = slow.client.request("evm_snapshot")
-    slow.bring(entry, State.ACCEPTED)
-    slow.mine()
-    slow.relay.advance()
-    raw, mined = slow.shipment(entry).latest.raw, slow.shipment(entry)
-    slow.client.request("evm_revert", snapshot)
-    slow.client.request("evm_increaseTime", 11)
-    slow.client.send(raw)
-    slow.mine(2)
-    slow.relay.confirming.turn()
-    assert slow.now(entry).state is State.SIGNED, (
+def test_5_a_block_of_another_hash_at_the_same_height_is_not_the_block(restless: Restless) -> None:
+    restless.with_policy(confirmations=2)
+    entry = restless.enrol(Person())
+    snapshot = restless.client.request("evm_snapshot")
+    restless.bring(entry, State.ACCEPTED)
+    restless.mine()
+    restless.relay.advance()
+    raw, mined = restless.shipment(entry).latest.raw, restless.shipment(entry)
+    restless.client.request("evm_revert", snapshot)
+    restless.client.request("evm_increaseTime", 11)
+    restless.client.send(raw)
+    restless.mine(2)
+    restless.relay.confirming.turn()
+    assert restless.now(entry).state is State.SIGNED, (
         "it lies under two blocks, and not in the one that was noted"
     )
-    slow.relay.advance()
-    assert slow.now(entry).state is State.FINAL
-    assert slow.receipt(entry).block == mined.block
+    restless.relay.advance()
+    assert restless.now(entry).state is State.FINAL
+    assert restless.receipt(entry).block == mined.block
 
 
 def test_6_a_batch_goes_across_people_and_a_bad_item_reverts_no_other(bench: Bench, ground: Ground) -> None:

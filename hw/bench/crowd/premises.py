@@ -18,7 +18,7 @@ from hw.errors import UnavailableError
 from hw.processes import Part
 
 ENVIRONMENT = "bench"
-UNLIMITED = {"kiosk_per_minute": 0, "person_per_minute": 0}
+UNLIMITED = {"kiosk_per_minute": 0, "person_per_minute": 0, "requests_per_minute": 0}
 """No rate limits: what is measured is how fast it can."""
 
 

@@ -4,10 +4,11 @@ import argparse
 import shlex
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -42,7 +43,10 @@ examples:
   ridgekey bench relay --json relay.json --consents 300
   ridgekey bench relay --full
 
-exit code 1 if the relay stays below 85 % of the ceiling"""
+The figures, alone and in batches, are those of the size of the ledger at which the relay's share of the
+ceiling is smallest; the latency is that of the size at which it is longest.
+
+exit code 1 if the relay stays below 85 % of the ceiling at any size, alone or in batches"""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,11 @@ def main(argv: list[str]) -> int:
         command = shlex.join(["ridgekey", "bench", "relay", *argv])
         report.write(options.json, report.report("relay", command, figures, _peers(measured)))
         console.print(f"written to {options.json}", highlight=False)
-    return int(any(measured[0].ratio(size) < GOAL_RATIO for size in (1, MAX_BATCH)))
+    return int(not _is_good(figures))
+
+
+def _is_good(figures: Mapping[str, Any]) -> bool:
+    return bool(figures["throughput_ratio"] >= GOAL_RATIO)
 
 
 def _measure(sizes: tuple[int, ...], consents: int, told: Callable[[str, int], None]) -> list[Measured]:
@@ -115,17 +123,22 @@ def _at_this_size(stage: Stage, wire: str, kiosks: list[Kiosk], consents: int) -
     return Measured(stage.consents, ceiling, relay, latency)
 
 
-def _figures(measured: list[Measured]) -> dict[str, object]:
-    first = measured[0]
+def _least(measured: Sequence[Measured], size: int) -> Measured:
+    """Where the relay has the smallest share of the ceiling, with so many acts in a transaction."""
+    return min(measured, key=lambda each: each.ratio(size))
+
+
+def _figures(measured: Sequence[Measured]) -> dict[str, object]:
+    alone, batched = _least(measured, 1), _least(measured, MAX_BATCH)
     return {
-        "consents_per_second_alone": round(first.relay[1], 1),
-        "consents_per_second_batched": round(first.relay[MAX_BATCH], 1),
-        "ceiling_per_second_alone": round(first.ceiling[1], 1),
-        "ceiling_per_second_batched": round(first.ceiling[MAX_BATCH], 1),
-        "throughput_ratio_alone": round(first.ratio(1), 3),
-        "throughput_ratio_batched": round(first.ratio(MAX_BATCH), 3),
-        "throughput_ratio": round(min(first.ratio(1), first.ratio(MAX_BATCH)), 3),
-        "latency_seconds_median": round(first.latency, 4),
+        "consents_per_second_alone": round(alone.relay[1], 1),
+        "consents_per_second_batched": round(batched.relay[MAX_BATCH], 1),
+        "ceiling_per_second_alone": round(alone.ceiling[1], 1),
+        "ceiling_per_second_batched": round(batched.ceiling[MAX_BATCH], 1),
+        "throughput_ratio_alone": round(alone.ratio(1), 3),
+        "throughput_ratio_batched": round(batched.ratio(MAX_BATCH), 3),
+        "throughput_ratio": round(min(alone.ratio(1), batched.ratio(MAX_BATCH)), 3),
+        "latency_seconds_median": round(max(each.latency for each in measured), 4),
         "growth": [
             {
                 "consents": each.consents,
@@ -140,17 +153,16 @@ def _figures(measured: list[Measured]) -> dict[str, object]:
     }
 
 
-def _peers(measured: list[Measured]) -> dict[str, dict[str, object]]:
-    first = measured[0]
+def _peers(measured: Sequence[Measured]) -> dict[str, dict[str, object]]:
     return {
         "the ledger alone": {
-            "consents_per_second_alone": round(first.ceiling[1], 1),
-            "consents_per_second_batched": round(first.ceiling[MAX_BATCH], 1),
+            "consents_per_second_alone": round(_least(measured, 1).ceiling[1], 1),
+            "consents_per_second_batched": round(_least(measured, MAX_BATCH).ceiling[MAX_BATCH], 1),
         }
     }
 
 
-def _table(measured: list[Measured]) -> Table:
+def _table(measured: Sequence[Measured]) -> Table:
     table = Table("consents on the ledger", title="Consents a second; of the ledger's own ceiling")
     for column in ("alone", "ceiling", "batched", "ceiling", "latency"):
         table.add_column(column, justify="right")

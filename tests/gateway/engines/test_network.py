@@ -109,6 +109,7 @@ confirmations = {CONFIRMATIONS}
 [relay]
 kiosk_per_minute = 0
 person_per_minute = 0
+requests_per_minute = 0
 
 [kiosks]
 """
