@@ -126,8 +126,7 @@ def _presses_that_fit(visit: Visit, known: Sequence[ProtectedRecord]) -> Draft:
         for number in range(1, MOST_PRESSES + 1):
             presses.append(held.enter_context(good_press(visit, number, max(number, PRESSES))))
             with visit.timing("unlock"):
-                if number == 1:
-                    _check_new(presses[0], known)
+                _check_new(presses[-1], known)
                 if number < PRESSES:
                     continue
                 try:
