@@ -127,7 +127,7 @@ class Model(RuleBasedStateMachine):
         begun, asked = beginning()
         self.evm = begun.evm.fork(begun.evm.chain_id)
         self.registry = begun.registry.on(self.evm)
-        for name in ("keys", "guardians", "used", "registered", "consents"):
+        for name in ("keys", "guardians", "recoveries", "used", "registered", "consents"):
             setattr(self, name, copy(getattr(begun, name)))
         return multiple(*asked)
 
@@ -315,7 +315,7 @@ class Model(RuleBasedStateMachine):
 
 @cache
 def beginning():
-    """Two persons with a request each, so that runs come to answers; the third starts from nothing."""
+    """Two persons with a request and a consent each, and one recovery begun; the third starts from nothing."""
     model, asked = Model(), []
     model.evm = Evm()
     model.registry = Registry(model.evm)
@@ -323,7 +323,9 @@ def beginning():
         model.enrol(person, 1 << 9, 0, None)
         model.register(person, RECORDS[0], RECORDS[0], 1 << 10, 0, None)
         model.entrust(person, GUARDIANS[0], 1 << 11, 0, None)
-        asked.append(model.asked(person, RECORDS[0], 0, expiry, None))
+        asked += [model.asked(person, RECORDS[0], nonce, expiry, None) for nonce in (0, 1)]
+        model.grant(asked[-1], 1 << 12, 0, 0, None)
+    model.recover(PERSONS[1], HEIRS[0], 1 << 13, 0, None)
     return model, asked
 
 
