@@ -315,7 +315,7 @@ class Model(RuleBasedStateMachine):
 
 @cache
 def beginning():
-    """Two persons with a request and a consent each, and one recovery begun; the third starts from nothing."""
+    """Two persons with a request and a consent each, one of them being recovered; a third has nothing."""
     model, asked = Model(), []
     model.evm = Evm()
     model.registry = Registry(model.evm)
