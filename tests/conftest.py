@@ -2,7 +2,14 @@
 
 import pytest
 
-FIRST = ("test_demo.py", "test_simulated.py", "test_bench_biometrics.py", "test_cli.py", "test_model.py")
+FIRST = (
+    "test_fingers_strangers.py",
+    "test_demo.py",
+    "test_simulated.py",
+    "test_bench_biometrics.py",
+    "test_cli.py",
+    "test_model.py",
+)
 """The files that take longest: begun first, so that no worker is left alone with one at the end."""
 
 

@@ -23,12 +23,23 @@ GRAIN = 2.0**16
 """Filter weights are rounded to this fraction, so that the last bit of a machine's exp() has no say in the
 result: what follows is only multiplication and addition, in a fixed order."""
 
+ROWS_AT_ONCE = 8
+"""Filters are made for so many rows of points at a time: what they are made of then fits the caches."""
+
 Filters = NDArray[np.float32]
 """The weights of each point's filter, shape (taps, height, width)."""
 
 
 def filters(direction: Field, period: Field) -> Filters:
     """A zero-mean Gabor filter for each point, from its direction (rad) and period (points)."""
+    weights = np.empty(((2 * REACH + 1) ** 2, *direction.shape), dtype=np.float32)
+    for top in range(0, len(direction), ROWS_AT_ONCE):
+        rows = slice(top, top + ROWS_AT_ONCE)
+        weights[:, rows] = _filters(direction[rows], period[rows])
+    return weights
+
+
+def _filters(direction: Field, period: Field) -> Field:
     dy, dx = (
         offset.reshape(-1, 1, 1) for offset in np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1].astype(float)
     )
@@ -38,7 +49,7 @@ def filters(direction: Field, period: Field) -> Filters:
     wave -= (envelope * wave).sum(0) / envelope.sum(0)
     weights = envelope * wave
     weights *= GAIN / (weights * wave).sum(0)
-    return np.asarray(np.round(weights * GRAIN) / GRAIN, dtype=np.float32)
+    return np.asarray(np.round(weights * GRAIN) / GRAIN)
 
 
 def apply(weights: Filters, ridges: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -46,10 +57,10 @@ def apply(weights: Filters, ridges: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = ridges.shape
     side = 2 * REACH + 1
     padded = np.pad(ridges, REACH)
-    total = np.zeros_like(ridges)
+    total, seen = np.zeros_like(ridges), np.empty_like(ridges)
     for tap, tap_weights in enumerate(weights):
         row, column = divmod(tap, side)
-        total += tap_weights * padded[row : row + height, column : column + width]
+        total += np.multiply(tap_weights, padded[row : row + height, column : column + width], out=seen)
     return total
 
 

@@ -1,10 +1,11 @@
 """An EVM in this process: one open block, whose time the test sets, and one account that pays for all."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from eth.abc import LogAPI, VirtualMachineAPI
+from eth.abc import BlockHeaderAPI, LogAPI, VirtualMachineAPI
 from eth.chains.base import MiningChain
 from eth.consensus import ConsensusApplier, NoProofConsensus
 from eth.db.atomic import AtomicDB
@@ -54,6 +55,7 @@ class Evm:
         state = {bytes.fromhex(self.payer.address[2:]): rich}
         self.database = AtomicDB()
         self.chain = chain_class(self.chain_id).from_genesis(self.database, genesis, state)
+        self._seen: tuple[BlockHeaderAPI, VirtualMachineAPI] | None = None
 
     def fork(self, chain_id: int) -> "Evm":
         """The same state under another chain id."""
@@ -86,7 +88,7 @@ class Evm:
 
     def look(self, contract: bytes, data: bytes) -> bytes:
         """What a call answers, without a transaction."""
-        vm = self._vm_now()
+        vm = self._vm_to_look_at()
         payer = bytes.fromhex(self.payer.address[2:])
         code = vm.state.get_code(contract)
         computation = vm.execute_bytecode(payer, 0, TRANSACTION_GAS, contract, payer, 0, data, code, contract)
@@ -96,6 +98,14 @@ class Evm:
     def _vm_now(self) -> VirtualMachineAPI:
         self.chain.set_header_timestamp(self.time)
         return self.chain.get_vm()
+
+    def _vm_to_look_at(self) -> VirtualMachineAPI:
+        """The same one until something changes: what it has read from the state it need not read again."""
+        self.chain.set_header_timestamp(self.time)
+        header = self.chain.header
+        if self._seen is None or self._seen[0] != header:
+            self._seen = header, self.chain.get_vm()
+        return self._seen[1]
 
 
 def revert_text(output: bytes) -> str:
@@ -115,6 +125,12 @@ class Registry:
         self.deployment_gas = deployed.gas
         self.address = bytes(evm.created)
         self.domain = Domain(evm.chain_id, self.address, environment)
+
+    def on(self, evm: Evm) -> "Registry":
+        """The same contract on a fork."""
+        other = copy(self)
+        other.evm = evm
+        return other
 
     def call(self, name: str, *arguments: object) -> Outcome:
         return self.evm.transact(self.address, calldata(name, arguments))

@@ -34,6 +34,34 @@ MUTANTS = {
     ),
     "batch counts all": ("            taken |= 1 << position\n", "            taken |= 3 << position\n"),
     "batch stops": ("        if success:\n", "        if success and position < 4:\n"),
+    "first key for good": ("    return key\n", "    return subject\n"),
+    "nobody's key": (
+        "    assert key != empty(address) and key != DEACTIVATED,",
+        "    assert key != empty(address),",
+    ),
+    "anybody recovers": ("self._check_signed(guardian, id,", "self._check_signed(new_key, id,"),
+    "recovers at once": (
+        "    assert self.recoveries[subject].ready <= block.timestamp,",
+        "    assert self.recoveries[subject].ready <= max_value(uint256),",
+    ),
+    "recovers without end": (
+        "    assert self.recoveries[subject].ready == 0,",
+        "    assert self.recoveries[subject].ready >= 0,",
+    ),
+    "entrusting ends nothing": (
+        "    self.guardians[subject] = guardian\n    self.recoveries[subject] = empty(Recovery)\n",
+        "    self.guardians[subject] = guardian\n",
+    ),
+    "contesting ends nothing": (
+        "    self.recoveries[subject] = empty(Recovery)\n    log Contested",
+        "    log Contested",
+    ),
+    "ended is recovered": ('    assert key != DEACTIVATED, "deactivated"\n', ""),
+    "consents outlive it": (
+        "    return self.keys[convert(consent >> SUBJECT_SHIFT, address)] != DEACTIVATED\n",
+        "    return True\n",
+    ),
+    "granted for anything": ("self._is_valid(self._id_of(r))", "self._is_valid(r.record)"),
 }
 """Weaker contracts: the text that is replaced, and by what."""
 

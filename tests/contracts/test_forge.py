@@ -14,7 +14,7 @@ from contracts import compile as build
 from hw.engines.tools import ToolMissingError, npm_tool
 from tests.contracts.mutants import MUTANTS, weaker
 
-TESTS = Path(__file__).parent / "forge" / "Registry.t.vy"
+TESTS = Path(__file__).parent / "forge"
 RUNS, RUNS_OF_A_MUTANT = 2_000, 300
 PASSED = re.compile(r"^\[PASS\] (\w+)\(.*runs: (\d+)", re.MULTILINE)
 FAILED = re.compile(r"^\[FAIL.*\] (\w+)\(", re.MULTILINE)
@@ -42,8 +42,7 @@ def forge(compiler: Path, tmp_path: Path) -> Forge:
 
     def run(artifact: dict[str, object], runs: int) -> str:
         (tmp_path / "ConsentRegistry.json").write_text(json.dumps(artifact))
-        (tmp_path / "test").mkdir()
-        shutil.copyfile(TESTS, tmp_path / "test" / TESTS.name)
+        shutil.copytree(TESTS, tmp_path / "test")
         # forge hands its own choice of rules to Vyper, and knows none between London's and Paris's for it.
         (tmp_path / "foundry.toml").write_text(
             f"""\
@@ -62,9 +61,9 @@ seed = "0x5eed"
 """
         )
         home = {**os.environ, "HOME": str(tmp_path), "NO_COLOR": "1"}
-        done = subprocess.run(
-            [program, "test", "--root", tmp_path], capture_output=True, text=True, env=home, check=False
-        )
+        # It leaves its cache where it is called.
+        command = [program, "test", "--root", tmp_path]
+        done = subprocess.run(command, capture_output=True, text=True, env=home, cwd=tmp_path, check=False)
         return done.stdout + done.stderr
 
     return run
@@ -76,7 +75,8 @@ def shipped() -> dict[str, object]:
 
 
 def names() -> set[str]:
-    return set(re.findall(r"^def (test_\w+)\(", TESTS.read_text(), re.MULTILINE))
+    sources = "\n".join(path.read_text() for path in TESTS.glob("*.t.vy"))
+    return set(re.findall(r"^def (test_\w+)\(", sources, re.MULTILINE))
 
 
 def test_what_must_hold_holds_whatever_is_drawn(forge: Forge) -> None:

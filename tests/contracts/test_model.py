@@ -1,7 +1,9 @@
 """The contract against a model in plain Python: the same acts, refused or taken alike, leave the same."""
 
 from collections import Counter
+from copy import copy
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import pytest
@@ -71,8 +73,6 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.evm = Evm()
-        self.registry = Registry(self.evm)
         self.in_batch = False
         self.keys = {}  # whose key signs for a person; nobody's once the identity has ended
         self.guardians = {}
@@ -123,13 +123,12 @@ class Model(RuleBasedStateMachine):
 
     @initialize(target=requests)
     def begin(self):
-        """Two persons with a request each, so that runs come to answers; the third starts from nothing."""
-        asked = []
-        for person, expiry in ((PERSONS[0], 40), (PERSONS[1], 10)):
-            self.enrol(person, 1 << 9, 0, None)
-            self.register(person, RECORDS[0], RECORDS[0], 1 << 10, 0, None)
-            self.entrust(person, GUARDIANS[0], 1 << 11, 0, None)
-            asked.append(self.asked(person, RECORDS[0], 0, expiry, None))
+        """Each run goes on from the same beginning, on a fork of its own."""
+        begun, asked = beginning()
+        self.evm = begun.evm.fork(begun.evm.chain_id)
+        self.registry = begun.registry.on(self.evm)
+        for name in ("keys", "guardians", "recoveries", "used", "registered", "consents"):
+            setattr(self, name, copy(getattr(begun, name)))
         return multiple(*asked)
 
     @rule(seconds=st.sampled_from([1, 5, 15, RECOVERY_DELAY - 1, RECOVERY_DELAY]))
@@ -306,15 +305,28 @@ class Model(RuleBasedStateMachine):
         assert self.address("guardianOf", person) == (guardian.address if guardian else bytes(20))
         recovery, heir, ready = self.registry.view("recoveryOf", person.address)
         pending = self.recoveries.get(person)
-        expected = (
-            (pending.act.hash_struct(), pending.heir.address, pending.ready)
-            if pending
-            else (bytes(32), bytes(20), 0)
-        )
+        none = (bytes(32), bytes(20), 0)
+        expected = (pending.act.hash_struct(), pending.heir.address, pending.ready) if pending else none
         assert (recovery, to_canonical_address(heir), ready) == expected
 
     def address(self, view, person):
         return to_canonical_address(self.registry.view(view, person.address))
+
+
+@cache
+def beginning():
+    """Two persons with a request and a consent each, one of them being recovered; a third has nothing."""
+    model, asked = Model(), []
+    model.evm = Evm()
+    model.registry = Registry(model.evm)
+    for person, expiry in ((PERSONS[0], 40), (PERSONS[1], 10)):
+        model.enrol(person, 1 << 9, 0, None)
+        model.register(person, RECORDS[0], RECORDS[0], 1 << 10, 0, None)
+        model.entrust(person, GUARDIANS[0], 1 << 11, 0, None)
+        asked += [model.asked(person, RECORDS[0], nonce, expiry, None) for nonce in (0, 1)]
+        model.grant(asked[-1], 1 << 12, 0, 0, None)
+    model.recover(PERSONS[1], HEIRS[0], 1 << 13, 0, None)
+    return model, asked
 
 
 quick = settings(

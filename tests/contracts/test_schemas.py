@@ -1,10 +1,11 @@
-"""The schemas of records: one for each kind, and the words that they use exist."""
+"""The schemas of records: one for each kind, their words exist, and documents can be told by them."""
 
 import json
 import re
 from importlib.resources import files
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from contracts.acts import RecordKind
 from contracts.schemas import schema
@@ -50,3 +51,37 @@ def test_texts_and_lists_are_bounded_and_patterns_compile(kind):
             assert re.compile(node["pattern"])
             assert node["pattern"].startswith("^")
             assert node["pattern"].endswith("$")
+
+
+def fits(document, kind):
+    """Whether a document is what the schema of its kind describes; its dates are looked at, too."""
+    checker = Draft202012Validator.FORMAT_CHECKER
+    return Draft202012Validator(schema(kind), format_checker=checker).is_valid(document)
+
+
+@pytest.mark.parametrize("kind", RecordKind)
+def test_a_schema_is_one_and_gives_an_example_of_all_that_it_describes(kind):
+    published = schema(kind)
+    Draft202012Validator.check_schema(published)
+    [example] = published["examples"]
+    assert fits(example, kind)
+    assert list(example) == list(published["properties"])
+
+
+@pytest.mark.parametrize("kind", RecordKind)
+def test_a_document_of_which_something_is_missing_or_odd_does_not_fit(kind):
+    published = schema(kind)
+    [example] = published["examples"]
+    for name in example:
+        assert not fits({**example, name: None}, kind), name
+        without = {key: value for key, value in example.items() if key != name}
+        assert fits(without, kind) == (name not in published["required"]), name
+        if published["properties"][name].get("format") == "date":
+            assert not fits({**example, name: "2026-02-30"}, kind), name
+    assert fits({**example, "more": "is allowed"}, kind)
+
+
+@pytest.mark.parametrize("kind", RecordKind)
+def test_an_example_fits_no_other_kind(kind):
+    [example] = schema(kind)["examples"]
+    assert [other for other in RecordKind if fits(example, other)] == [kind]

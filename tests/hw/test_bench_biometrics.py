@@ -201,6 +201,7 @@ def run(folder, tmp_path_factory):
         patch.setattr(attacks, "WEAK_RUNS", 4)
         patch.setattr(attacks, "WEAK_TRIALS", 2**14)
         patch.setattr(attacks, "WANTED_SPLITS", 4)
+        patch.setattr(attacks, "SLOW_DEALS", FINGERS)
         patch.setattr(pairs, "unlock_two", partial(pairs.unlock_two, trials=2**17))
         assert ridgekey.main(["bench", "biometrics", *where, *what, *write]) == 0
     return out

@@ -35,6 +35,9 @@ RECOVERIES = 3
 PIECE = 250
 """Transfers that one process does in one go."""
 
+SEEDS_APART = 1_000_003
+"""Seeds of pieces that lie between those of two runs."""
+
 COUNTS = ("transfers", "faults", "retried", "wrong", "ghosts", "unscrubbed", "hangs", "stuck")
 """The plain numbers of a tally."""
 
@@ -249,7 +252,7 @@ class Crew:
         self._pool = ProcessPoolExecutor(mp_context=get_context("spawn"))
         sizes = [min(PIECE, count - start) for start in range(0, count, PIECE)]
         self._pieces = [
-            self._pool.submit(run, size, seed * 1_000_003 + number) for number, size in enumerate(sizes)
+            self._pool.submit(run, size, seed * SEEDS_APART + number) for number, size in enumerate(sizes)
         ]
         for piece, size in zip(self._pieces, sizes, strict=True):
             piece.add_done_callback(partial(_tell, progress, size))
