@@ -165,7 +165,7 @@ def journey(arguments: argparse.Namespace, request: JsonObject) -> int:
     """Ask for an errand that ends with a receipt, and show what comes of it."""
     done = _ask(arguments, request | {"wait": arguments.wait})
     if not arguments.json:
-        Console().print(render.outcome(done), highlight=False, soft_wrap=True)
+        Console().print(render.outcome(done), soft_wrap=True)
     return 0
 
 
