@@ -41,11 +41,11 @@ def agent(arguments: argparse.Namespace) -> int:
     from edge.agent import run  # here, as it loads the image code, which no other command needs
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    while run(
-        config.load(arguments.config),
-        lambda status: print(json.dumps(status), flush=True),
-        lambda: config.load(arguments.config),
-    ):
+
+    def load() -> config.EdgeConfig:
+        return config.load(arguments.config)
+
+    while run(load(), lambda status: print(json.dumps(status), flush=True), load):
         continue
     return 0
 
