@@ -76,8 +76,14 @@ class Intake:
         self._kiosk_rate = kiosk_rate
         self._under_way, self._look_again = 0, 0.0
 
-    def receive(self, kiosk_id: str, payload: bytes) -> Entry | Dropped:
+    def receive(self, kiosk_id: str, payload: bytes, *, again: bool = False) -> Entry | Dropped:
         """Take one message that came as this kiosk's; on the disk, or dropped for good, when this returns.
+
+        Args:
+            kiosk_id: Whose it claims to be.
+            payload: The message.
+            again: Whether the kiosk says that it may have sent it before. It is only counted: beside the
+                repeats it tells how much got lost on the way here.
 
         Raises:
             JournalError: It could not be kept and must come again.
@@ -86,6 +92,8 @@ class Intake:
         if isinstance(outcome, Dropped):
             self._counts[f"dropped: {outcome.cause}"] += 1
             LOG.warning("a message from kiosk %s was dropped: %s", clean(kiosk_id, 32), outcome.why)
+        elif again:
+            self._counts["sent again"] += 1
         return outcome
 
     def _receive(self, kiosk_id: str, payload: bytes) -> Entry | Dropped:

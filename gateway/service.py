@@ -280,9 +280,9 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - raised again by `wait`, in the main thread
             self._fail(error)
 
-    def _receive(self, kiosk_id: str, payload: bytes) -> None:
+    def _receive(self, kiosk_id: str, payload: bytes, again: bool) -> None:
         with self._fatal():
-            self._intake.receive(kiosk_id, payload)
+            self._intake.receive(kiosk_id, payload, again=again)
 
     def _hear(self, word: str, kiosk_id: str, payload: bytes) -> None:
         with self._fatal():

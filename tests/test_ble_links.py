@@ -44,11 +44,13 @@ class Gateway:
     def __init__(self, adapter: str, key: Ed25519PrivateKey = GATEWAY) -> None:
         self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.appeared: queue.Queue[str] = queue.Queue()
+        self.again: list[bool] = []
         self.refusing = False
         self.link = gateway_side.BleLink(adapter, key, KNOWN, "test", self.receive, self.appeared.put)
         until(lambda: self.link.connected)
 
-    def receive(self, kiosk_id: str, message: bytes) -> None:
+    def receive(self, kiosk_id: str, message: bytes, again: bool) -> None:
+        self.again.append(again)
         if self.refusing:
             raise GatewayError("the disk is full")
         self.messages.put((kiosk_id, message))
@@ -130,6 +132,13 @@ def test_there_and_back(kiosk: Kiosk, gateway: Gateway) -> None:
         assert gateway.link.send(kiosk.id, b"receipt %d" % number)
     assert [kiosk.heard.get(timeout=PATIENCE) for _ in range(50)] == [b"receipt %d" % n for n in range(50)]
     assert gateway.link.send(id_of(STRANGER), b"receipt") is False
+
+
+def test_the_gateway_hears_what_may_have_been_sent_before(kiosk: Kiosk, gateway: Gateway) -> None:
+    for again in (False, True):
+        kiosk.link.send(MESSAGE, again=again)
+        assert taken(gateway) == (kiosk.id, MESSAGE)
+    assert gateway.again == [False, True]
 
 
 @pytest.mark.parametrize("mishap", [Mishap.LOST_BEFORE, Mishap.LOST_AFTER, Mishap.TWICE])

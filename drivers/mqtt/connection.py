@@ -18,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from drivers.mqtt import tls
 from drivers.mqtt.dial import Acknowledged, Dial, Limits, Publication, limits_of
 from drivers.mqtt.errors import ComeAgainError, CredentialsError
-from drivers.mqtt.hearing import Heard, Hearing
+from drivers.mqtt.hearing import Heard, Hearing, OnMessage
 from drivers.mqtt.machine import Accepted, Event, Failed, Failure, Fault, Subscribed, Version
 
 log = logging.getLogger(__name__)
@@ -55,9 +55,6 @@ UNSUPPORTED_VERSION = 0x84
 
 
 OnEvent = Callable[["Connection", Event | Acknowledged], None]
-OnMessage = Callable[[str, bytes], None]
-"""Takes topic and payload, on paho's thread or a lane's; the message is acknowledged when this returns. If
-it raises `ComeAgainError` the connection is given up, so that the message comes again with the next one."""
 
 
 class Connection:
@@ -217,12 +214,13 @@ class Connection:
         return Failure(Fault.SILENT, f"it hung up without an answer: {why}{guess}")
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
-        heard = Heard(message.topic, bytes(message.payload), message.mid, message.qos)
+        again = RESEND in getattr(message.properties, "UserProperty", ())  # 3.1.1 has no properties
+        heard = Heard(message.topic, bytes(message.payload), message.mid, message.qos, again)
         if self._hearing is not None:
             self._hearing.take(heard)
             return
         try:
-            self._hear(heard.topic, heard.payload)
+            self._hear(heard)
         except ComeAgainError as error:
             self._lose(str(error))
             return

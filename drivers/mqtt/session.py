@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import random
 
-from drivers.mqtt.connection import Connection, OnMessage
+from drivers.mqtt.connection import Connection
 from drivers.mqtt.dial import Acknowledged, Dial, Publication
 from drivers.mqtt.errors import DownError
+from drivers.mqtt.hearing import OnMessage
 from drivers.mqtt.machine import (
     Action,
     Again,

@@ -18,6 +18,7 @@ from contracts.conversation import Conversation
 from contracts.errors import ContractError, UnsupportedVersionError, VerificationError
 from contracts.gatt import KIOSK_TO_GATEWAY, Refusal, refusal_words
 from contracts.introduction import KioskIntroduction, Sealed
+from contracts.resending import marked
 from drivers.bluetooth.calling import Call, Caller
 from drivers.bluetooth.central import Found
 from drivers.bluetooth.errors import (
@@ -121,7 +122,7 @@ class BleLink:
         self._caller.close()
         self._thread.join()
 
-    def send(self, message: bytes, *, again: bool) -> None:  # noqa: ARG002 - there is no place to say it
+    def send(self, message: bytes, *, again: bool) -> None:
         """Write to the gateway; returns when the gateway has it on its disk.
 
         Raises:
@@ -134,7 +135,7 @@ class BleLink:
                 raise LinkDownError("no gateway is connected by Bluetooth")
             call, sealed = self._open
             try:
-                call.send(sealed.seal(message))
+                call.send(sealed.seal(marked(message, again=again)))
             except GattError as error:
                 call.close()
                 raise LinkRefusedError(f"the gateway refused: {refusal_words(error.code)}") from None

@@ -17,6 +17,7 @@ from contracts.conversation import Patience, Sessions
 from contracts.errors import ContractError, VerificationError
 from contracts.gatt import KIOSK_TO_GATEWAY, PHONE_TO_KIOSK, Limits, Refusal
 from contracts.introduction import MAX_INTRODUCTION, WELCOME, GatewayIntroduction, Sealed
+from contracts.resending import unmarked
 from drivers.bluetooth.errors import BluetoothError, LinkLostError
 from drivers.bluetooth.serving import Guest, Server
 from gateway.errors import GatewayError
@@ -177,7 +178,7 @@ class BleLink:
             while True:
                 message = visitor.next()
                 if message is not None:
-                    self._receive(kiosk_id, message)
+                    self._receive(kiosk_id, *unmarked(message))
         except ContractError as error:
             LOG.warning("kiosk %s: %s", kiosk_id, error)
             guest.close(Refusal.BAD_MESSAGE)

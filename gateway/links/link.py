@@ -7,8 +7,9 @@ signed by the gateway: a link is a carrier, and may lose, delay, repeat or be a 
 from collections.abc import Callable
 from typing import Protocol
 
-Receive = Callable[[str, bytes], None]
-"""Takes the id of the kiosk from which a message claims to come, and the message, on a thread of the link's.
+Receive = Callable[[str, bytes, bool], None]
+"""Takes the id of the kiosk from which a message claims to come, the message, and whether the kiosk says that
+it may have sent it before, where the transport has a place for that; on a thread of the link's.
 
 The link acknowledges the message when this returns. What this raises keeps it unacknowledged, so that it
 comes again."""

@@ -15,6 +15,7 @@ from contracts.labels import clean
 from drivers.mqtt.broker import Broker
 from drivers.mqtt.dial import Dial, Publication
 from drivers.mqtt.errors import ComeAgainError
+from drivers.mqtt.hearing import Heard
 from drivers.mqtt.machine import Phase, State, Timing
 from drivers.mqtt.session import Session
 from drivers.mqtt.tls import Credentials
@@ -131,17 +132,17 @@ class MqttLink:
         if state.phase in (Phase.UP, Phase.DOWN, Phase.REFUSED):
             self._first.set()
 
-    def _received(self, topic: str, payload: bytes) -> None:
+    def _received(self, message: Heard) -> None:
         try:
-            kiosk_id = topics.kiosk_of(topic)
+            kiosk_id = topics.kiosk_of(message.topic)
         except ContractError:
-            LOG.warning("a message on the topic %s was dropped", clean(topic, 80))
+            LOG.warning("a message on the topic %s was dropped", clean(message.topic, 80))
             return
-        word = topics.word_of(topic)
+        word = topics.word_of(message.topic)
         try:
             if word == "up":
-                self._receive(kiosk_id, payload)
+                self._receive(kiosk_id, message.payload, message.again)
             else:
-                self._hear(word, kiosk_id, payload)
+                self._hear(word, kiosk_id, message.payload)
         except Exception as error:  # whatever it was: what was not kept must come again
             raise ComeAgainError(f"a message could not be kept and will come again: {error}") from error

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from drivers.mqtt.broker import Broker
 from drivers.mqtt.dial import IN_FLIGHT, LARGEST_POSSIBLE, Dial, Publication, limits_of
 from drivers.mqtt.errors import ComeAgainError, DownError, LostError, MqttError, NotTakenError
+from drivers.mqtt.hearing import Heard, OnMessage
 from drivers.mqtt.machine import Fault, Phase, Timing, Version
 from drivers.mqtt.session import Manners, Session
 
@@ -126,9 +127,7 @@ def broker(script: Script) -> Iterator[tuple[ScriptedBroker, Broker]]:
 
 
 @contextmanager
-def session(
-    at: Broker, hear: Callable[[str, bytes], None] = lambda *_: None, **more: object
-) -> Iterator[Session]:
+def session(at: Broker, hear: OnMessage = lambda _: None, **more: object) -> Iterator[Session]:
     dial = Dial(at, "me", ["a/b"], session_seconds=3600, largest_packet=1000)
     running = Session(dial, hear, timing=IMPATIENT, **more)  # type: ignore[arg-type]
     running.start()
@@ -266,8 +265,8 @@ def test_another_with_our_name_is_said_so() -> None:
 def test_what_could_not_be_kept_is_not_acknowledged() -> None:
     refused = threading.Event()
 
-    def hear(_topic: str, payload: bytes) -> None:
-        if payload == b"bad":
+    def hear(message: Heard) -> None:
+        if message.payload == b"bad":
             raise ZeroDivisionError
         refused.set()
         raise ComeAgainError("no room")
@@ -281,6 +280,17 @@ def test_what_could_not_be_kept_is_not_acknowledged() -> None:
         scripted.of_kind(CONNECT)  # given up, so that it comes again
         until(lambda: running.is_up)
         assert all(kind != PUBACK for kind, _ in list(scripted.got.queue))
+
+
+def test_who_says_that_it_may_have_sent_a_message_before_is_heard() -> None:
+    heard: queue.Queue[Heard] = queue.Queue()
+    with broker(Script()) as (scripted, at), session(at, heard.put) as running:
+        until(lambda: running.is_up)
+        scripted.wires[-1].sendall(packet(PUBLISH, b"\0\3a/b\0\7\0news", flags=2))
+        beside = b"\x26\0\5other\0\0011\x26\0\5again\0\0011"
+        scripted.wires[-1].sendall(packet(PUBLISH, b"\0\3a/b\0\x08\x16" + beside + b"old", flags=2))
+        messages = [heard.get(timeout=PATIENCE) for _ in range(2)]
+        assert [(each.payload, each.again) for each in messages] == [(b"news", False), (b"old", True)]
 
 
 def test_births_come_first_and_each_connection_has_its_own_will() -> None:
