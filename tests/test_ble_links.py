@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.cose import kid_of
 from contracts.gatt import KIOSK_TO_GATEWAY as PROFILE
+from drivers.pauses import Pauses
 from edge.errors import StateError
 from edge.links import ble as kiosk_side
-from edge.links.ble import Identity
+from edge.links.introducing import Identity
 from edge.links.link import LinkDownError, LinkLostError, LinkRefusedError, LinkState
 from gateway.errors import GatewayError
 from gateway.links import ble as gateway_side
@@ -24,6 +25,7 @@ KIOSK, SECOND_KIOSK, STRANGER, GATEWAY, OTHER_GATEWAY = (Ed25519PrivateKey.gener
 KNOWN = {kid_of(key.public_key()): key.public_key() for key in (KIOSK, SECOND_KIOSK)}
 FAULTS = (LinkLostError, LinkRefusedError)
 PATIENCE = 60.0
+IMPATIENT = Pauses(first=0.05, longest=0.2, refused=0.2)
 
 
 def id_of(key: Ed25519PrivateKey) -> str:
@@ -31,11 +33,8 @@ def id_of(key: Ed25519PrivateKey) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kiosk_side, "SCAN_SECONDS", 0.1)
-    monkeypatch.setattr(kiosk_side, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(kiosk_side, "LONGEST_PAUSE", 0.2)
-    monkeypatch.setattr(kiosk_side, "REFUSED_PAUSE", 0.2)
 
 
 class Gateway:
@@ -64,7 +63,7 @@ class Kiosk:
         self.heard: queue.Queue[bytes] = queue.Queue()
         self.deaf = False
         identity = Identity(key, GATEWAY.public_key(), environment)
-        self.link = kiosk_side.BleLink(adapter, identity, self.hear, lambda: None)
+        self.link = kiosk_side.BleLink(adapter, identity, self.hear, lambda: None, pauses=IMPATIENT)
         self.link.start()
 
     def hear(self, message: bytes) -> None:

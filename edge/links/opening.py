@@ -88,7 +88,8 @@ def _ble(url: str, _state: Path) -> Make:
     except AddressError as error:
         raise ConfigError(str(error)) from None
     try:  # a kiosk without Bluetooth does without its packages
-        from edge.links.ble import BleLink, Identity
+        from edge.links.ble import BleLink
+        from edge.links.introducing import Identity
     except ModuleNotFoundError as error:
         raise ConfigError(f"{error}; for {url} install it with: pip install 'ridgekey[ble]'") from None
 
