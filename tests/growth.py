@@ -9,8 +9,8 @@ import tracemalloc
 from typing import Self
 
 MOST = 1 << 20
-"""Bytes that may be held more at the end of a million inputs: caches, and what limits allow. Whoever kept a byte
-of each input would be at the bound."""
+"""Bytes that may be held more at the end of a million inputs: caches, and what limits allow. Whoever kept a
+byte of each input would be at the bound."""
 
 
 class Growth:
