@@ -8,6 +8,7 @@ tells, and is handed on; under 3.1.1 nothing tells.
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -58,12 +59,18 @@ OnEvent = Callable[["Connection", Event | Acknowledged], None]
 
 
 class Connection:
-    """One connection. What happens is told to `on_event`, on paho's thread."""
+    """One connection. What happens is told to `on_event`, on paho's thread.
+
+    Attributes:
+        limits: what the broker takes, by its CONNACK.
+        peer_certificate_end: when the broker's certificate ends; None before `open`, and without TLS.
+    """
 
     def __init__(
         self, dial: Dial, version: Version, will: Publication | None, on_event: OnEvent, on_message: OnMessage
     ) -> None:
         self.limits = Limits()
+        self.peer_certificate_end: datetime | None = None
         self._dial = dial
         self._is_5 = version is Version.V5
         self._tell = on_event
@@ -97,6 +104,7 @@ class Connection:
             return Failure(Fault.IDENTITY, str(error))
         except (OSError, ValueError) as error:
             return tls.failure_of(error, broker)
+        self.peer_certificate_end = tls.end_of_peer(self._client.socket())
         self._client.loop_start()
         return None
 

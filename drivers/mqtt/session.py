@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from random import random
 
 from drivers.mqtt.connection import Connection
@@ -59,7 +60,13 @@ Item = Event | Acknowledged | Delivery
 
 
 class Session:
-    """Stays connected, from `start` to `stop`."""
+    """Stays connected, from `start` to `stop`.
+
+    Attributes:
+        dial: how it connects.
+        state: how the connection stands.
+        peer_certificate_end: when the certificate ends that the broker has last shown; None without TLS.
+    """
 
     def __init__(
         self,
@@ -83,6 +90,7 @@ class Session:
         """
         self.dial = dial
         self.state = State()
+        self.peer_certificate_end: datetime | None = None
         self._hear, self._changed, self._ask_manners = hear, changed, manners
         self._timing = timing or Timing()
         self._manners = SILENT
@@ -200,6 +208,7 @@ class Session:
             self._hear,
         )
         failure = self._connection.open()
+        self.peer_certificate_end = self._connection.peer_certificate_end or self.peer_certificate_end
         return None if failure is None else Failed(failure)
 
     def _take(self, delivery: Delivery) -> None:

@@ -5,6 +5,7 @@ signed by the gateway: a link is a carrier, and may lose, delay, repeat or be a 
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 Receive = Callable[[str, bytes, bool], None]
@@ -33,6 +34,10 @@ class Link(Protocol):
     @property
     def connected(self) -> bool:
         """Whether kiosks can be heard over it at this moment."""
+
+    @property
+    def peer_certificate_end(self) -> datetime | None:
+        """When the certificate of the other side ends, which its operator renews; None if there is none."""
 
     def send(self, kiosk_id: str, message: bytes) -> bool:
         """Hand over a message for a kiosk; does not wait for the kiosk.

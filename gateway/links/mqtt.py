@@ -7,6 +7,7 @@ waits in memory while the broker is away; should it be lost, the kiosk asks agai
 
 import logging
 import threading
+from datetime import datetime
 
 from contracts import topics
 from contracts.envelope import MAX_OBJECT
@@ -103,6 +104,11 @@ class MqttLink:
     def connected(self) -> bool:
         """Whether the session stands at this moment."""
         return self._session.is_up
+
+    @property
+    def peer_certificate_end(self) -> datetime | None:
+        """When the certificate ends that the broker has last shown."""
+        return self._session.peer_certificate_end
 
     def send(self, kiosk_id: str, message: bytes) -> bool:
         """Hand a message for a kiosk to the broker, or keep it in memory while the broker is away."""
