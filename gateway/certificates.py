@@ -49,8 +49,8 @@ class Certificate:
         """What to tell the operator; empty as long as there is time."""
         if self.days(now) >= WARNING_DAYS:
             return ""
-        ends = f"ended on {self.end:%Y-%m-%d}" if self.end <= now else f"ends in {self.days(now)} days"
-        return f"{self.whose} certificate {ends}; {self.remedy}"
+        verb = "ended" if self.end <= now else "ends"
+        return f"{self.whose} certificate {verb} on {self.end:%Y-%m-%d}; {self.remedy}"
 
 
 class Certificates:

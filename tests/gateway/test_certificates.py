@@ -60,12 +60,9 @@ def test_where_there_is_no_certificate_there_are_no_days(site: Site) -> None:
     ("days", "words"),
     [
         (70, []),
-        (
-            71,
-            ["the gateway's certificate ends in 29 days; renew it with: ridgekey gateway provision gateway"],
-        ),
-        (99, ["the gateway's certificate ends in 1 days; renew it with: ridgekey gateway provision gateway"]),
-        (130, ["the gateway's certificate ended on", "the broker's certificate ends in 20 days"]),
+        (71, ["the gateway's certificate ends on 20"]),
+        (99, ["the gateway's certificate ends on 20"]),
+        (130, ["the gateway's certificate ended on", "the broker's certificate ends on 20"]),
         (151, ["the gateway's certificate ended on", "the broker's certificate ended on"]),
     ],
 )
@@ -74,6 +71,7 @@ def test_a_month_before_the_end_there_are_warnings(site: Site, days: int, words:
     warnings = site.certificates().health()["warnings"]
     assert len(warnings) == len(words)
     assert all(warning.startswith(begin) for warning, begin in zip(warnings, words, strict=True))
+    assert all("renew it with: ridgekey gateway provision" in warning for warning in warnings)
 
 
 def test_the_log_says_so_once_a_day(
