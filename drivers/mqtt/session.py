@@ -121,7 +121,7 @@ class Session:
         self._queue.put((None, Again()))
 
     def publish(self, publication: Publication) -> None:
-        """Send a message, and wait for the broker's acknowledgement.
+        """Send a message, and wait for the broker's acknowledgement; what waits too long here is not sent.
 
         Raises:
             DownError: there is no connection, or it was lost.

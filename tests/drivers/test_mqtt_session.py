@@ -202,6 +202,20 @@ def test_a_publish_without_an_answer_is_given_up_in_words() -> None:
             running.publish(Publication("a/b", b"x"))
 
 
+def test_what_was_given_up_before_it_left_does_not_leave_later() -> None:
+    """Its sender has gone on by then, and may have sent it another way."""
+    one = connack(properties=b"\x21" + (1).to_bytes(2))
+    with broker(Script(accept=one, puback=None)) as (scripted, at), session(at) as running:
+        until(lambda: running.is_up)
+        running.offer(Publication("a/b", b"in the way"))
+        first = scripted.of_kind(PUBLISH)
+        with pytest.raises(NotTakenError, match="did not acknowledge"):
+            running.publish(Publication("a/b", b"late"))
+        running.offer(Publication("a/b", b"next"))
+        scripted.acknowledge(scripted.wires[-1], first, is_5=True)
+        assert b"next" in scripted.of_kind(PUBLISH)
+
+
 def test_a_message_that_the_broker_would_choke_on_is_not_sent() -> None:
     """It would end the connection, and again after each reconnection."""
     limit = connack(properties=b"\x27" + (100).to_bytes(4))
