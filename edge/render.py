@@ -110,6 +110,20 @@ def describe(event: dict[str, Any]) -> Text:
                 (f"Somebody recovers your identity: {taken}\n", "bold yellow"),
                 "  If it is not you, contest it now: ridgekey edge contest; then entrust somebody else.",
             )
+        case "ended_badly":
+            return Text(_ended(event), "bold yellow")
+        case "signed":
+            return Text(f"  signed: {event['act']}")
+        case "queued":
+            return Text("  queued for the gateway")
+        case "receipt" if event["status"] == "final":
+            after = f" in block {event['block']} after {event['seconds']:.1f} s"
+            return Text.assemble(("final", "green"), after)
+    return _of_the_finger(event)
+
+
+def _of_the_finger(event: dict[str, Any]) -> Text:
+    match event["event"]:
         case "place_finger":
             return Text.assemble(
                 ("Place your finger", "bold cyan"), f" (press {event['press']} of {event['of']})"
@@ -129,15 +143,6 @@ def describe(event: dict[str, Any]) -> Text:
             return Text.assemble(("  not recognised", "yellow"), press)
         case "unlocked":
             return Text.assemble(("  unlocked", "green"), f" in {event['seconds']:.2f} s")
-        case "ended_badly":
-            return Text(_ended(event), "bold yellow")
-        case "signed":
-            return Text(f"  signed: {event['act']}")
-        case "queued":
-            return Text("  queued for the gateway")
-        case "receipt" if event["status"] == "final":
-            after = f" in block {event['block']} after {event['seconds']:.1f} s"
-            return Text.assemble(("final", "green"), after)
     return Text()
 
 

@@ -9,11 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from drivers.mqtt.broker import Broker
-from drivers.mqtt.dial import IN_FLIGHT, LARGEST_POSSIBLE, Dial, Publication, limits_of
+from drivers.mqtt.dial import Dial, Publication
 from drivers.mqtt.errors import ComeAgainError, DownError, LostError, MqttError, NotTakenError
 from drivers.mqtt.hearing import Heard, OnMessage
 from drivers.mqtt.machine import Fault, Phase, Timing, Version
@@ -335,19 +333,3 @@ def test_a_resend_says_so_beside_the_message() -> None:
         assert b"\x26\0\5again\0\0011" in scripted.of_kind(PUBLISH)
         running.publish(Publication("a/b", b"x"))
         assert b"again" not in scripted.of_kind(PUBLISH)
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["ReceiveMaximum", "MaximumPacketSize", "AssignedClientIdentifier"]),
-        st.integers(0, 2**32) | st.text(max_size=5) | st.none(),
-    )
-)
-def test_limits_are_limits_whatever_a_broker_says(properties: dict[str, object]) -> None:
-    limits = limits_of(properties)
-    assert 1 <= limits.in_flight <= IN_FLIGHT
-    assert isinstance(limits.largest_packet, int)
-
-
-def test_limits_that_are_not_named() -> None:
-    assert (limits_of({}).in_flight, limits_of({}).largest_packet) == (IN_FLIGHT, LARGEST_POSSIBLE)

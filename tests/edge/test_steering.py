@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,7 +13,6 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from contracts.cose import kid_of
-from contracts.eip712 import Domain
 from contracts.messages import (
     BOUNDS,
     Action,
@@ -27,26 +24,18 @@ from contracts.messages import (
     Reported,
     Result,
     Setting,
-    report_of,
 )
 from contracts.messages.configuration import refusal_of
-from edge.biometrics.minutiae import MinutiaExtractor
 from edge.errors import BadDataError, RefusedError, StateError
 from edge.identity import certificate, files
-from edge.journeys.visit import Desk
-from edge.links.link import LinkState, LinkStatus
-from edge.links.outbox import Outbox
-from edge.sensor import KioskSensor
 from edge.state.database import Database
 from edge.steering.orders import Orders
 from edge.steering.presence import Presences
 from edge.steering.renewal import ASK_AGAIN_SECONDS, Renewal
 from edge.steering.settings import Settings, own_settings
-from edge.steering.steward import Steward
 from gateway.provisioning import kiosks
 from gateway.provisioning.authority import Authority
 from gateway.provisioning.certificates import der
-from tests.edge.standin import until
 
 KEY = Ed25519PrivateKey.generate()
 KIOSK = kid_of(KEY.public_key())
@@ -240,57 +229,6 @@ def test_numbers_only_rise(numbers: list[int]) -> None:
         done = [number for number in numbers if kiosk.told(number) is not None]
         assert done == sorted(set(done))
         assert kiosk.resend.done == len(done)
-
-
-# -- the steward
-
-
-class Voice:
-    """A link whose first report goes wrong in a way that nobody has foreseen."""
-
-    def __init__(self) -> None:
-        self.status = LinkStatus(LinkState.UP)
-        self.healths: list[bytes] = []
-        self.reports: list[bytes] = []
-        self._broken = True
-
-    def say_health(self, message: bytes) -> None:
-        if self._broken:
-            self._broken = False
-            raise KeyError("unforeseen")
-        self.healths.append(message)
-
-    def say_report(self, message: bytes) -> None:
-        self.reports.append(message)
-
-    def reconnect(self) -> None:
-        raise NotImplementedError
-
-
-def test_the_steward_outlives_what_goes_wrong(database: Database, tmp_path: Path) -> None:
-    desk = Desk(
-        sensor=cast("KioskSensor", SimpleNamespace(ready=True, info=SimpleNamespace(model="R503"))),
-        extractor=cast("MinutiaExtractor", None),
-        database=database,
-        outbox=Outbox(database, limit=1000),
-        state=tmp_path,
-        device_key=KEY,
-        domain=Domain(1, b"\x11" * 20, "test"),
-        on_ledger=False,
-        requesters={},
-    )
-    voice = Voice()
-    steward = Steward(desk, Presences(database, KEY, "test"))
-    steward.speak_over([voice])
-    steward.start()
-    try:
-        steward.steer(Command("test", KIOSK, 1, Action.REPORT_HEALTH, 2**40))
-        until(lambda: voice.reports and voice.healths)
-    finally:
-        steward.stop()
-    _, outcome = report_of(voice.reports[0], KNOWN.get)
-    assert isinstance(outcome, Outcome)
-    assert outcome.number == 1
 
 
 # -- certificates
