@@ -8,5 +8,6 @@ on top), `probing` (which sensor is it), `sensor` (what the rest of the program 
 (`open_sensor`). Around the image: `scrubbing` (none stays in the sensor) and `idle`. For whoever sets a
 sensor up: `provisioning`, `binding`, `passwords`, `doctor`. Beside them `opcodes` (the only commands that are
 ever sent), `codes`, `profiles`, `timing`, `urls`, `pins`, `light`, `image`, `errors`; and `worker`, a thread
-that owns a sensor. Bluetooth is all in `bluetooth`.
+that owns a sensor. Bluetooth is all in `bluetooth`, MQTT in `mqtt`; `pauses`, between
+attempts to connect, are the same for both.
 """

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from contracts.cose import kid_of
 from contracts.messages import Action
+from drivers import urls
 from drivers.bluetooth.called import Called
+from drivers.errors import SensorError
 from edge.config import EdgeConfig
-from edge.desk import opened
+from edge.desk import device_key, opened
 from edge.errands import Errands
-from edge.errors import ConfigError, RefusedError
+from edge.errors import ConfigError, EdgeError, RefusedError
 from edge.events import JsonObject
 from edge.identity import files, hardening
 from edge.journeys.visit import Desk
@@ -56,13 +58,13 @@ class Part(Protocol):
         """End in good order."""
 
 
-def run(config: EdgeConfig, ready: Callable[[JsonObject], None], check: Callable[[], object]) -> bool:
+def run(config: EdgeConfig, ready: Callable[[JsonObject], None], load: Callable[[], EdgeConfig]) -> bool:
     """Run the agent until SIGTERM or SIGINT, or until its gateway has it read the configuration again.
 
     Args:
         config: what the kiosk is told.
         ready: called once, with kiosk id, sensor model and how the links are.
-        check: raises an `EdgeError` if the configuration is now one that it could not start with.
+        load: reads the configuration as it then is, before the agent ends to start anew with it.
 
     Returns:
         Whether to start anew, with the configuration as it then is.
@@ -74,15 +76,32 @@ def run(config: EdgeConfig, ready: Callable[[JsonObject], None], check: Callable
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    open_links = opening.check(config.links, config.state)
+    open_links = check(config)
     with opened(config) as desk:
-        agent = Agent(config, desk, open_links, check, stopping)
+        agent = Agent(config, desk, open_links, lambda: check(load()), stopping)
         with agent.running():
             agent.first_look()
             ready(agent.status())
             stopping.wait()
             log.info("starting anew" if agent.is_to_start_anew else "stopping")
     return agent.is_to_start_anew
+
+
+def check(config: EdgeConfig) -> Callable[[Ends], list[Route]]:
+    """Look at everything in a configuration that can be known to be wrong before anything is opened.
+
+    Returns:
+        What makes its links.
+
+    Raises:
+        EdgeError, SensorError: the agent could not start with it; the message says what to do.
+    """
+    open_links = opening.check(config.links, config.state)
+    urls.parse(config.sensor)
+    device_key(config.state)
+    if config.phones is not None:
+        _door_class()
+    return open_links
 
 
 class Agent:
@@ -92,7 +111,7 @@ class Agent:
         config: what the kiosk is told.
         desk: what journeys work with.
         open_links: makes the configured links.
-        check: raises an `EdgeError` if the configuration is now one that the agent could not start with.
+        check: raises if the agent could not start with the configuration as it is now.
         stopping: set to end the agent.
     """
 
@@ -176,10 +195,17 @@ class Agent:
         return any(route.link.status.state is LinkState.CONNECTING for route in self._links)
 
     def _start_anew(self) -> None:
-        """End, to be started again with the configuration as it is now."""
+        """End, to be started again with the configuration as it is now.
+
+        Raises:
+            RefusedError: it is not the time, or the configuration is one that would keep the kiosk down.
+        """
         if self._errands.busy:
             raise RefusedError("a person is at the kiosk")
-        self._check()
+        try:
+            self._check()
+        except (EdgeError, SensorError) as error:
+            raise RefusedError(str(error)) from None
         self.is_to_start_anew = True
         self._stopping.set()
 
@@ -192,9 +218,13 @@ def _door(config: EdgeConfig, desk: Desk, inbox: Inbox, called: Called) -> "Door
     """
     if config.phones is None:
         return None
-    try:
+    reception = Reception(desk, files.phone_key(desk.state), inbox.hear)
+    return _door_class()(reception.arrived, config.phones, called)
+
+
+def _door_class() -> "type[Door]":
+    try:  # a kiosk without Bluetooth does without its packages
         from edge.phones.door import Door
     except ModuleNotFoundError:
         raise ConfigError("phones by Bluetooth need more: pip install 'ridgekey[ble]'") from None
-    reception = Reception(desk, files.phone_key(desk.state), inbox.hear)
-    return Door(reception.arrived, config.phones, called)
+    return Door

@@ -41,11 +41,11 @@ def agent(arguments: argparse.Namespace) -> int:
     from edge.agent import run  # here, as it loads the image code, which no other command needs
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    while run(
-        config.load(arguments.config),
-        lambda status: print(json.dumps(status), flush=True),
-        lambda: config.load(arguments.config),
-    ):
+
+    def load() -> config.EdgeConfig:
+        return config.load(arguments.config)
+
+    while run(load(), lambda status: print(json.dumps(status), flush=True), load):
         continue
     return 0
 
@@ -165,7 +165,7 @@ def journey(arguments: argparse.Namespace, request: JsonObject) -> int:
     """Ask for an errand that ends with a receipt, and show what comes of it."""
     done = _ask(arguments, request | {"wait": arguments.wait})
     if not arguments.json:
-        Console().print(render.outcome(done), highlight=False, soft_wrap=True)
+        Console().print(render.outcome(done), soft_wrap=True)
     return 0
 
 

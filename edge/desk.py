@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from edge.biometrics.minutiae import MinutiaExtractor
 from edge.biometrics.presentation import Seen
 from edge.config import EdgeConfig
@@ -27,8 +29,7 @@ def opened(config: EdgeConfig) -> Iterator[Desk]:
         EdgeError, SensorError: something is missing, taken or broken; the message says what to do.
     """
     with ExitStack() as stack:
-        device_key = files.device_key(config.state)
-        wipe(files.pepper(config.state))  # only to find a missing one now rather than under a finger
+        key = device_key(config.state)
         stack.enter_context(_only_agent(config.state))
         database = stack.enter_context(Database(config.state / FILE_NAME))
         sensor = KioskSensor(config.sensor)
@@ -40,7 +41,7 @@ def opened(config: EdgeConfig) -> Iterator[Desk]:
             database=database,
             outbox=outbox,
             state=config.state,
-            device_key=device_key,
+            device_key=key,
             domain=config.domain,
             on_ledger=config.on_ledger,
             requesters=config.requesters,
@@ -48,6 +49,17 @@ def opened(config: EdgeConfig) -> Iterator[Desk]:
             gateway_url=config.gateway_url,
             seen=None if config.allow_repeats else Seen(),
         )
+
+
+def device_key(state: Path) -> Ed25519PrivateKey:
+    """The kiosk's device key, once the pepper is known to be there too: now rather than under a finger.
+
+    Raises:
+        EdgeError: one of them is missing or not fit for use.
+    """
+    key = files.device_key(state)
+    wipe(files.pepper(state))
+    return key
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from contracts import sequence
 from contracts.errors import ContractError
@@ -15,7 +16,7 @@ from edge import client, config
 from edge.client import ErrandError
 from edge.errors import BadDataError, NotFoundError, StateError
 from edge.events import JsonObject
-from edge.render import SHORT, JsonLines, escape, moment
+from edge.render import SHORT, JsonLines, moment, table
 
 TEXT = """\
 The signed messages of this kiosk that wait for the gateway's receipt. Nothing but that receipt takes a
@@ -70,12 +71,12 @@ def list_(arguments: argparse.Namespace) -> int:
         return 0
     console = Console()
     for name, state in done["links"].items():
-        console.print(f"link {escape(name)}: {escape(state)}", highlight=False)
+        console.print(Text(f"link {name}: {state}"))
     if done["messages"]:
         console.print(_table(done["messages"]))
     for each in done["messages"]:
         if each["reason"]:
-            console.print(f"{each['digest'][:SHORT]}: {escape(each['reason'])}", highlight=False)
+            console.print(Text(f"{each['digest'][:SHORT]}: {each['reason']}"))
     console.print(f"{len(done['messages'])} of at most {done['limit']} messages wait for a receipt")
     return 0
 
@@ -151,20 +152,21 @@ def _waiting(arguments: argparse.Namespace) -> list[str]:
 
 
 def _table(messages: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("message", "act", "person", "signed", "state", "sent", "again"):
-        table.add_column(title)
-    for each in messages:
-        table.add_row(
-            each["digest"][:SHORT],
-            each["act"],
-            each["subject"][:SHORT],
-            moment(each["signed_at"]),
-            each["state"],
-            f"{each['attempts']} ×",
-            _when(each["again_in"]),
-        )
-    return table
+    return table(
+        ("message", "act", "person", "signed", "state", "sent", "again"),
+        (
+            (
+                each["digest"][:SHORT],
+                each["act"],
+                each["subject"][:SHORT],
+                moment(each["signed_at"]),
+                each["state"],
+                f"{each['attempts']} ×",
+                _when(each["again_in"]),
+            )
+            for each in messages
+        ),
+    )
 
 
 def _when(again_in: float | None) -> str:

@@ -1,6 +1,11 @@
-"""The kiosk's events for a person at a terminal: a line for each step, a bar while the image comes."""
+"""The kiosk's events for a person at a terminal: a line for each step, a bar while the image comes.
+
+What a person reads is made of `rich.text.Text`, never of markup: names and purposes are the requester's own
+words, and no way of escaping them holds for every text beside every other.
+"""
 
 import json
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -8,6 +13,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from edge.events import JsonObject
 
@@ -31,7 +37,7 @@ class Screen:
             self._end_transfer()
         line = describe(event)
         if line:
-            self._console.print(line, highlight=False)
+            self._console.print(line)
 
     def _transfer(self, event: dict[str, Any]) -> None:
         if self._progress is None:
@@ -73,58 +79,71 @@ class JsonLines:
         return
 
 
-def describe(event: dict[str, Any]) -> str:
-    """One event as a line with rich's markup; empty for one that needs none."""
+def describe(event: dict[str, Any]) -> Text:
+    """One event as a line; empty for one that needs none."""
     match event["event"]:
         case "asked":
-            return (
-                f"[bold]{escape(event['requester_name'])}[/bold] asks for: {escape(event['kind'])}\n"
-                f"  purpose: {escape(event['purpose'])}\n  until:   {moment(event['expiry'])}"
+            return Text.assemble(
+                (event["requester_name"], "bold"),
+                f" asks for: {event['kind']}\n"
+                f"  purpose: {event['purpose']}\n  until:   {moment(event['expiry'])}",
             )
         case "phone_met":
-            return (
-                f"[bold]{escape(event['label'])}[/bold] has come. If it shows [bold]{event['number']}[/bold],"
-                " confirm with your finger; if it shows others, or none, walk away."
+            return Text.assemble(
+                (event["label"], "bold"),
+                " has come. If it shows ",
+                (event["number"], "bold"),
+                ", confirm with your finger; if it shows others, or none, walk away.",
             )
         case "phone_wanted":
-            return "[bold cyan]Open your phone beside the kiosk[/bold cyan]: it carries your record"
+            return Text.assemble(
+                ("Open your phone beside the kiosk", "bold cyan"), ": it carries your record"
+            )
         case "recovery_code":
-            return (
-                "[bold]Write this down, and keep it where you keep your passport:[/bold]\n"
-                f"  [bold]{event['text']}[/bold]\n"
-                "  It recovers your identity if your fingers are lost, and is not shown again."
+            return Text.assemble(
+                (f"Write this down, and keep it where you keep your passport:\n  {event['text']}\n", "bold"),
+                "  It recovers your identity if your fingers are lost, and is not shown again.",
             )
         case "recovery_under_way":
-            return (
-                "[bold yellow]Somebody recovers your identity: another key takes over on"
-                f" {moment(event['ready'])}.[/bold yellow]\n  If it is not you, contest it now:"
-                " ridgekey edge contest; then entrust somebody else."
+            taken = f"another key takes over on {moment(event['ready'])}."
+            return Text.assemble(
+                (f"Somebody recovers your identity: {taken}\n", "bold yellow"),
+                "  If it is not you, contest it now: ridgekey edge contest; then entrust somebody else.",
             )
-        case "place_finger":
-            return f"[bold cyan]Place your finger[/bold cyan] (press {event['press']} of {event['of']})"
-        case "next_finger":
-            return f"[bold]Finger {event['finger']} of {event['of']}[/bold]"
-        case "captured":
-            return f"  image read in {event['seconds']:.1f} s"
-        case "lift_finger":
-            return "  lift your finger"
-        case "quality" if not event["acceptable"]:
-            return f"  [yellow]too weak:[/yellow] {escape('; '.join(event['hints']))}"
-        case "one_more":
-            return f"  [yellow]one more press:[/yellow] {escape(event['hint'])}"
-        case "not_recognised":
-            return f"  [yellow]not recognised[/yellow] (press {event['press']} of {event['of']})"
-        case "unlocked":
-            return f"  [green]unlocked[/green] in {event['seconds']:.2f} s"
         case "ended_badly":
-            return f"[bold yellow]{escape(_ended(event))}[/bold yellow]"
+            return Text(_ended(event), "bold yellow")
         case "signed":
-            return f"  signed: {event['act']}"
+            return Text(f"  signed: {event['act']}")
         case "queued":
-            return "  queued for the gateway"
+            return Text("  queued for the gateway")
         case "receipt" if event["status"] == "final":
-            return f"[green]final[/green] in block {event['block']} after {event['seconds']:.1f} s"
-    return ""
+            after = f" in block {event['block']} after {event['seconds']:.1f} s"
+            return Text.assemble(("final", "green"), after)
+    return _of_the_finger(event)
+
+
+def _of_the_finger(event: dict[str, Any]) -> Text:
+    match event["event"]:
+        case "place_finger":
+            return Text.assemble(
+                ("Place your finger", "bold cyan"), f" (press {event['press']} of {event['of']})"
+            )
+        case "next_finger":
+            return Text(f"Finger {event['finger']} of {event['of']}", "bold")
+        case "captured":
+            return Text(f"  image read in {event['seconds']:.1f} s")
+        case "lift_finger":
+            return Text("  lift your finger")
+        case "quality" if not event["acceptable"]:
+            return Text.assemble(("  too weak:", "yellow"), f" {'; '.join(event['hints'])}")
+        case "one_more":
+            return Text.assemble(("  one more press:", "yellow"), f" {event['hint']}")
+        case "not_recognised":
+            press = f" (press {event['press']} of {event['of']})"
+            return Text.assemble(("  not recognised", "yellow"), press)
+        case "unlocked":
+            return Text.assemble(("  unlocked", "green"), f" in {event['seconds']:.2f} s")
+    return Text()
 
 
 def _ended(event: dict[str, Any]) -> str:
@@ -141,7 +160,7 @@ def _ended(event: dict[str, Any]) -> str:
     return f"{what} had been delivered in time after all, and counts."
 
 
-def outcome(done: dict[str, Any]) -> str:
+def outcome(done: dict[str, Any]) -> Text:
     """The result of a journey, as the last line."""
     names = [
         f"{name} {done[name]}"
@@ -149,55 +168,85 @@ def outcome(done: dict[str, Any]) -> str:
         if name in done
     ]
     state = "queued, will be sent" if done["state"] == "queued" else done["state"]
-    return f"[bold]{done['act']}: {state}[/bold]\n  " + "\n  ".join([*names, f"digest {done['digest']}"])
+    return Text.assemble(
+        (f"{done['act']}: {state}\n  ", "bold"), "\n  ".join([*names, f"digest {done['digest']}"])
+    )
 
 
 def requests_table(requests: list[dict[str, Any]]) -> Table:
     """The requests heard at this kiosk."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("request", "from", "for", "purpose", "until", "state"):
-        table.add_column(title)
-    for each in requests:
-        table.add_row(
-            each["request"][:SHORT],
-            escape(each["requester_name"]),
-            escape(each["kind"]),
-            escape(each["purpose"]),
-            moment(each["expiry"]),
-            each["state"] + (f" ({each['late']} was late)" if each["late"] else ""),
-        )
-    return table
+    return table(
+        ("request", "from", "for", "purpose", "until", "state"),
+        (
+            (
+                each["request"][:SHORT],
+                each["requester_name"],
+                each["kind"],
+                each["purpose"],
+                moment(each["expiry"]),
+                each["state"] + (f" ({each['late']} was late)" if each["late"] else ""),
+            )
+            for each in requests
+        ),
+    )
 
 
 def fingers_table(people: list[dict[str, Any]]) -> Table:
     """The fingers that open, by person."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("subject", "policy", "number", "finger", "since"):
-        table.add_column(title)
-    for person in people:
-        for each in person["fingers"]:
-            fingers = " and ".join(each["fingers"])
-            since = moment(each["since"])
-            table.add_row(person["subject"], person["policy"], str(each["number"]), fingers, since)
-    return table
+    return table(
+        ("subject", "policy", "number", "finger", "since"),
+        (
+            (
+                person["subject"],
+                person["policy"],
+                str(each["number"]),
+                " and ".join(each["fingers"]),
+                moment(each["since"]),
+            )
+            for person in people
+            for each in person["fingers"]
+        ),
+    )
 
 
 def history_table(acts: list[dict[str, Any]]) -> Table:
     """What was signed at this kiosk."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("signed", "act", "person", "about", "state"):
-        table.add_column(title)
-    for each in acts:
-        late = each["state"] == "late"
-        state = f"late: no receipt before {moment(each['deadline'])}" if late else each["state"]
-        table.add_row(
-            moment(each["signed_at"]),
-            each["act"],
-            each["subject"][:SHORT],
-            each["about"][:SHORT],
-            escape(state + (f": {each['reason']}" if each["state"] == "rejected" else "")),
-        )
-    return table
+    return table(
+        ("signed", "act", "person", "about", "state"),
+        (
+            (
+                moment(each["signed_at"]),
+                each["act"],
+                each["subject"][:SHORT],
+                each["about"][:SHORT],
+                _state_of(each),
+            )
+            for each in acts
+        ),
+    )
+
+
+def _state_of(act: dict[str, Any]) -> str:
+    match act["state"]:
+        case "late":
+            return f"late: no receipt before {moment(act['deadline'])}"
+        case "rejected":
+            return f"rejected: {act['reason']}"
+    return str(act["state"])
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table without lines, of texts that mean nothing but what they say.
+
+    A cell that is a `str` would be read as rich's markup, and whoever asks for a record chooses what stands
+    there: a word in green, a link, a bracket that breaks the screen.
+    """
+    made = Table(box=None, pad_edge=False)
+    for title in titles:
+        made.add_column(title)
+    for row in rows:
+        made.add_row(*map(Text, row))
+    return made
 
 
 def moment(unix: int) -> str:
@@ -206,8 +255,3 @@ def moment(unix: int) -> str:
         return datetime.fromtimestamp(unix).astimezone().strftime("%Y-%m-%d %H:%M")
     except (OverflowError, ValueError, OSError):
         return "the end of time"
-
-
-def escape(text: str) -> str:
-    """Text from elsewhere, without effect as rich's markup."""
-    return text.replace("[", r"\[")

@@ -69,8 +69,14 @@ class Intake:
         self._send, self._wake, self._counts = send, wake, counts
         self._kiosk_rate, self._room = kiosk_rate, Room(journal)
 
-    def receive(self, kiosk_id: str, payload: bytes) -> Entry | Dropped:
+    def receive(self, kiosk_id: str, payload: bytes, *, again: bool = False) -> Entry | Dropped:
         """Take one message that came as this kiosk's; on the disk, or dropped for good, when this returns.
+
+        Args:
+            kiosk_id: Whose it claims to be.
+            payload: The message.
+            again: Whether the kiosk says that it may have sent it before. It is only counted: beside the
+                repeats it tells how much got lost on the way here.
 
         Raises:
             JournalError: It could not be kept and must come again.
@@ -79,6 +85,8 @@ class Intake:
         if isinstance(outcome, Dropped):
             self._counts[f"dropped: {outcome.cause}"] += 1
             LOG.warning("a message from kiosk %s was dropped: %s", clean(kiosk_id, 32), outcome.why)
+        elif again:
+            self._counts["sent again"] += 1
         return outcome
 
     def _receive(self, kiosk_id: str, payload: bytes) -> Entry | Dropped:

@@ -13,7 +13,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -21,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from contracts.acts import ActKind
 from contracts.eip712 import Domain
 from contracts.hexes import checksum_address
-from drivers.mqtt.errors import CredentialsError
 from gateway import keyfiles, premises, web
 from gateway.api import Api
 from gateway.calls import Calls
+from gateway.certificates import Certificates
 from gateway.config import ConfigError, GatewayConfig
 from gateway.desk import RequestDesk
 from gateway.entries import Entry, State
@@ -42,7 +41,6 @@ from gateway.links.link import Link
 from gateway.links.opening import open_links
 from gateway.node_process import NodeProcess
 from gateway.notices import Notices
-from gateway.provisioning import own
 from gateway.provisioning.cli import AUTHORITY
 from gateway.recoveries import Recoveries
 from gateway.relay import Relay
@@ -70,6 +68,8 @@ class Gateway:
         self._links: list[Link] = []
         self._kiosks = dict(config.kiosks)
         """Who is listened to; changed in place, as every part that verifies has it."""
+        with_certificates = (config.broker or "").startswith("mqtts:")
+        self._certificates = Certificates(config.state if with_certificates else None, self._links)
         self._exit = ExitStack()
 
     def __enter__(self) -> "Gateway":
@@ -99,6 +99,7 @@ class Gateway:
             if self._node is not None:
                 self._node.check()
             self._attendant.attend()
+            self._certificates.remind()
         if self._error is not None:
             raise self._error
 
@@ -258,21 +259,12 @@ class Gateway:
             "ok": ledger and all(links.values()),
             "ledger_answers": ledger,
             "links": links,
-            "certificate_days": self._certificate_days(),
+            **self._certificates.health(),
             "under_way": sum(under_way.values()),
             "states": under_way,
             "counts": dict(self._counts),
             **self.description(),
         }
-
-    def _certificate_days(self) -> int | None:
-        """Days until this gateway's certificate for the broker ends; None where it needs or has none."""
-        if not (self._config.broker or "").startswith("mqtts:"):
-            return None
-        try:
-            return (own.credentials(self._config.state).expiry() - datetime.now(UTC)).days
-        except CredentialsError:
-            return None
 
     # Threads
 
@@ -282,9 +274,9 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - raised again by `wait`, in the main thread
             self._fail(error)
 
-    def _receive(self, kiosk_id: str, payload: bytes) -> None:
+    def _receive(self, kiosk_id: str, payload: bytes, again: bool) -> None:
         with self._fatal():
-            self._intake.receive(kiosk_id, payload)
+            self._intake.receive(kiosk_id, payload, again=again)
 
     def _hear(self, word: str, kiosk_id: str, payload: bytes) -> None:
         with self._fatal():

@@ -1,5 +1,10 @@
-"""The gateway's HTTP interface, served on a thread of its own."""
+"""The gateway's HTTP interface, served on a thread of its own.
 
+uvicorn counts connections, and gives each all the time in the world to say what it wants: a few hundred that
+say it byte by byte would shut everybody else out. So one on which a request takes too long is closed.
+"""
+
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,12 +13,49 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MAX_CONNECTIONS = 200
 """Of requesters at once; more are told to come back."""
 
 CLOSING_SECONDS = 2
 """That answers under way have when the gateway ends."""
+
+REQUEST_SECONDS = 60.0
+"""For a request, its body included; the largest, a quarter of a megabyte, gets through at 5 KB a second."""
+
+
+class Punctual(H11Protocol):
+    """A connection that is closed if a request is not there in time; the answer may take longer."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        super().connection_lost(exc)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request."""
+        super().on_response_complete()
+        self._await_request()
+
+    def _await_request(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(REQUEST_SECONDS, self._look)
+
+    def _look(self) -> None:
+        cycle = self.cycle
+        is_whole = cycle is not None and not cycle.more_body and not cycle.response_complete
+        if not is_whole:
+            self.transport.close()
 
 
 @contextmanager
@@ -35,6 +77,7 @@ def served(application: Starlette, listener: socket.socket, tls: tuple[Path, Pat
             timeout_graceful_shutdown=CLOSING_SECONDS,
             server_header=False,
             limit_concurrency=MAX_CONNECTIONS,
+            http=Punctual,
             ssl_certfile=certificate,
             ssl_keyfile=key,
         )

@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.cose import kid_of
 from contracts.gatt import KIOSK_TO_GATEWAY as PROFILE
+from drivers.pauses import Pauses
 from edge.errors import StateError
 from edge.links import ble as kiosk_side
-from edge.links.ble import Identity
+from edge.links.introducing import Identity
 from edge.links.link import LinkDownError, LinkLostError, LinkRefusedError, LinkState
 from gateway.errors import GatewayError
 from gateway.links import ble as gateway_side
@@ -24,6 +25,7 @@ KIOSK, SECOND_KIOSK, STRANGER, GATEWAY, OTHER_GATEWAY = (Ed25519PrivateKey.gener
 KNOWN = {kid_of(key.public_key()): key.public_key() for key in (KIOSK, SECOND_KIOSK)}
 FAULTS = (LinkLostError, LinkRefusedError)
 PATIENCE = 60.0
+IMPATIENT = Pauses(first=0.05, longest=0.2, refused=0.2)
 
 
 def id_of(key: Ed25519PrivateKey) -> str:
@@ -31,11 +33,8 @@ def id_of(key: Ed25519PrivateKey) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kiosk_side, "SCAN_SECONDS", 0.1)
-    monkeypatch.setattr(kiosk_side, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(kiosk_side, "LONGEST_PAUSE", 0.2)
-    monkeypatch.setattr(kiosk_side, "REFUSED_PAUSE", 0.2)
 
 
 class Gateway:
@@ -44,11 +43,13 @@ class Gateway:
     def __init__(self, adapter: str, key: Ed25519PrivateKey = GATEWAY) -> None:
         self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.appeared: queue.Queue[str] = queue.Queue()
+        self.again: list[bool] = []
         self.refusing = False
         self.link = gateway_side.BleLink(adapter, key, KNOWN, "test", self.receive, self.appeared.put)
         until(lambda: self.link.connected)
 
-    def receive(self, kiosk_id: str, message: bytes) -> None:
+    def receive(self, kiosk_id: str, message: bytes, again: bool) -> None:
+        self.again.append(again)
         if self.refusing:
             raise GatewayError("the disk is full")
         self.messages.put((kiosk_id, message))
@@ -62,7 +63,7 @@ class Kiosk:
         self.heard: queue.Queue[bytes] = queue.Queue()
         self.deaf = False
         identity = Identity(key, GATEWAY.public_key(), environment)
-        self.link = kiosk_side.BleLink(adapter, identity, self.hear, lambda: None)
+        self.link = kiosk_side.BleLink(adapter, identity, self.hear, lambda: None, pauses=IMPATIENT)
         self.link.start()
 
     def hear(self, message: bytes) -> None:
@@ -130,6 +131,13 @@ def test_there_and_back(kiosk: Kiosk, gateway: Gateway) -> None:
         assert gateway.link.send(kiosk.id, b"receipt %d" % number)
     assert [kiosk.heard.get(timeout=PATIENCE) for _ in range(50)] == [b"receipt %d" % n for n in range(50)]
     assert gateway.link.send(id_of(STRANGER), b"receipt") is False
+
+
+def test_the_gateway_hears_what_may_have_been_sent_before(kiosk: Kiosk, gateway: Gateway) -> None:
+    for again in (False, True):
+        kiosk.link.send(MESSAGE, again=again)
+        assert taken(gateway) == (kiosk.id, MESSAGE)
+    assert gateway.again == [False, True]
 
 
 @pytest.mark.parametrize("mishap", [Mishap.LOST_BEFORE, Mishap.LOST_AFTER, Mishap.TWICE])

@@ -13,10 +13,12 @@ from contracts.acts import Act
 from contracts.gatt import KIOSK_TO_GATEWAY as PROFILE
 from contracts.messages import ReceiptStatus, RequestNotice, from_gateway
 from contracts.purpose import Purpose
+from drivers.pauses import Pauses
 from edge.links import ble
-from edge.links.ble import BleLink, Identity
+from edge.links.ble import BleLink
 from edge.links.courier import Courier
 from edge.links.inbox import Inbox
+from edge.links.introducing import Identity
 from edge.links.link import LinkState
 from edge.links.outbox import Outbox
 from edge.links.pacing import Backoff
@@ -43,7 +45,7 @@ class Kiosk:
         self.outbox = Outbox(database, limit=100)
         self._inbox = Inbox(database, self.outbox, gateway_key=gateway.key, domain=gateway.domain)
         identity = Identity(self.key.key, gateway.key, ENVIRONMENT)
-        self.link = BleLink(adapter, identity, self._hear, self.outbox.wake)
+        self.link = BleLink(adapter, identity, self._hear, self.outbox.wake, pauses=Pauses(longest=1.0))
         soon = Backoff(first=2.0, in_doubt=0.2)
         courier = Courier(self.outbox, [Route("ble:", self.link)], backoff=soon)
         for part in (self.link, courier):
@@ -84,7 +86,6 @@ def kiosks(
     gateway: RunningGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Kiosk, Kiosk]]:
     monkeypatch.setattr(ble, "SCAN_SECONDS", 0.5)
-    monkeypatch.setattr(ble, "LONGEST_PAUSE", 1.0)
     with ExitStack() as stack:
         first, second = (Kiosk(adapter, gateway, tmp_path, stack) for adapter in KIOSKS)
         yield first, second

@@ -8,6 +8,7 @@ tells, and is handed on; under 3.1.1 nothing tells.
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -18,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from drivers.mqtt import tls
 from drivers.mqtt.dial import Acknowledged, Dial, Limits, Publication, limits_of
 from drivers.mqtt.errors import ComeAgainError, CredentialsError
-from drivers.mqtt.hearing import Heard, Hearing
+from drivers.mqtt.hearing import Heard, Hearing, OnMessage
 from drivers.mqtt.machine import Accepted, Event, Failed, Failure, Fault, Subscribed, Version
 
 log = logging.getLogger(__name__)
@@ -55,18 +56,21 @@ UNSUPPORTED_VERSION = 0x84
 
 
 OnEvent = Callable[["Connection", Event | Acknowledged], None]
-OnMessage = Callable[[str, bytes], None]
-"""Takes topic and payload, on paho's thread or a lane's; the message is acknowledged when this returns. If
-it raises `ComeAgainError` the connection is given up, so that the message comes again with the next one."""
 
 
 class Connection:
-    """One connection. What happens is told to `on_event`, on paho's thread."""
+    """One connection. What happens is told to `on_event`, on paho's thread.
+
+    Attributes:
+        limits: what the broker takes, by its CONNACK.
+        peer_certificate_end: when the broker's certificate ends; None before `open`, and without TLS.
+    """
 
     def __init__(
         self, dial: Dial, version: Version, will: Publication | None, on_event: OnEvent, on_message: OnMessage
     ) -> None:
         self.limits = Limits()
+        self.peer_certificate_end: datetime | None = None
         self._dial = dial
         self._is_5 = version is Version.V5
         self._tell = on_event
@@ -100,6 +104,7 @@ class Connection:
             return Failure(Fault.IDENTITY, str(error))
         except (OSError, ValueError) as error:
             return tls.failure_of(error, broker)
+        self.peer_certificate_end = tls.end_of_peer(self._client.socket())
         self._client.loop_start()
         return None
 
@@ -217,12 +222,13 @@ class Connection:
         return Failure(Fault.SILENT, f"it hung up without an answer: {why}{guess}")
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
-        heard = Heard(message.topic, bytes(message.payload), message.mid, message.qos)
+        again = RESEND in getattr(message.properties, "UserProperty", ())  # 3.1.1 has no properties
+        heard = Heard(message.topic, bytes(message.payload), message.mid, message.qos, again)
         if self._hearing is not None:
             self._hearing.take(heard)
             return
         try:
-            self._hear(heard.topic, heard.payload)
+            self._hear(heard)
         except ComeAgainError as error:
             self._lose(str(error))
             return

@@ -22,12 +22,26 @@ AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Heard:
-    """A message, and what is needed to acknowledge it: its packet identifier and its QoS."""
+    """A message, and what is needed to acknowledge it.
+
+    Attributes:
+        topic: of it.
+        payload: of it.
+        number: its packet identifier.
+        qos: its quality of service.
+        again: whether its sender says that it may have been sent before (MQTT 5).
+    """
 
     topic: str
     payload: bytes
     number: int
     qos: int
+    again: bool = False
+
+
+OnMessage = Callable[[Heard], None]
+"""Takes a message, on paho's thread or a lane's; the message is acknowledged when this returns. If it raises
+`ComeAgainError` the connection is given up, so that the message comes again with the next one."""
 
 
 class Hearing:
@@ -35,7 +49,7 @@ class Hearing:
 
     def __init__(
         self,
-        hear: Callable[[str, bytes], None],
+        hear: OnMessage,
         lane_of: Callable[[str], str],
         acknowledge: Callable[[Heard], None],
         lost: Callable[[str], None],
@@ -43,8 +57,7 @@ class Hearing:
         """Begin.
 
         Args:
-            hear: Takes topic and payload, on a thread of its lane; raises `ComeAgainError` for what it could
-                not keep.
+            hear: Takes each message, on a thread of its lane.
             lane_of: Messages whose topics have the same lane are heard one after the other.
             acknowledge: Takes messages that were heard, in the order of their arrival.
             lost: Takes why a message was not kept; that one and all after it stay unacknowledged.
@@ -96,7 +109,7 @@ class Hearing:
         """Hear until one is not kept; by `id`, that one and those after it, and why."""
         for place, message in enumerate(messages):
             try:
-                self._hear(message.topic, message.payload)
+                self._hear(message)
             except ComeAgainError as error:
                 return {id(rest): str(error) for rest in messages[place:]}
             except Exception:  # a message that we cannot cope with must not come again and again

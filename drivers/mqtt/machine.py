@@ -9,6 +9,8 @@ Each round begins with 5, so a broker that has been updated is noticed.
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 
+from drivers.pauses import Pauses
+
 
 class Phase(Enum):
     """Where the connection stands."""
@@ -114,40 +116,17 @@ class Action(Enum):
 
 
 @dataclass(frozen=True)
-class Timing:
+class Timing(Pauses):
     """How long to wait for what, in seconds.
 
     Attributes:
-        first: before the second attempt; doubles with each failure in a row.
-        longest: pause between attempts.
-        refused: pause after a refusal, an operator's work that trying faster does not speed up.
-        jitter: share of each pause that is random: kiosks that lost the broker together do not return
-            together.
         version: for a CONNACK under MQTT 5; amqtt gives none. A slow broker that is wrongly taken for an old
             one costs the reason codes, nothing else, until the next connection.
         answer: for any other answer.
-        steady: a connection that lasted so long was a good one, and the failures before it are forgotten.
     """
 
-    first: float = 0.5
-    longest: float = 60.0
-    refused: float = 60.0
-    jitter: float = 0.5
     version: float = 2.0
     answer: float = 10.0
-    steady: float = 10.0
-
-    def pause(self, fault: Fault, failures: int, chance: float) -> float:
-        """Seconds until the next attempt.
-
-        Args:
-            fault: of the last attempt.
-            failures: in a row, from 1.
-            chance: in [0, 1).
-        """
-        doubled = self.first * 2.0 ** min(failures - 1, 32)
-        whole = self.refused if fault in REFUSALS else min(doubled, self.longest)
-        return whole * (1.0 - self.jitter * chance)
 
 
 @dataclass(frozen=True)
@@ -229,7 +208,7 @@ def _fail(state: State, failure: Failure, timing: Timing, chance: float) -> Step
         version=state.version,
         failures=failures,
         failure=failure,
-        wait=timing.pause(failure.fault, failures, chance),
+        wait=timing.pause(failures, chance, refused=failure.fault in REFUSALS),
     )
     return paused, (Action.CLOSE,)
 

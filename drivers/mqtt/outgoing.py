@@ -10,7 +10,14 @@ from drivers.mqtt.errors import DownError, LostError, MqttError, NotTakenError
 
 
 class Delivery:
-    """A message whose sender wants to know what became of it."""
+    """A message whose sender wants to know what became of it.
+
+    Attributes:
+        publication: what to send.
+        lasting: whether it is kept over a lost connection.
+        error: why the broker has it not, once that is known.
+        is_given_up: whether its sender waits no more; what has not left by then shall not leave later.
+    """
 
     def __init__(self, publication: Publication, *, lasting: bool = False) -> None:
         """Prepare.
@@ -22,6 +29,7 @@ class Delivery:
         self.publication = publication
         self.lasting = lasting
         self.error: MqttError | None = None
+        self.is_given_up = False
         self._over = threading.Event()
 
     def end(self, error: MqttError | None = None) -> None:
@@ -37,6 +45,7 @@ class Delivery:
             NotTakenError: the broker refused, or is silent.
         """
         if not self._over.wait(seconds):
+            self.is_given_up = True
             raise NotTakenError(f"the broker did not acknowledge within {seconds:.0f} s")
         if self.error is not None:
             raise self.error
@@ -71,7 +80,7 @@ class Outgoing:
         """Send as much as the broker takes now."""
         while self._waiting and len(self._sent) < connection.limits.in_flight:
             delivery = self._waiting.popleft()
-            if _fits(delivery, connection.limits):
+            if not delivery.is_given_up and _fits(delivery, connection.limits):
                 self._sent[connection.publish(delivery.publication)] = delivery
 
     def acknowledge(self, word: Acknowledged) -> str:

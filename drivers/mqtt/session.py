@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from random import random
 
-from drivers.mqtt.connection import Connection, OnMessage
+from drivers.mqtt.connection import Connection
 from drivers.mqtt.dial import Acknowledged, Dial, Publication
 from drivers.mqtt.errors import DownError
+from drivers.mqtt.hearing import OnMessage
 from drivers.mqtt.machine import (
     Action,
     Again,
@@ -58,7 +60,13 @@ Item = Event | Acknowledged | Delivery
 
 
 class Session:
-    """Stays connected, from `start` to `stop`."""
+    """Stays connected, from `start` to `stop`.
+
+    Attributes:
+        dial: how it connects.
+        state: how the connection stands.
+        peer_certificate_end: when the certificate ends that the broker has last shown; None without TLS.
+    """
 
     def __init__(
         self,
@@ -82,6 +90,7 @@ class Session:
         """
         self.dial = dial
         self.state = State()
+        self.peer_certificate_end: datetime | None = None
         self._hear, self._changed, self._ask_manners = hear, changed, manners
         self._timing = timing or Timing()
         self._manners = SILENT
@@ -112,7 +121,7 @@ class Session:
         self._queue.put((None, Again()))
 
     def publish(self, publication: Publication) -> None:
-        """Send a message, and wait for the broker's acknowledgement.
+        """Send a message, and wait for the broker's acknowledgement; what waits too long here is not sent.
 
         Raises:
             DownError: there is no connection, or it was lost.
@@ -199,6 +208,7 @@ class Session:
             self._hear,
         )
         failure = self._connection.open()
+        self.peer_certificate_end = self._connection.peer_certificate_end or self.peer_certificate_end
         return None if failure is None else Failed(failure)
 
     def _take(self, delivery: Delivery) -> None:

@@ -94,6 +94,13 @@ class Credentials:
         raise CredentialsError(f"cannot use {self.own}: {reason}; {self.remedy}")
 
 
+def end_of_peer(connection: object) -> datetime | None:
+    """When the certificate ends that the broker has shown on a socket; None without TLS."""
+    shown = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    end = shown.get("notAfter") if shown else None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(end), UTC) if isinstance(end, str) else None
+
+
 def failure_of(error: OSError | ValueError, broker: Broker) -> Failure:
     """Why a connection could not be opened."""
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -5,31 +5,40 @@ who only looks like a gateway gets a word. What crosses are the same signed mess
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from random import random
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from contracts.conversation import Conversation
-from contracts.errors import ContractError, UnsupportedVersionError, VerificationError
-from contracts.gatt import KIOSK_TO_GATEWAY, Refusal, refusal_words
-from contracts.introduction import KioskIntroduction, Sealed
+from contracts.errors import ContractError, UnsupportedVersionError
+from contracts.gatt import KIOSK_TO_GATEWAY, refusal_words
+from contracts.introduction import Sealed
+from contracts.resending import marked
 from drivers.bluetooth.called import Called
 from drivers.bluetooth.calling import Call, Caller
 from drivers.bluetooth.central import Found
-from drivers.bluetooth.errors import (
-    BluetoothError,
-    EndedError,
-    ForbiddenError,
-    GattError,
-    NotFoundError,
-)
-from drivers.bluetooth.errors import LinkLostError as CallLostError
+from drivers.bluetooth.errors import BluetoothError, ForbiddenError, GattError, NotFoundError
+from drivers.pauses import Pauses
 from edge.errors import StateError
+from edge.links.ble_machine import (
+    Action,
+    Begin,
+    Elapsed,
+    End,
+    Event,
+    Exhausted,
+    Failed,
+    Failure,
+    Fault,
+    Introduced,
+    Phase,
+    Sighted,
+    State,
+    step,
+)
+from edge.links.introducing import Identity, StrangerError, introduce
 from edge.links.link import Hear, LinkDownError, LinkLostError, LinkRefusedError, LinkState, LinkStatus
 
 log = logging.getLogger(__name__)
@@ -37,48 +46,20 @@ log = logging.getLogger(__name__)
 SCAN_SECONDS = 4.0
 """How long to look for gateways; each advertises several times a second."""
 
-ANSWER_SECONDS = 15.0
-"""Longest wait for a gateway's part of the introduction."""
-
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
-"""Seconds between attempts to connect, doubling from the first to the longest."""
-
-REFUSED_PAUSE = 60.0
-"""Seconds after a refusal: an operator's work, that trying faster does not speed up."""
-
 STOP_SECONDS = 5.0
 """How long a stop waits for the end of what is under way; after that it is cut short."""
-
-STEADY_SECONDS = 10.0
-"""A connection that lasted so long was a good one, and the next pause is the first again."""
 
 LOOK_SECONDS = 1.0
 """Between looks whether the link is to stop."""
 
-FOR_THE_OPERATOR = frozenset({Refusal.UNKNOWN_PEER, Refusal.WRONG_VERSION})
-
-
-class _ForbiddenError(Exception):
-    """A gateway was there, but it or we are not who the other takes us for."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who this kiosk is, and whom it talks with.
-
-    Attributes:
-        device_key: the kiosk's.
-        gateway_key: its gateway's.
-        environment: name of the deployment.
-    """
-
-    device_key: Ed25519PrivateKey
-    gateway_key: Ed25519PublicKey
-    environment: str
-
-    def introduction(self) -> KioskIntroduction:
-        """The kiosk's side of a new introduction."""
-        return KioskIntroduction(self.device_key, self.gateway_key, self.environment)
+STATES = {
+    Phase.STOPPED: LinkState.STOPPED,
+    Phase.SEARCHING: LinkState.CONNECTING,
+    Phase.INTRODUCING: LinkState.CONNECTING,
+    Phase.UP: LinkState.UP,
+    Phase.DOWN: LinkState.DOWN,
+    Phase.REFUSED: LinkState.REFUSED,
+}
 
 
 class BleLink:
@@ -91,6 +72,8 @@ class BleLink:
         hear: Hear,
         changed: Callable[[], None],
         called: Called | None = None,
+        *,
+        pauses: Pauses | None = None,
     ) -> None:
         """Prepare the link.
 
@@ -100,12 +83,17 @@ class BleLink:
             hear: takes each incoming message, on a thread of the link's own.
             changed: called after each change of `status`.
             called: where to note which gateway is called, for the kiosk's own peripheral.
+            pauses: how long to wait before the next attempt to connect.
         """
         self._identity = identity
         self._hear = hear
         self._changed = changed
-        self._status = self._logged = LinkStatus(LinkState.STOPPED)
+        self._pauses = pauses or Pauses()
+        self._state = State()
+        self._logged = self.status
         self._caller = Caller(KIOSK_TO_GATEWAY, adapter, called)
+        self._within_reach: Iterator[Found] = iter(())
+        self._named: Found | None = None
         self._open: tuple[Call, Sealed] | None = None
         self._sending = threading.Lock()  # messages leave in the order in which they were sealed
         self._stopping = threading.Event()
@@ -114,7 +102,8 @@ class BleLink:
     @property
     def status(self) -> LinkStatus:
         """How the link stands now."""
-        return self._status
+        state = self._state
+        return LinkStatus(STATES[state.phase], state.failure.text if state.failure else "")
 
     def start(self) -> None:
         """Connect, and stay connected, in the background."""
@@ -130,7 +119,7 @@ class BleLink:
         self._caller.close()
         self._thread.join()
 
-    def send(self, message: bytes, *, again: bool) -> None:  # noqa: ARG002 - there is no place to say it
+    def send(self, message: bytes, *, again: bool) -> None:
         """Write to the gateway; returns when the gateway has it on its disk.
 
         Raises:
@@ -143,7 +132,7 @@ class BleLink:
                 raise LinkDownError("no gateway is connected by Bluetooth")
             call, sealed = self._open
             try:
-                call.send(sealed.seal(message))
+                call.send(sealed.seal(marked(message, again=again)))
             except GattError as error:
                 call.close()
                 raise LinkRefusedError(f"the gateway refused: {refusal_words(error.code)}") from None
@@ -151,104 +140,104 @@ class BleLink:
                 call.close()
                 raise LinkLostError(str(error)) from None
 
+    # The thread: `ble_machine` says what to do
+
     def _run(self) -> None:
-        pause = FIRST_PAUSE
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            status = self._one_connection()
-            if time.monotonic() - began > STEADY_SECONDS + SCAN_SECONDS:
-                pause = FIRST_PAUSE
-            pause = self._pause(status, pause)
-        self._become(LinkStatus(LinkState.STOPPED))
+        event: Event = Begin()
+        while not isinstance(event, End):
+            event = self._go(event)
+        self._go(event)
 
-    def _one_connection(self) -> LinkStatus:
-        """Connect and stay connected as long as it lasts; returns how it ended."""
-        self._become(LinkStatus(LinkState.CONNECTING))
+    def _go(self, event: Event) -> Event:
+        """One step, with what it asks for; returns what has come of it, or else what came next."""
+        self._state, actions = step(self._state, event, self._pauses, random())  # noqa: S311 - no secret
+        self._tell()
+        outcomes = [self._do(action) for action in actions]
+        if self._stopping.is_set():
+            return End()
+        return next((outcome for outcome in outcomes if outcome is not None), None) or self._next()
+
+    def _do(self, action: Action) -> Event | None:
+        match action:
+            case Action.SEARCH:
+                self._within_reach = self._caller.seen(SCAN_SECONDS)
+                return self._search_on()
+            case Action.SEARCH_ON:
+                return self._search_on()
+            case Action.CALL:
+                return self._call()
+            case Action.CLOSE:
+                self._close()
+        return None
+
+    def _search_on(self) -> Event:
+        """Each gateway within reach in its turn: one that only looks like ours stands in nobody's way."""
         try:
-            with self._connected() as (call, sealed):
-                while not self._stopping.is_set():
-                    incoming = call.receive(LOOK_SECONDS)
-                    if incoming is not None:
-                        self._hear(sealed.open(incoming))
+            self._named = next(self._within_reach, None)
         except NotFoundError:
-            return LinkStatus(LinkState.DOWN, "no gateway is within reach of Bluetooth")
-        except (_ForbiddenError, ForbiddenError) as error:
-            return LinkStatus(LinkState.REFUSED, str(error))
-        except (BluetoothError, ContractError, StateError) as error:
-            return LinkStatus(LinkState.DOWN, str(error))
-        return LinkStatus(LinkState.DOWN)
+            return Exhausted()
+        except BluetoothError as error:
+            return Failed(_failure_of(error))
+        return Exhausted() if self._named is None else Sighted()
 
-    @contextmanager
-    def _connected(self) -> Iterator[tuple[Call, Sealed]]:
-        """The nearest gateway that is ours; the link is up as long as this lasts."""
-        call, sealed = self._find_ours()
+    def _call(self) -> Event:
+        assert self._named is not None  # noqa: S101 - the machine calls only what was found
         try:
-            self._open = call, sealed
-            self._become(LinkStatus(LinkState.UP))
-            yield call, sealed
-        finally:
-            call.close()  # wakes a sender that waits
+            self._open = self._try(self._named)
+        except (BluetoothError, ContractError, StrangerError) as error:
+            return Failed(_failure_of(error))
+        return Introduced()
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open[0].close()  # wakes a sender that waits
             with self._sending:
                 self._open = None
 
-    def _find_ours(self) -> tuple[Call, Sealed]:
-        """Try each gateway within reach: one that only looks like ours stands in nobody's way."""
-        problems: list[Exception] = []
-        for found in self._caller.seen(SCAN_SECONDS):
-            if self._stopping.is_set():
-                raise CallLostError("the link stops")
-            try:
-                return self._try(found)
-            except (BluetoothError, ContractError, _ForbiddenError) as error:
-                problems.append(error)
-        # A gateway that may let us in the next time counts more than one that will not.
-        raise min(problems, key=lambda problem: isinstance(problem, _ForbiddenError))
+    def _next(self) -> Event:
+        """What comes when there is nothing to do: the end of a pause, or of a connection."""
+        if self._open is not None:
+            return self._listen(*self._open)
+        self._stopping.wait(self._state.wait)
+        return End() if self._stopping.is_set() else Elapsed()
+
+    def _listen(self, call: Call, sealed: Sealed) -> Event:
+        wait = self._state.wait
+        due = math.inf if wait is None else time.monotonic() + wait
+        try:
+            while not self._stopping.is_set():
+                incoming = call.receive(LOOK_SECONDS)
+                if incoming is not None:
+                    self._hear(sealed.open(incoming))
+                if time.monotonic() >= due:
+                    return Elapsed()
+        except (BluetoothError, ContractError, StateError) as error:
+            return Failed(_failure_of(error))
+        return End()
 
     def _try(self, found: Found) -> tuple[Call, Sealed]:
         try:
             call = self._caller.call(found, Conversation(KIOSK_TO_GATEWAY.longest_message))
         except UnsupportedVersionError as error:
-            raise _ForbiddenError(str(error)) from None
+            raise StrangerError(str(error)) from None
         try:
-            return call, self._introduce(call)
+            return call, introduce(call, self._identity)
         except BaseException:
             call.close()
             raise
 
-    def _introduce(self, call: Call) -> Sealed:
-        introduction = self._identity.introduction()
-        try:
-            call.send(introduction.hello())
-            proof, sealed = introduction.hear(_due(call), _due(call))
-            call.send(proof)
-            sealed.hear_welcome(_due(call))
-        except VerificationError as error:
-            raise _ForbiddenError(f"this is not the kiosk's gateway: {error}") from None
-        except (GattError, EndedError) as error:
-            words = f"the gateway refused this kiosk: {refusal_words(error.code)}"
-            kind = _ForbiddenError if error.code in FOR_THE_OPERATOR else CallLostError
-            raise kind(words) from None
-        return sealed
-
-    def _pause(self, status: LinkStatus, pause: float) -> float:
-        """Wait before the next attempt, at least half of `pause`; returns the pause after that."""
-        if self._stopping.is_set():
-            return pause
-        self._become(status)
-        wait = REFUSED_PAUSE if status.state is LinkState.REFUSED else pause
-        self._stopping.wait(wait * (0.5 + 0.5 * random()))  # noqa: S311 - spreads kiosks, guards no secret
-        return min(2 * pause, LONGEST_PAUSE)
-
-    def _become(self, status: LinkStatus) -> None:
-        self._status = status
+    def _tell(self) -> None:
+        """The same failure, again and again, is one line in the log."""
+        status = self.status
         if status.state is not LinkState.CONNECTING and status != self._logged:
-            self._logged = status  # the same failure, again and again, is one line in the log
+            self._logged = status
             log.log(logging.WARNING if status.detail else logging.INFO, "Bluetooth link %s", status)
         self._changed()
 
 
-def _due(call: Call) -> bytes:
-    message = call.receive(ANSWER_SECONDS)
-    if message is None:
-        raise CallLostError(f"the gateway did not answer in {ANSWER_SECONDS:.0f} s")
-    return message
+def _failure_of(error: Exception) -> Failure:
+    if isinstance(error, StrangerError):
+        return Failure(Fault.IDENTITY, str(error))
+    if isinstance(error, ForbiddenError):
+        return Failure(Fault.PERMISSION, str(error))
+    return Failure(Fault.LOST, str(error))

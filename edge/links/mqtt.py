@@ -7,6 +7,7 @@ from contracts import topics
 from drivers.mqtt.broker import Broker
 from drivers.mqtt.dial import Dial, Publication
 from drivers.mqtt.errors import ComeAgainError, DownError, LostError, NotTakenError
+from drivers.mqtt.hearing import Heard
 from drivers.mqtt.machine import Phase, State, Timing
 from drivers.mqtt.session import Manners, Session
 from drivers.mqtt.tls import Credentials
@@ -130,9 +131,9 @@ class MqttLink:
         death = Publication(topic, announcement.death, retain=True)
         return Manners(death, [birth], [death])
 
-    def _received(self, _topic: str, payload: bytes) -> None:
+    def _received(self, message: Heard) -> None:
         try:
-            self._hear(payload)
+            self._hear(message.payload)
         except StateError as error:
             raise ComeAgainError(str(error)) from error
 

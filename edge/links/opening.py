@@ -10,6 +10,7 @@ from drivers.bluetooth.address import adapter_of
 from drivers.bluetooth.called import Called
 from drivers.bluetooth.errors import AddressError
 from drivers.mqtt.broker import Broker
+from drivers.mqtt.errors import BrokerUrlError
 from edge.errors import ConfigError
 from edge.identity import certificate
 from edge.links.link import Announce, Hear, Link
@@ -57,8 +58,8 @@ def check(urls: Sequence[str], state: Path) -> Callable[[Ends], list[Route]]:
         state: the kiosk's state directory, where keys and certificates are.
 
     Raises:
-        ConfigError: a URL comes twice or is of no known scheme.
-        EdgeError, SensorError: it is of a wrong form, or a key or certificate is missing.
+        ConfigError: a URL comes twice, is of no known scheme or of a wrong form, or what its link needs is
+            not installed.
     """
     if len(set(urls)) < len(urls):
         raise ConfigError("a link is named twice in the configuration")
@@ -74,7 +75,10 @@ def _opener(url: str) -> Opener:
 
 
 def _mqtt(url: str, state: Path) -> Make:
-    broker = Broker.of(url)
+    try:
+        broker = Broker.of(url)
+    except BrokerUrlError as error:
+        raise ConfigError(str(error)) from None
     credentials = certificate.credentials(state) if broker.tls else None
     return lambda ends: MqttLink(
         broker, ends.kiosk_id, ends.hear, ends.changed, ends.announce, credentials=credentials
@@ -86,12 +90,13 @@ def _ble(url: str, _state: Path) -> Make:
         adapter = adapter_of(url)
     except AddressError as error:
         raise ConfigError(str(error)) from None
+    try:  # a kiosk without Bluetooth does without its packages
+        from edge.links.ble import BleLink
+        from edge.links.introducing import Identity
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{error}; for {url} install it with: pip install 'ridgekey[ble]'") from None
 
     def make(ends: Ends) -> Link:
-        try:  # a kiosk without Bluetooth does without its packages
-            from edge.links.ble import BleLink, Identity
-        except ModuleNotFoundError as error:
-            raise ConfigError(f"{error}; for {url} install it with: pip install 'ridgekey[ble]'") from None
         identity = Identity(ends.device_key, ends.gateway_key, ends.environment)
         return BleLink(adapter, identity, ends.hear, ends.changed, ends.called)
 

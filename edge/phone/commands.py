@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from contracts.hexes import ADDRESS_LENGTH, from_hex
 from contracts.messages import Receipt
@@ -213,10 +214,10 @@ def _say(arguments: argparse.Namespace, happened: Happened) -> None:
         return
     line = render.line(happened.what, plain(happened.detail))
     if line:
-        Console().print(line, highlight=False, soft_wrap=True)
+        Console().print(line, soft_wrap=True)
 
 
-def _done(arguments: argparse.Namespace, result: JsonObject, text: str | Table) -> None:
+def _done(arguments: argparse.Namespace, result: JsonObject, text: str | Text | Table) -> None:
     if arguments.json:
         print(json.dumps({"event": "done"} | plain(result), ensure_ascii=False), flush=True)
     elif text:

@@ -13,7 +13,7 @@ from rich.table import Table
 from edge import client, config
 from edge.errors import StateError, UsageError
 from edge.events import JsonObject
-from edge.render import SHORT, JsonLines, Screen, escape, moment
+from edge.render import SHORT, JsonLines, Screen, moment, table
 
 PAIR = """\
 Pair a person's phone: it scans the code, both screens show the same six digits, and the person's finger says
@@ -145,16 +145,17 @@ def _common(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace]
 
 
 def _table(phones: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("phone", "called", "person", "paired", "here", "record"):
-        table.add_column(title)
-    for each in phones:
-        table.add_row(
-            each["phone"],
-            escape(each["label"]),
-            each["subject"][:SHORT],
-            moment(each["paired_at"]),
-            "yes" if each["here"] else "",
-            "on a phone" if each["record_on_phone"] else "at the kiosk",
-        )
-    return table
+    return table(
+        ("phone", "called", "person", "paired", "here", "record"),
+        (
+            (
+                each["phone"],
+                each["label"],
+                each["subject"][:SHORT],
+                moment(each["paired_at"]),
+                "yes" if each["here"] else "",
+                "on a phone" if each["record_on_phone"] else "at the kiosk",
+            )
+            for each in phones
+        ),
+    )

@@ -60,6 +60,9 @@ class Orders:
             return self._outcome(command, Result.REFUSED, str(error))
         except EdgeError as error:
             return self._outcome(command, Result.FAILED, str(error))
+        except Exception as error:
+            log.exception("a command failed in a way that nobody has foreseen")
+            return self._outcome(command, Result.FAILED, f"{type(error).__name__}; see the kiosk's log")
         return self._outcome(command, Result.DONE, "")
 
     def _outcome(self, command: Command, result: Result, why: str) -> Outcome:

@@ -148,6 +148,8 @@ class Steward:
             task()
         except EdgeError as error:
             log.warning("%s", error)
+        except Exception:
+            log.exception("the steward could not do what was at hand, and goes on")
 
     def _look(self) -> None:
         fresh = [voice for voice in self._voices if self._is_fresh(voice)]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Column, Table
+from rich.text import Text
 
 from contracts.messages import Setting
 from gateway.fleet.book import Kiosk, Order
@@ -63,7 +64,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> Table:
             f"{health['oldest']} s" if health and health["waiting"] else "",
             row["sensor"],
             "" if row["certificate_days"] is None else f"{row['certificate_days']} days",
-            health.get("software", ""),
+            Text(health.get("software", "")),
         )
     return table
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from contracts.hexes import checksum_address, from_hex, to_hex
 from gateway.config import load_config
@@ -70,7 +71,7 @@ def list_(arguments: Namespace) -> int:
     table = Table("digest", "act", "state", "since", "waits for")
     for entry in entries:
         age = f"{int(time.time()) - entry.received_at} s"
-        table.add_row(to_hex(entry.digest), entry.kind.name.lower(), entry.state, age, _why(entry))
+        table.add_row(to_hex(entry.digest), entry.kind.name.lower(), entry.state, age, Text(_why(entry)))
     console = Console()
     if entries:
         console.print(table)

@@ -17,6 +17,7 @@ from contracts.conversation import Patience, Sessions
 from contracts.errors import ContractError, VerificationError
 from contracts.gatt import KIOSK_TO_GATEWAY, Limits, Refusal
 from contracts.introduction import MAX_INTRODUCTION, WELCOME, GatewayIntroduction, Sealed
+from contracts.resending import unmarked
 from drivers.bluetooth.errors import BluetoothError, LinkLostError
 from drivers.bluetooth.serving import Guest, Server
 from gateway.errors import GatewayError
@@ -131,6 +132,10 @@ class BleLink:
         """Why it is not on the air; empty if it is."""
         return self._server.problem
 
+    @property
+    def peer_certificate_end(self) -> None:
+        """Kiosks show no certificate here: they introduce themselves by their keys, which do not end."""
+
     def send(self, kiosk_id: str, message: bytes) -> bool:
         """Queue a message for a kiosk, if it is connected here."""
         with self._lock:
@@ -176,7 +181,7 @@ class BleLink:
             while True:
                 message = visitor.next()
                 if message is not None:
-                    self._receive(kiosk_id, message)
+                    self._receive(kiosk_id, *unmarked(message))
         except ContractError as error:
             LOG.warning("kiosk %s: %s", kiosk_id, error)
             guest.close(Refusal.BAD_MESSAGE)

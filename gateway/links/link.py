@@ -5,10 +5,12 @@ signed by the gateway: a link is a carrier, and may lose, delay, repeat or be a 
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
-Receive = Callable[[str, bytes], None]
-"""Takes the id of the kiosk from which a message claims to come, and the message, on a thread of the link's.
+Receive = Callable[[str, bytes, bool], None]
+"""Takes the id of the kiosk from which a message claims to come, the message, and whether the kiosk says that
+it may have sent it before, where the transport has a place for that; on a thread of the link's.
 
 The link acknowledges the message when this returns. What this raises keeps it unacknowledged, so that it
 comes again."""
@@ -32,6 +34,10 @@ class Link(Protocol):
     @property
     def connected(self) -> bool:
         """Whether kiosks can be heard over it at this moment."""
+
+    @property
+    def peer_certificate_end(self) -> datetime | None:
+        """When the certificate of the other side ends, which its operator renews; None if there is none."""
 
     def send(self, kiosk_id: str, message: bytes) -> bool:
         """Hand over a message for a kiosk; does not wait for the kiosk.

@@ -7,6 +7,7 @@ waits in memory while the broker is away; should it be lost, the kiosk asks agai
 
 import logging
 import threading
+from datetime import datetime
 
 from contracts import topics
 from contracts.envelope import MAX_OBJECT
@@ -15,6 +16,7 @@ from contracts.labels import clean
 from drivers.mqtt.broker import Broker
 from drivers.mqtt.dial import Dial, Publication
 from drivers.mqtt.errors import ComeAgainError
+from drivers.mqtt.hearing import Heard
 from drivers.mqtt.machine import Phase, State, Timing
 from drivers.mqtt.session import Session
 from drivers.mqtt.tls import Credentials
@@ -103,6 +105,11 @@ class MqttLink:
         """Whether the session stands at this moment."""
         return self._session.is_up
 
+    @property
+    def peer_certificate_end(self) -> datetime | None:
+        """When the certificate ends that the broker has last shown."""
+        return self._session.peer_certificate_end
+
     def send(self, kiosk_id: str, message: bytes) -> bool:
         """Hand a message for a kiosk to the broker, or keep it in memory while the broker is away."""
         self._session.offer(Publication(topics.down(kiosk_id), message))
@@ -131,17 +138,17 @@ class MqttLink:
         if state.phase in (Phase.UP, Phase.DOWN, Phase.REFUSED):
             self._first.set()
 
-    def _received(self, topic: str, payload: bytes) -> None:
+    def _received(self, message: Heard) -> None:
         try:
-            kiosk_id = topics.kiosk_of(topic)
+            kiosk_id = topics.kiosk_of(message.topic)
         except ContractError:
-            LOG.warning("a message on the topic %s was dropped", clean(topic, 80))
+            LOG.warning("a message on the topic %s was dropped", clean(message.topic, 80))
             return
-        word = topics.word_of(topic)
+        word = topics.word_of(message.topic)
         try:
             if word == "up":
-                self._receive(kiosk_id, payload)
+                self._receive(kiosk_id, message.payload, message.again)
             else:
-                self._hear(word, kiosk_id, payload)
+                self._hear(word, kiosk_id, message.payload)
         except Exception as error:  # whatever it was: what was not kept must come again
             raise ComeAgainError(f"a message could not be kept and will come again: {error}") from error

@@ -5,7 +5,6 @@ second encoding of a value. A few thousand inputs each time, a million of each i
 """
 
 import random
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,10 +26,9 @@ from tests.contracts.fixtures import (
     SIGNED_REQUEST,
 )
 from tests.contracts.test_mqtt_fuzz import mutated
+from tests.growth import Growth
 
 SEED = 20_261_129
-MAX_GROWTH_KB = 40_000
-"""Of the process over a run; what a parser kept of each input would be far more over a million."""
 
 SIGNED = [message.sign(KIOSK) for message in KIOSK_MESSAGES]
 KNOWN = {KIOSK_ID: KIOSK.public_key()}
@@ -84,19 +82,17 @@ def fuzz(name: str, count: int) -> str:
     """Feed a target so many inputs; what came of it, in a line."""
     target, chance = TARGETS[name], random.Random(f"{SEED} {name}")
     taken, began = 0, time.monotonic()
-    for number in range(count):
-        data = mutated(chance.choice(target.good), target.good, chance)
-        try:
-            assert target.holds(data), f"{name}: taken, {data.hex()}"
-            taken += 1
-        except ContractError:
-            pass
-        if number == count // 10:
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert growth < MAX_GROWTH_KB, name
+    with Growth() as growth:
+        for _ in range(count):
+            data = mutated(chance.choice(target.good), target.good, chance)
+            try:
+                assert target.holds(data), f"{name}: taken, {data.hex()}"
+                taken += 1
+            except ContractError:
+                pass
     assert taken < count / 2, "the inputs are too tame"
-    return f"{name}: {count} inputs, {taken} taken, {growth} KB grown, {time.monotonic() - began:.0f} s"
+    seconds = time.monotonic() - began
+    return f"{name}: {count:,} inputs, {taken:,} taken, {growth.bytes:,} bytes grown, {seconds:.0f} s"
 
 
 @pytest.mark.parametrize("name", TARGETS)

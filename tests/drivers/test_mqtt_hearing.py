@@ -23,10 +23,10 @@ class Ears:
         self._hear = hear
         self.hearing = Hearing(self.hear, lambda topic: topic, self.acknowledge, self.lose)
 
-    def hear(self, topic: str, payload: bytes) -> None:
-        self._hear(topic, payload)
+    def hear(self, message: Heard) -> None:
+        self._hear(message.topic, message.payload)
         with self.changed:
-            self.heard.append((topic, payload))
+            self.heard.append((message.topic, message.payload))
 
     def take(self, topic: str, payload: bytes) -> None:
         self.count += 1

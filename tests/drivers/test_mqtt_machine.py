@@ -97,8 +97,9 @@ def test_3_1_1_is_spoken_only_where_5_was_not_understood(happened: list[tuple[Ev
 
 @given(faults, st.integers(1, 10_000), chances)
 def test_pauses_have_bounds(fault: Fault, failures: int, chance: float) -> None:
-    pause = TIMING.pause(fault, failures, chance)
-    least = TIMING.refused if fault in REFUSALS else TIMING.first
+    refused = fault in REFUSALS
+    pause = TIMING.pause(failures, chance, refused=refused)
+    least = TIMING.refused if refused else TIMING.first
     assert (1 - TIMING.jitter) * least <= pause <= max(TIMING.longest, TIMING.refused)
 
 

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from drivers.mqtt.broker import Broker
-from drivers.mqtt.dial import IN_FLIGHT, LARGEST_POSSIBLE, Dial, Publication, limits_of
+from drivers.mqtt.dial import Dial, Publication
 from drivers.mqtt.errors import ComeAgainError, DownError, LostError, MqttError, NotTakenError
+from drivers.mqtt.hearing import Heard, OnMessage
 from drivers.mqtt.machine import Fault, Phase, Timing, Version
 from drivers.mqtt.session import Manners, Session
 
@@ -126,9 +125,7 @@ def broker(script: Script) -> Iterator[tuple[ScriptedBroker, Broker]]:
 
 
 @contextmanager
-def session(
-    at: Broker, hear: Callable[[str, bytes], None] = lambda *_: None, **more: object
-) -> Iterator[Session]:
+def session(at: Broker, hear: OnMessage = lambda _: None, **more: object) -> Iterator[Session]:
     dial = Dial(at, "me", ["a/b"], session_seconds=3600, largest_packet=1000)
     running = Session(dial, hear, timing=IMPATIENT, **more)  # type: ignore[arg-type]
     running.start()
@@ -203,6 +200,20 @@ def test_a_publish_without_an_answer_is_given_up_in_words() -> None:
             running.publish(Publication("a/b", b"x"))
 
 
+def test_what_was_given_up_before_it_left_does_not_leave_later() -> None:
+    """Its sender has gone on by then, and may have sent it another way."""
+    one = connack(properties=b"\x21" + (1).to_bytes(2))
+    with broker(Script(accept=one, puback=None)) as (scripted, at), session(at) as running:
+        until(lambda: running.is_up)
+        running.offer(Publication("a/b", b"in the way"))
+        first = scripted.of_kind(PUBLISH)
+        with pytest.raises(NotTakenError, match="did not acknowledge"):
+            running.publish(Publication("a/b", b"late"))
+        running.offer(Publication("a/b", b"next"))
+        scripted.acknowledge(scripted.wires[-1], first, is_5=True)
+        assert b"next" in scripted.of_kind(PUBLISH)
+
+
 def test_a_message_that_the_broker_would_choke_on_is_not_sent() -> None:
     """It would end the connection, and again after each reconnection."""
     limit = connack(properties=b"\x27" + (100).to_bytes(4))
@@ -266,8 +277,8 @@ def test_another_with_our_name_is_said_so() -> None:
 def test_what_could_not_be_kept_is_not_acknowledged() -> None:
     refused = threading.Event()
 
-    def hear(_topic: str, payload: bytes) -> None:
-        if payload == b"bad":
+    def hear(message: Heard) -> None:
+        if message.payload == b"bad":
             raise ZeroDivisionError
         refused.set()
         raise ComeAgainError("no room")
@@ -281,6 +292,17 @@ def test_what_could_not_be_kept_is_not_acknowledged() -> None:
         scripted.of_kind(CONNECT)  # given up, so that it comes again
         until(lambda: running.is_up)
         assert all(kind != PUBACK for kind, _ in list(scripted.got.queue))
+
+
+def test_who_says_that_it_may_have_sent_a_message_before_is_heard() -> None:
+    heard: queue.Queue[Heard] = queue.Queue()
+    with broker(Script()) as (scripted, at), session(at, heard.put) as running:
+        until(lambda: running.is_up)
+        scripted.wires[-1].sendall(packet(PUBLISH, b"\0\3a/b\0\7\0news", flags=2))
+        beside = b"\x26\0\5other\0\0011\x26\0\5again\0\0011"
+        scripted.wires[-1].sendall(packet(PUBLISH, b"\0\3a/b\0\x08\x16" + beside + b"old", flags=2))
+        messages = [heard.get(timeout=PATIENCE) for _ in range(2)]
+        assert [(each.payload, each.again) for each in messages] == [(b"news", False), (b"old", True)]
 
 
 def test_births_come_first_and_each_connection_has_its_own_will() -> None:
@@ -311,19 +333,3 @@ def test_a_resend_says_so_beside_the_message() -> None:
         assert b"\x26\0\5again\0\0011" in scripted.of_kind(PUBLISH)
         running.publish(Publication("a/b", b"x"))
         assert b"again" not in scripted.of_kind(PUBLISH)
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["ReceiveMaximum", "MaximumPacketSize", "AssignedClientIdentifier"]),
-        st.integers(0, 2**32) | st.text(max_size=5) | st.none(),
-    )
-)
-def test_limits_are_limits_whatever_a_broker_says(properties: dict[str, object]) -> None:
-    limits = limits_of(properties)
-    assert 1 <= limits.in_flight <= IN_FLIGHT
-    assert isinstance(limits.largest_packet, int)
-
-
-def test_limits_that_are_not_named() -> None:
-    assert (limits_of({}).in_flight, limits_of({}).largest_packet) == (IN_FLIGHT, LARGEST_POSSIBLE)

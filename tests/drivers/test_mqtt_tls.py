@@ -93,6 +93,19 @@ def test_a_broker_s_certificate_that_does_not_hold(
     assert words in failed.text
 
 
+def test_when_the_broker_s_certificate_ends_is_known(
+    authority: Authority, credentials: Credentials, tmp_path: Path
+) -> None:
+    with server(own(authority, tmp_path / "broker.pem", Use.BROKER, NOW, "localhost")) as port:
+        dial = Dial(Broker("localhost", port, tls=True), "me", [], 0, 1000, credentials)
+        connection = Connection(dial, Version.V5, None, lambda *_: None, lambda *_: None)
+        assert connection.peer_certificate_end is None
+        assert connection.open() is None
+        assert connection.peer_certificate_end is not None
+        assert abs(connection.peer_certificate_end - NOW - timedelta(days=1)) < timedelta(hours=1)
+        connection.close()
+
+
 def test_a_broker_of_another_authority(credentials: Credentials, tmp_path: Path) -> None:
     other = Authority.create(tmp_path / "other", "test")
     with server(own(other, tmp_path / "broker.pem", Use.BROKER, NOW, "localhost")) as port:

@@ -3,11 +3,12 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,18 @@ def test_a_bad_configuration(tmp_path: Path) -> None:
     assert "edge.toml" in line
 
 
+WOULD_NOT_START: list[tuple[Callable[[str], str], str]] = [
+    (lambda good: good + "nonsense = 1\n", "nonsense"),
+    (lambda good: good.replace("mqtt://", "mqtt:///"), "not of the form mqtt://"),
+    (lambda good: re.sub("broker = .*", 'links = ["mqtts://h/path"]', good), "not of the form mqtt://"),
+    (lambda good: re.sub("broker = .*", 'links = ["foo:bar"]', good), "does not begin with one of"),
+    (lambda good: re.sub("broker = .*", 'links = ["ble:hci 0"]', good), "Bluetooth is named"),
+    (lambda good: good.replace("serial:/", "cereal:/"), "names no sensor"),
+    (lambda good: re.sub("state = .*", 'state = "elsewhere"', good), "ridgekey edge init"),
+]
+"""What somebody wrote into a good configuration, and what the kiosk says of it."""
+
+
 def test_the_gateway_has_it_resend_report_and_start_anew(tmp_path: Path, state: Path, port: str) -> None:
     """A configuration that does not hold is refused, and the kiosk goes on with the one that it has."""
     kiosk = files.device_key(state).public_key()
@@ -147,9 +160,10 @@ def test_the_gateway_has_it_resend_report_and_start_anew(tmp_path: Path, state: 
             until(lambda: gateway.healths)
             assert (gateway.healths[-1].waiting, gateway.healths[-1].certificate_end) == (0, None)
             assert command(Action.RESEND).result is Result.DONE
-            config.write_text(good + "nonsense = 1\n")
-            refused = command(Action.RELOAD_CONFIGURATION)
-            assert (refused.result, "nonsense" in refused.why) == (Result.FAILED, True)
+            for bad, why in WOULD_NOT_START:
+                config.write_text(bad(good))
+                refused = command(Action.RELOAD_CONFIGURATION)
+                assert (refused.result, why in refused.why) == (Result.REFUSED, True), refused
             config.write_text(good.replace("[requesters]", "outbox_limit = 7\n[requesters]"))
             before = gateway.statuses[-1].sequence
             assert command(Action.RELOAD_CONFIGURATION).result is Result.DONE

@@ -201,6 +201,13 @@ def test_what_was_not_done_says_why(kiosk: Kiosk, error: Exception, result: Resu
     assert (outcome.result, outcome.why) == (result, str(error).replace("\n", " "))
 
 
+def test_what_nobody_foresaw_is_answered_too(kiosk: Kiosk) -> None:
+    kiosk.resend.error = KeyError("sensor")
+    outcome = kiosk.told(5)
+    assert outcome is not None
+    assert (outcome.result, outcome.why) == (Result.FAILED, "KeyError; see the kiosk's log")
+
+
 def test_a_command_that_kills_the_process_is_not_done_again(kiosk: Kiosk) -> None:
     kiosk.resend.error = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):

@@ -105,6 +105,15 @@ def test_a_repeat_is_answered_with_the_receipt_that_is_there(ear: Ear) -> None:
     assert ear.counts == {"received": 1, "repeated": 3}
 
 
+def test_resends_are_counted_whether_or_not_the_first_one_came(ear: Ear) -> None:
+    first, second = message().sign(KIOSK.key), message().sign(KIOSK.key)
+    ear.intake.receive(KIOSK.id, first)
+    ear.intake.receive(KIOSK.id, first, again=True)
+    ear.intake.receive(KIOSK.id, second, again=True)
+    ear.intake.receive(KIOSK.id, b"forged", again=True)
+    assert ear.counts == {"received": 2, "repeated": 1, "sent again": 2, "dropped: forged": 1}
+
+
 def test_the_same_act_by_way_of_another_kiosk_is_a_repeat(ear: Ear) -> None:
     same = message()
     ear.intake.receive(KIOSK.id, same.sign(KIOSK.key))

@@ -10,7 +10,9 @@ import pytest
 
 from contracts import topics
 from drivers.mqtt.broker import Broker
-from drivers.mqtt.machine import Timing
+from drivers.mqtt.dial import Dial, Publication
+from drivers.mqtt.machine import Timing, Version
+from drivers.mqtt.session import Session
 from gateway.errors import GatewayError
 from gateway.links.mqtt import BrokerError, MqttLink
 from hw import broker
@@ -44,10 +46,12 @@ class Ear:
     def __init__(self) -> None:
         self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.said: queue.Queue[tuple[str, str, bytes]] = queue.Queue()
+        self.again: list[bool] = []
         self.refusing = False
         self.refused: queue.Queue[bytes] = queue.Queue()
 
-    def take(self, kiosk_id: str, payload: bytes) -> None:
+    def take(self, kiosk_id: str, payload: bytes, again: bool) -> None:
+        self.again.append(again)
         if self.refusing:
             self.refused.put(payload)
             raise GatewayError("the disk is full")
@@ -127,6 +131,26 @@ def test_a_broker_that_comes_back_without_its_memory_is_subscribed_to_again(
         assert ear.messages.get(timeout=1) == (KIOSK.id, b"hello again")
         kiosk.close()
         link.close()
+
+
+def test_a_mark_of_a_resend_comes_through_where_mqtt_has_a_place_for_it(
+    running: RunningBroker, ear: Ear
+) -> None:
+    link = ear.link(running)
+    dial = Dial(
+        Broker.of(running.url), "kiosk", [topics.down(KIOSK.id)], session_seconds=0, largest_packet=1000
+    )
+    kiosk = Session(dial, lambda _: None, timing=IMPATIENT)
+    kiosk.start()
+    deadline = time.monotonic() + PATIENCE
+    while not kiosk.is_up and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for again in (False, True):
+        kiosk.publish(Publication(topics.up(KIOSK.id), b"a message", again=again))
+        assert ear.messages.get(timeout=PATIENCE) == (KIOSK.id, b"a message")
+    assert ear.again == [False, kiosk.state.version is Version.V5]
+    kiosk.stop()
+    link.close()
 
 
 def test_no_broker_is_one_line(ear: Ear) -> None:

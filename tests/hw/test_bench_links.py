@@ -3,6 +3,7 @@
 import json
 import random
 import select
+import shutil
 import socket
 import threading
 from dataclasses import asdict, replace
@@ -15,7 +16,8 @@ import ridgekey
 from hw.bench import report
 from hw.bench.links import cli, faults, outcome
 from hw.bench.links.media import MEDIA
-from hw.bench.links.outcome import ONE_OUTAGE, Phase, Plan, Rest, Result
+from hw.bench.links.outcome import GOAL_DRAIN_SECONDS, ONE_OUTAGE, Phase, Plan, Rest, Result
+from hw.bench.links.trial import Ground, Trial
 from hw.bench.links.wire import Wire
 from hw.errors import FileTroubleError
 
@@ -97,8 +99,8 @@ PLAN = Plan(70, cli.SECONDS, cli.SEED)
 REST = Rest(per_second=50.5, octets_per_message=700, latency=0.1)
 
 
-def phase(fault: str, sends: int = 12, lost: int = 0, doubled: int = 0) -> Phase:
-    return Phase(fault, 10, lost, doubled, sends, 2, 3, 1.5)
+def phase(fault: str, sends: int = 12, lost: int = 0, doubled: int = 0, drain: float = 1.5) -> Phase:
+    return Phase(fault, 10, lost, doubled, sends, 2, 3, drain)
 
 
 def phases(*others: Phase) -> dict[str, Phase]:
@@ -121,6 +123,8 @@ def file_of(results: dict[str, Result], path: Path, plan: Plan = PLAN) -> Path:
         (phase("gateway killed", sends=14), 0),
         (phase("link dropped", lost=1), 1),
         (phase("disk full", doubled=1), 1),
+        (phase("medium killed", drain=GOAL_DRAIN_SECONDS), 0),
+        (phase("medium killed", drain=GOAL_DRAIN_SECONDS + 0.1), 1),
     ],
 )
 def test_the_figures_and_the_exit_code(
@@ -145,7 +149,9 @@ def test_the_figures_and_the_exit_code(
     assert figures["lost"] == sum(each["lost"] for each in figures["faults"])
     assert figures["doubled"] == sum(each["doubled"] for each in figures["faults"])
     assert figures["sends_per_message_max"] == max(each["sends_per_message"] for each in figures["faults"])
-    assert figures["drain_seconds"] == 1.5
+    assert figures["sends_of_one_message_max"] == 2
+    assert figures["drain_seconds"] == other.drain_seconds
+    assert written["peers"]["goal"]["drain_seconds"] == GOAL_DRAIN_SECONDS
     assert ONE_OUTAGE in capsys.readouterr().out
 
 
@@ -182,6 +188,20 @@ def test_nothing_is_taken_over_from_another_plan_or_version(tmp_path: Path) -> N
 def test_to_go_on_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert ridgekey.main(["bench", "links", "--resume"]) == 1
     assert "--json" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("mosquitto") is None, reason="no mosquitto here")
+def test_a_few_dozen_consents_outlive_an_outage(tmp_path: Path) -> None:
+    link, number = "mosquitto", 24
+    ground = Ground(tmp_path / "ground", MEDIA[link].kiosks, number)
+    (tmp_path / "kiosks").mkdir()
+    with (
+        MEDIA[link](tmp_path) as medium,
+        Trial(medium, ground, tmp_path / "kiosks", number, lambda *_: None) as trial,
+    ):
+        came_through = trial.strike(ONE_OUTAGE, 2.0, cli.SEED)
+    assert (came_through.messages, came_through.lost, came_through.doubled) == (number, 0, 0)
+    assert Result(link, None, {ONE_OUTAGE: came_through}).is_good
 
 
 @pytest.mark.long

@@ -1,16 +1,19 @@
 """What the gateway knows of its kiosks and sends them: nothing stale, nothing forged, nothing twice."""
 
+import io
 import queue
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from contracts.messages import (
     Action,
@@ -31,7 +34,7 @@ from gateway.errors import GatewayError
 from gateway.fleet import cli
 from gateway.fleet.attendant import Attendant
 from gateway.fleet.book import KEPT_COMMANDS, Kiosk, KioskBook
-from gateway.fleet.views import describe
+from gateway.fleet.views import describe, table_of
 from gateway.provisioning.authority import Authority
 from tests.gateway.actors import KioskKey
 
@@ -269,3 +272,18 @@ def test_a_setting_that_is_none_is_one_line(text: str, words: str) -> None:
     with pytest.raises(GatewayError, match=words) as caught:
         cli.parse_setting(text)
     assert caught.value.exit_code == 2
+
+
+def test_what_a_kiosk_says_of_itself_is_shown_as_it_is() -> None:
+    words = r"\[bold]0.1.0\[/]"
+    row: dict[str, Any] = {
+        "kiosk": KIOSK.id,
+        "online": True,
+        "seen": 0,
+        "sensor": "ready",
+        "certificate_days": 3,
+        "health": {"waiting": 0, "oldest": 0, "software": words},
+    }
+    out = io.StringIO()
+    Console(file=out, width=200).print(table_of([row]))
+    assert words in out.getvalue()

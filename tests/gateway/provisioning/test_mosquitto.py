@@ -47,7 +47,7 @@ class Client:
 
     def __post_init__(self) -> None:
         self.session = Session(
-            self.dial, lambda topic, payload: self.heard.put((topic, payload)), timing=TIMING
+            self.dial, lambda message: self.heard.put((message.topic, message.payload)), timing=TIMING
         )
 
     def up(self) -> bool:

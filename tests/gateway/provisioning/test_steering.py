@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import httpx
 import pytest
 
 from contracts.eip712 import Domain
@@ -141,6 +142,12 @@ def test_its_certificate_is_renewed_by_itself_and_shown_at_once(
     until(lambda: listed(site, kiosk)["health"]["sequence"] > 1)
     assert machine.link.status.state is LinkState.UP
     assert not (kiosk.state / "broker-next.key").exists()
+
+
+def test_the_days_of_the_other_certificates_are_in_health(gateway: RunningGateway) -> None:
+    health = httpx.get(gateway.ready["http"] + "/health", timeout=PATIENCE).json()
+    assert (health["certificate_days"], health["broker_certificate_days"]) == (729, 729)
+    assert health["warnings"] == []
 
 
 def test_commands_are_done_and_answered(site: Site, kiosk: KioskSite, machine: Machine) -> None:
