@@ -19,7 +19,8 @@ from gateway.ledger.registry import Registry
 from gateway.ledger.signatures import signed_by, with_recovery_id
 
 REMEMBERED = 4096
-"""Submissions kept in memory between an act's verification and its transaction, some 2 kB each."""
+"""Submissions kept in memory between an act's verification and its transaction, some 2 kB each; and people
+who enrolled elsewhere."""
 
 
 class RefusedError(GatewayError):
@@ -58,6 +59,7 @@ class Calls:
         """Connect the parts."""
         self._registry, self._journal, self._kiosks, self._domain = registry, journal, kiosks, domain
         self._made: OrderedDict[tuple[bytes, int], Submission] = OrderedDict()
+        self._keep_first_key: set[bytes] = set()  # of those who enrolled elsewhere, as the ledger said
         self._lock = threading.Lock()
 
     def of(self, entry: Entry) -> Submission:
@@ -109,11 +111,27 @@ class Calls:
         """The 65-byte signature, if it is by the key that signs for the person, mostly the first one."""
         if isinstance(act, Enrol | Request):
             return signed_by(digest, signature, act.signer_address)
-        if not isinstance(act, Recover) and self._journal.keeps_first_key(act.subject):
+        if isinstance(act, Recover):
+            return signed_by(digest, signature, self._registry.signer_of(act))
+        if self._keeps_first_key(act.subject):
             full = signed_by(digest, signature, act.subject)
             if full is not None:
                 return full
-        return signed_by(digest, signature, self._registry.signer_of(act))
+        signer = self._registry.signer_of(act)
+        if signer == act.subject:
+            self._remember_first_key(act.subject)
+        return signed_by(digest, signature, signer)
+
+    def _keeps_first_key(self, subject: bytes) -> bool:
+        """Whether a person signs with the key that they enrolled with, as far as is known."""
+        if self._journal.has_new_key(subject):
+            return False
+        return subject in self._keep_first_key or self._journal.enrolled_here(subject)
+
+    def _remember_first_key(self, subject: bytes) -> None:
+        if len(self._keep_first_key) >= REMEMBERED:
+            self._keep_first_key.clear()
+        self._keep_first_key.add(subject)
 
     def _request(self, request: bytes) -> Request:
         entry = self._journal.request(request)

@@ -125,9 +125,9 @@ class Recoveries:
         subject = log.topics[1][-ADDRESS_LENGTH:]
         if log.topics[0] == event_topic(RECOVERED):
             self._journal.enrol_recovered(subject)
+        if log.topics[0] in NEW_KEYS:
+            self._journal.note_new_key(subject)
         if self._journal.kiosks_of(subject, recovering=True):
-            if log.topics[0] in NEW_KEYS:
-                self._journal.note_new_key(subject)
             self._journal.remember(PENDING + to_hex(subject), f"block {log.block}".encode())
 
     def _look_after(self, subject: bytes) -> None:

@@ -201,9 +201,13 @@ class Questions:
             found = [*found, *self._rows(f"SELECT kiosk FROM entries WHERE subject = ? AND {BEGUN}", subject)]  # noqa: S608 - our own text
         return sorted({bytes(kiosk) for (kiosk,) in found})
 
-    def keeps_first_key(self, subject: bytes) -> bool:
-        """Whether a person enrolled here and, as far as is known, has signed with the same key since."""
-        return bool(self.kiosks_of(subject)) and self.fact(NEW_KEY + to_hex(subject)) is None
+    def enrolled_here(self, subject: bytes) -> bool:
+        """Whether a person enrolled at one of this gateway's kiosks."""
+        return bool(self.kiosks_of(subject))
+
+    def has_new_key(self, subject: bytes) -> bool:
+        """Whether a person is known to have another key than the one that they enrolled with, or none."""
+        return self.fact(NEW_KEY + to_hex(subject)) is not None
 
     def recovered_at(self, kiosk: bytes) -> list[bytes]:
         """People with a recovery, under way or over, who began it at a kiosk or enrolled there."""

@@ -40,6 +40,36 @@ def test_the_first_key_of_somebody_who_enrolled_here_is_taken_for_granted(
     assert bench.network.asked["eth_call"] == asked
 
 
+def by_another_gateway(bench: Bench, person: Person, act: Act) -> None:
+    """An act on the ledger that this gateway has not brought."""
+    ground = bench.ground
+    digest = act.digest(ground.domain)
+    full = with_recovery_id(digest, person.sign(act, ground.domain), person.address)
+    bench.registry.submit(ground.relayer, bench.registry.encode_act(act, full))
+
+
+def test_the_key_of_somebody_who_enrolled_elsewhere_is_asked_for_once(bench: Bench) -> None:
+    person = Person()
+    by_another_gateway(bench, person, person.enrol())
+    asked = []
+    for data in (b"record", b"another", b"one more"):
+        before = bench.network.asked["eth_call"]
+        (entry,) = bench.relay_all((person, *person.register(data)))
+        assert bench.receipt(entry).status is ReceiptStatus.FINAL
+        asked.append(bench.network.asked["eth_call"] - before)
+    assert asked == [2, 1, 1], "the key and the act; then the act alone"
+
+
+@pytest.mark.parametrize("how", ["rotate", "deactivate"])
+def test_and_again_when_it_was_replaced(bench: Bench, how: str) -> None:
+    watch, person = Watch(bench), Person()
+    by_another_gateway(bench, person, person.enrol())
+    bench.relay_all((person, *person.register(b"record")))
+    by_another_gateway(bench, person, replace_key(person, how))
+    watch.look()
+    refused_for_nothing(bench, person, WORDS[how])
+
+
 WORDS = {"rotate": "not by the person's key", "deactivate": "ended by its person"}
 
 
@@ -52,10 +82,7 @@ def test_after_this_gateway_has_brought_another_key(bench: Bench, person: Person
 @pytest.mark.parametrize("how", WORDS)
 def test_after_another_gateway_has_brought_another_key(bench: Bench, person: Person, how: str) -> None:
     watch = Watch(bench)
-    act, ground = replace_key(person, how), bench.ground
-    digest = act.digest(ground.domain)
-    full = with_recovery_id(digest, person.sign(act, ground.domain), person.address)
-    bench.registry.submit(ground.relayer, bench.registry.encode_act(act, full))
+    by_another_gateway(bench, person, replace_key(person, how))
     watch.look()
     refused_for_nothing(bench, person, WORDS[how])
 
