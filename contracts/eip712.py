@@ -1,7 +1,7 @@
 """Typed structured data after EIP-712: the domain that ties a signature to one contract on one ledger."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from contracts.errors import MalformedError
 from contracts.hexes import ADDRESS_LENGTH
@@ -11,6 +11,10 @@ NAME = "ridgekey"
 VERSION = "1"
 MAX_ENVIRONMENT = 64
 """Characters in the name of an environment, such as "demo" or "city-of-x/production"."""
+
+FEW_DEPLOYMENTS = 16
+"""Whose hashes are remembered, not made anew for each message: a process works for one or two, and whoever
+names more must not fill its memory."""
 
 DOMAIN_TYPE = (
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)"
@@ -23,6 +27,7 @@ def word(value: int) -> bytes:
     return value.to_bytes(32, "big")
 
 
+@lru_cache(FEW_DEPLOYMENTS)
 def environment_salt(environment: str) -> bytes:
     """The domain's salt: one deployment's consents mean nothing in another, even on the same ledger."""
     if not 0 < len(environment) <= MAX_ENVIRONMENT:
@@ -56,7 +61,7 @@ class Domain:
         return _separator(self)
 
 
-@cache
+@lru_cache(FEW_DEPLOYMENTS)
 def _separator(domain: Domain) -> bytes:
     """Of few domains many signatures are checked, and these hashes are half the work of a digest."""
     return keccak256(
