@@ -11,7 +11,8 @@ points most worth drawing.
 
 What it does not give: somebody who *has* one of the fingers and also the record in clear needs few trials, as
 one finger shows more features than there are coefficients. Against him, at the kiosk, stands `shares`: both
-presses must have right points enough of their own.
+presses must have right points enough of their own. What one finger alone finds is refused only after all the
+trials that a refusal takes: the time does not tell that it was right.
 """
 
 from collections.abc import Sequence
@@ -31,14 +32,13 @@ from edge.biometrics.parameters import LARGE, Parameters
 from edge.biometrics.protected_record import key_check
 from edge.biometrics.quantisation import CELLS_PER_SIDE, Features, Lattice
 from edge.biometrics.reliability import odds
-from edge.biometrics.unlocking import STRONGEST, UNSTRETCHED, WAYS, all_relative
+from edge.biometrics.unlocking import STRONGEST, UNSTRETCHED, WAYS, all_relative, secret_behind
 from edge.biometrics.vault import (
     SALT_BYTES,
     SECRET_BYTES,
     field_elements,
     filter_key,
     lock_elements,
-    unwrap,
     wipe,
 )
 
@@ -194,24 +194,27 @@ def unlock_two(
 
 
 def _open(record: JointRecord, sides: list["Side"], trials: int, cancel: bytearray) -> bytearray | None:
-    parts = [joint_frames(joint, sides, record.salt, number) for number, joint in enumerate(record.vaults)]
-    counts = np.cumsum([len(part) for part in parts])
-    frames = join(parts)
+    k, salt = record.parameters.coefficients, record.salt
+    parts = [joint_frames(joint, sides, salt, number) for number, joint in enumerate(record.vaults)]
+    vault_of_frame = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    frames, judged = join(parts), False
+
+    def both_have_their_share(frame: int, f: galois.Elements) -> bool:
+        nonlocal judged
+        judged, number = True, int(vault_of_frame[frame])
+        return min(shares(record.vaults[number], sides, f, salt, number)) >= LEAST_SHARE
+
     try:
-        found = decoder.search(
-            frames, filter_key(record.salt), record.parameters.coefficients, trials, cancel
-        )
+        found = decoder.search(frames, filter_key(salt), k, trials, cancel, accepts=both_have_their_share)
     finally:
         frames.wipe()
     if found is None:
+        if not judged:
+            # So that a refusal takes no longer where one finger alone gave something to be judged.
+            shares(record.vaults[0], sides, np.zeros(k, dtype=np.uint16), salt, 0)
         return None
-    frame, f = found
-    number = int(np.searchsorted(counts, frame, side="right"))
-    joint = record.vaults[number]
-    enough = min(shares(joint, sides, f, record.salt, number)) >= LEAST_SHARE
-    secret = unwrap(joint.vault, f, record.salt, number) if enough else None
-    wipe(f)
-    return secret if secret is not None and record.matches(secret) else None
+    number = int(vault_of_frame[found[0]])
+    return secret_behind(record, record.vaults[number].vault, found[1], number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ minutia, as found and a little turned and stretched either way, and each such fr
 import numpy as np
 import numpy.typing as npt
 
-from edge.biometrics import decoder
+from edge.biometrics import decoder, galois
 from edge.biometrics.decoder import Frames, fill_urns, join
+from edge.biometrics.joint_record import JointRecord
 from edge.biometrics.minutiae import Minutiae
 from edge.biometrics.protected_record import ProtectedRecord
 from edge.biometrics.reliability import odds
@@ -60,12 +61,28 @@ def unlock(
         frames.wipe()
     if found is None:
         return None
-    frame, f = found
-    number = int(vault_of_frame[frame])
-    secret = unwrap(record.vaults[number], f, record.salt, number)
+    number = int(vault_of_frame[found[0]])
+    return secret_behind(record, record.vaults[number], found[1], number)
+
+
+def secret_behind(
+    record: ProtectedRecord | JointRecord, vault: Vault, f: galois.Elements, number: int
+) -> bytearray | None:
+    """A record's secret out of a vault of it, or None; wipes the polynomial, and a secret that is not its.
+
+    Args:
+        record: whose secret it should be.
+        vault: of the record.
+        f: (k,) what the decoder found.
+        number: of the vault.
+    """
+    secret = unwrap(vault, f, record.salt, number)
     wipe(f)
     # The filter lets one wrong polynomial in 2^64 pass; the wrapping does not.
-    return secret if secret is not None and record.matches(secret) else None
+    if secret is None or record.matches(secret):
+        return secret
+    wipe(secret)
+    return None
 
 
 def frames_of(record: ProtectedRecord, press: Minutiae) -> tuple[Frames, npt.NDArray[np.intp]]:
