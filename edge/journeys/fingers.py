@@ -7,6 +7,7 @@ opens to that finger, and gives the same root. Only another key for the identity
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from contracts.hexes import to_hex
 from edge.biometrics.protected_record import ProtectedRecord
@@ -43,14 +44,14 @@ def add(visit: Visit, fingers: Sequence[Position], subject: bytes | None = None)
     people = at_home(desk, subject)
     if len(people) == 1:
         _check_room(keyring_of(people[0]), fingers)
-    with opened(visit, people) as opening:
+    with opened(visit, people) as opening, ExitStack() as held:
         _check_room(opening.keyring, fingers)
         keyring = opening.keyring
-        for bound in bind_fingers(visit, fingers, keyring.policy, _records(desk, keyring)):
-            try:
-                root = wrap_root(opening.root, bound.secret, opening.subject.address)
-            finally:
-                wipe(bound.secret)
+        made = bind_fingers(visit, fingers, keyring.policy, _records(desk, keyring))
+        for bound in made:
+            held.callback(wipe, bound.secret)
+        for bound in made:
+            root = wrap_root(opening.root, bound.secret, opening.subject.address)
             keyring = keyring.with_binding(
                 Binding(keyring.next_number, bound.fingers, bound.sealed, root, desk.now())
             )

@@ -16,6 +16,7 @@ from contracts.hexes import from_hex
 from drivers.image import FingerImage
 from edge.biometrics import Minutiae, enrol, joint
 from edge.errors import (
+    CancelledError,
     FingerNotRecognisedError,
     NotFoundError,
     RefusedError,
@@ -273,6 +274,71 @@ def test_what_does_not_fit_the_policy_is_said_before_any_press(visit: Visit, per
         fingers.remove(presses(visit, person), 4, somebody.address)
     with pytest.raises(UsageError, match="at most 5"):
         fingers.add(presses(visit, person), [Position.UNNAMED] * 5, somebody.address)
+
+
+# What is left of the secrets where something goes wrong
+
+
+def kept(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
+    """Everything that a function gives from now on."""
+    given: list[Any] = []
+    original = getattr(module, name)
+
+    def watched(*arguments: Any, **named: Any) -> Any:
+        given.append(original(*arguments, **named))
+        return given[-1]
+
+    monkeypatch.setattr(module, name, watched)
+    return given
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_the_first_finger_s_secret_goes_with_whoever_leaves_at_the_second(
+    visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch, policy: Policy
+) -> None:
+    def leaves() -> Iterator[int]:
+        yield from [INDEX] * 3
+        raise CancelledError("cancelled")
+
+    made = kept(monkeypatch, finger_journey.enrolment, "bind")
+    person.hands = leaves()
+    with pytest.raises(CancelledError):
+        enrol_person(visit, (RIGHT_INDEX, LEFT_INDEX), policy)
+    assert [each.secret for each in made] == [bytes(32)]
+
+
+def test_under_the_policy_of_two_no_finger_s_own_secret_stays(
+    visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = kept(monkeypatch, finger_journey.enrolment, "bind")
+    joined(visit, person, INDEX, MIDDLE, policy=Policy.TWO)
+    assert [each.secret for each in made] == [bytes(32)] * 2
+
+
+def test_a_record_that_the_new_finger_opens_gives_a_secret_that_is_wiped(
+    visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = kept(monkeypatch, finger_journey, "unlock")
+    with pytest.raises(RefusedError, match="enrolled already"):
+        enrol_person(presses(visit, person, *[INDEX] * 6), (RIGHT_INDEX, LEFT_INDEX))
+    assert opened[-1] == bytes(32)
+
+
+def test_no_secret_of_several_new_fingers_stays_where_one_cannot_be_added(
+    visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody = joined(visit, person, INDEX)
+    made = kept(monkeypatch, fingers, "bind_fingers")
+
+    def fails(*_: object) -> bytes:
+        raise StateError("no room")
+
+    monkeypatch.setattr(fingers, "wrap_root", fails)
+    person.presses()
+    person.hands = Until([INDEX], [MIDDLE, THUMB], person)
+    with pytest.raises(StateError):
+        fingers.add(visit, [LEFT_INDEX, Position.LEFT_THUMB], somebody.address)
+    assert [bound.secret for bound in made[0]] == [bytes(32)] * 2
 
 
 # How the finger is presented
