@@ -41,6 +41,7 @@ from edge.biometrics.vault import (
     lock_elements,
     wipe,
 )
+from edge.biometrics.wiping import wiped
 
 Array = npt.NDArray[np.float64]
 
@@ -233,13 +234,11 @@ class Side:
     def of(cls, press: Minutiae) -> "Side":
         """All frames of a press that are tried."""
         table = press.table[:STRONGEST].astype(np.float64)
-        relative, quality = all_relative(table, WAYS[:UNSTRETCHED])
-        chosen = (central(table)[:, np.newaxis] * UNSTRETCHED + np.arange(UNSTRETCHED)).ravel()
-        try:
+        with wiped(table):
+            relative, quality = all_relative(table, WAYS[:UNSTRETCHED])
+            chosen = (central(table)[:, np.newaxis] * UNSTRETCHED + np.arange(UNSTRETCHED)).ravel()
+        with wiped(relative, quality):
             return cls(relative[chosen], quality[chosen])
-        finally:
-            for buffer in (table, relative, quality):
-                buffer.fill(0)
 
     def __repr__(self) -> str:
         return f"<{len(self.relative)} frames of a press>"
@@ -257,14 +256,17 @@ class Side:
         Returns:
             (frames, n) x, and (frames, n) odds; zero where another minutia stands for the same feature.
         """
-        features = tagged(lattice.features(self.relative), lattice, finger)
-        weight = odds(lattice, self.relative, self.quality)
-        order = np.lexsort((-weight, features), axis=1)
-        features, weight = np.take_along_axis(features, order, 1), np.take_along_axis(weight, order, 1)
-        weight[:, 1:] *= features[:, 1:] != features[:, :-1]
-        order = np.argsort(-weight, axis=1, kind="stable")
-        features, weight = np.take_along_axis(features, order, 1), np.take_along_axis(weight, order, 1)
-        return permutation[features], weight
+        untagged = lattice.features(self.relative)
+        with wiped(untagged):
+            unsorted = tagged(untagged, lattice, finger), odds(lattice, self.relative, self.quality)
+        with wiped(*unsorted):
+            order = np.lexsort((-unsorted[1], unsorted[0]), axis=1)
+            features = np.take_along_axis(unsorted[0], order, 1)
+            weight = np.take_along_axis(unsorted[1], order, 1)
+        with wiped(features, weight):
+            weight[:, 1:] *= features[:, 1:] != features[:, :-1]
+            order = np.argsort(-weight, axis=1, kind="stable")
+            return permutation[np.take_along_axis(features, order, 1)], np.take_along_axis(weight, order, 1)
 
 
 def central(table: Array) -> npt.NDArray[np.intp]:
@@ -289,18 +291,13 @@ def joint_frames(joint: JointVault, sides: Sequence[Side], salt: bytes, number: 
     weight = np.hstack([each[row] for each, row in zip(weights, rows, strict=True)])
     distinct = weight > 0
     place = np.cumsum(distinct, axis=1) - 1
-    try:
+    with wiped(*xs, *weights, x, y, weight):
         return Frames(
             points=np.stack((x[distinct], y[distinct]), axis=-1),
             bounds=np.concatenate(([0], np.cumsum(distinct.sum(axis=1)))).astype(np.uint32),
             urns=np.take_along_axis(place, fill_urns(weight), axis=1).astype(np.uint8),
             tags=np.full(len(x), joint.vault.tag, dtype=np.uint64),
         )
-    finally:
-        for points in (*xs, x, y):
-            points.fill(0)
-        for shares_of_urn in (*weights, weight):
-            shares_of_urn.fill(0)
 
 
 def shares(
@@ -311,7 +308,7 @@ def shares(
     found = []
     for finger, (lattice, own) in enumerate(zip(joint.lattices, sides, strict=True)):
         x, weight = own.points(lattice, finger, permutation)
-        right = (joint.vault.values(x) == galois.evaluate(f, x)) & (weight > 0)
+        with wiped(x, weight):
+            right = (joint.vault.values(x) == galois.evaluate(f, x)) & (weight > 0)
         found.append(int(right.sum(axis=1).max()))
-        x.fill(0)
     return found

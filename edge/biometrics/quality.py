@@ -20,6 +20,7 @@ import numpy.typing as npt
 from drivers.image import FingerImage
 from edge.biometrics import presentation
 from edge.biometrics.minutiae import Minutiae
+from edge.biometrics.wiping import wiped
 
 Array = npt.NDArray[np.float64]
 
@@ -208,7 +209,10 @@ def coherence(grey: Array) -> Array:
 def structure(grey: Array) -> tuple[Array, Array, Array]:
     """The structure tensor of each block: squared gradients along x and y, and their product, summed."""
     down, across = np.asarray(np.gradient(grey, axis=0)), np.asarray(np.gradient(grey, axis=1))
-    xx, yy, xy = (blocks(product).sum(axis=(1, 3)) for product in (across**2, down**2, across * down))
+    with wiped(down, across):
+        products = across**2, down**2, across * down
+    with wiped(*products):
+        xx, yy, xy = (blocks(product).sum(axis=(1, 3)) for product in products)
     return xx, yy, xy
 
 
