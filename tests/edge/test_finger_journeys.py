@@ -276,6 +276,44 @@ def test_what_does_not_fit_the_policy_is_said_before_any_press(visit: Visit, per
         fingers.add(presses(visit, person), [Position.UNNAMED] * 5, somebody.address)
 
 
+# Presses that show too little
+
+
+def shows(person: Person, *counts: int) -> None:
+    """How many of its minutiae each press shows, the strongest first."""
+    left, all_of_them = iter(counts), person.extract
+    person.extract = lambda image: Minutiae(all_of_them(image).table[: next(left)])  # type: ignore[method-assign]
+
+
+def test_presses_that_show_too_little_to_tell_are_no_wrong_finger(visit: Visit, person: Person) -> None:
+    somebody = joined(visit, person, INDEX)
+    shows(person, 12, 13, 19)
+    with pytest.raises(WeakCaptureError, match="too few details"):
+        opens(visit, person, somebody, *[STRANGER] * 3)
+    told = [(each.press, each.reason) for each in person.names("showed_too_little")]
+    assert told == [(press, "TOO_FEW_MINUTIAE") for press in (1, 2, 3)]
+    assert not person.names("not_recognised")
+
+
+def test_one_press_that_shows_enough_is_not_recognised(visit: Visit, person: Person) -> None:
+    somebody = joined(visit, person, INDEX)
+    shows(person, 12, 20, 12)
+    assert not opens(visit, person, somebody, *[STRANGER] * 3)
+    assert [each.press for each in person.names("not_recognised")] == [2]
+    assert [each.press for each in person.names("showed_too_little")] == [1, 3]
+
+
+@pytest.mark.parametrize("counts", [(12, 40), (40, 12)])
+def test_a_pair_tells_no_more_than_the_weaker_of_its_presses(
+    visit: Visit, person: Person, counts: tuple[int, int]
+) -> None:
+    somebody = joined(visit, person, INDEX, MIDDLE, policy=Policy.TWO)
+    shows(person, *counts * 3)
+    with pytest.raises(WeakCaptureError, match="too few details"):
+        opens(visit, person, somebody, *[STRANGER, THUMB] * 3)
+    assert len(person.names("showed_too_little")) == 3
+
+
 # What is left of the secrets where something goes wrong
 
 
