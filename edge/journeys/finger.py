@@ -127,7 +127,7 @@ def _presses_that_fit(visit: Visit, known: Sequence[ProtectedRecord]) -> Draft:
         for number in range(1, MOST_PRESSES + 1):
             presses.append(held.enter_context(good_press(visit, number, max(number, PRESSES))))
             with visit.timing("unlock"):
-                _check_new(presses[-1], known)
+                _check_new(visit, presses[-1], known)
                 if number < PRESSES:
                     continue
                 try:
@@ -145,9 +145,11 @@ def _presses_that_fit(visit: Visit, known: Sequence[ProtectedRecord]) -> Draft:
     raise AssertionError("the last press returns or raises")
 
 
-def _check_new(press: Minutiae, known: Sequence[ProtectedRecord]) -> None:
-    for record in known:
-        secret = unlock(record, press, trials=SAME_FINGER_TRIALS)
-        if secret is not None:
-            wipe(secret)
-            raise RefusedError("this finger is enrolled already; use another one")
+def _check_new(visit: Visit, press: Minutiae, known: Sequence[ProtectedRecord]) -> None:
+    with visit.cancelling() as cancel:
+        for record in known:
+            secret = unlock(record, press, trials=SAME_FINGER_TRIALS, cancel=cancel)
+            if secret is not None:
+                wipe(secret)
+                raise RefusedError("this finger is enrolled already; use another one")
+    visit.check_cancelled()  # a search that was cut short has not shown that the finger is new

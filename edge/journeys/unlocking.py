@@ -159,23 +159,31 @@ def _try(visit: Visit, keyrings: Keyrings, press: int) -> tuple[Opening | None, 
 
 
 def _search(visit: Visit, keyrings: Keyrings, presses: tuple[Minutiae, ...]) -> Opening | None:
-    """Try the records of as many fingers as were pressed."""
+    """Try the records of as many fingers as were pressed.
+
+    Raises:
+        CancelledError: the person left before one opened.
+    """
     pepper = files.pepper(visit.desk.state)
     try:
-        for subject, keyring in keyrings:
-            for binding in keyring.bindings:
-                secret = _secret(binding, presses, pepper)
-                if secret is not None:
-                    return Opening(subject, keyring, binding, binding.open_root(secret, subject.address))
+        with visit.cancelling() as cancel:
+            for subject, keyring in keyrings:
+                for binding in keyring.bindings:
+                    secret = _secret(binding, presses, pepper, cancel)
+                    if secret is not None:
+                        return Opening(subject, keyring, binding, binding.open_root(secret, subject.address))
     finally:
         wipe(pepper)
+    visit.check_cancelled()  # what was cut short has not refused anybody
     return None
 
 
-def _secret(binding: Binding, presses: tuple[Minutiae, ...], pepper: bytearray) -> bytearray | None:
+def _secret(
+    binding: Binding, presses: tuple[Minutiae, ...], pepper: bytearray, cancel: bytearray
+) -> bytearray | None:
     """What a record gives to these presses; None where it is for another number of fingers."""
     if len(binding.fingers) != len(presses):
         return None
     if len(presses) == 1:
-        return unlock(ProtectedRecord.open(binding.sealed, pepper), *presses)
-    return unlock_two(JointRecord.open(binding.sealed, pepper), *presses)
+        return unlock(ProtectedRecord.open(binding.sealed, pepper), *presses, cancel=cancel)
+    return unlock_two(JointRecord.open(binding.sealed, pepper), *presses, cancel=cancel)

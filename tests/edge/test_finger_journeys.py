@@ -1,6 +1,7 @@
 """Several fingers of a person, with drawn minutiae: who is let in, what is kept, and what stays closed."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.hexes import from_hex
 from drivers.image import FingerImage
-from edge.biometrics import Minutiae, enrol, joint
+from edge.biometrics import Minutiae, decoder, enrol, joint
 from edge.errors import (
     CancelledError,
     FingerNotRecognisedError,
@@ -312,6 +313,79 @@ def test_a_pair_tells_no_more_than_the_weaker_of_its_presses(
     with pytest.raises(WeakCaptureError, match="too few details"):
         opens(visit, person, somebody, *[STRANGER, THUMB] * 3)
     assert len(person.names("showed_too_little")) == 3
+
+
+# Whoever leaves is not kept waiting
+
+
+@dataclass
+class Leaving:
+    """A visit whose person leaves when told, and how long the journey then went on."""
+
+    gone: float = 0.0
+
+    def leave(self) -> None:
+        self.gone = self.gone or time.monotonic()
+
+    def has_left(self) -> bool:
+        return self.gone > 0
+
+    @property
+    def kept_waiting(self) -> float:
+        return time.monotonic() - self.gone
+
+
+@pytest.fixture
+def leaving(monkeypatch: pytest.MonkeyPatch) -> Leaving:
+    """As soon as the decoder is at a press, its person leaves; it would go on for long."""
+    leaving = Leaving()
+    search = decoder.search
+
+    def endless(frames: decoder.Frames, key: bytes, k: int, trials: int, *rest: Any, **named: Any) -> Any:
+        leaving.leave()
+        return search(frames, key, k, 1000 * trials, *rest, **named)
+
+    monkeypatch.setattr(decoder, "search", endless)
+    return leaving
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_whoever_leaves_while_the_records_are_tried_is_not_called_a_stranger(
+    visit: Visit, person: Person, request: pytest.FixtureRequest, policy: Policy
+) -> None:
+    somebody = joined(visit, person, INDEX, MIDDLE, policy=policy)
+    leaving = request.getfixturevalue("leaving")
+    person.presses(*[STRANGER, THUMB] * 3)
+    going = Visit(visit.desk, visit.report, leaving.has_left)
+    with pytest.raises(CancelledError), unlocked(going, [somebody]):
+        pass
+    assert leaving.kept_waiting < 2
+    assert not person.names("not_recognised")
+
+
+def test_whoever_leaves_while_a_finger_is_sought_among_the_known_is_not_enrolled(
+    visit: Visit, person: Person, leaving: Leaving
+) -> None:
+    going = Visit(visit.desk, visit.report, leaving.has_left)
+    person.presses(*[INDEX] * 3, *[MIDDLE] * 3)
+    with pytest.raises(CancelledError):
+        enrol_person(going, (RIGHT_INDEX, LEFT_INDEX))
+    assert leaving.kept_waiting < 2
+
+
+def test_whoever_leaves_while_the_finger_is_lifted_is_not_captured(
+    visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving = Leaving()
+
+    def lifted(*_: object) -> bool:
+        leaving.leave()
+        return True
+
+    monkeypatch.setattr(person, "wait_lifted", lifted)
+    with pytest.raises(CancelledError):
+        good_press(Visit(visit.desk, visit.report, leaving.has_left), 1, 3)
+    assert person.events == []
 
 
 # What is left of the secrets where something goes wrong
