@@ -26,6 +26,9 @@ from edge.state.subjects import Subject
 def add(visit: Visit, fingers: Sequence[Position], subject: bytes | None = None) -> JsonObject:
     """Enrol another finger of a person, or under the policy of two another pair, after one that opens.
 
+    A new finger is held against the person's others. Those of a new pair are held against each other alone: a
+    pair's record opens only to both together and tells nothing of one, so a finger may be in two pairs.
+
     Args:
         visit: the errand.
         fingers: which.
@@ -36,7 +39,7 @@ def add(visit: Visit, fingers: Sequence[Position], subject: bytes | None = None)
 
     Raises:
         UsageError: so many fingers do not fit the person's policy, or there is no room for more.
-        RefusedError: the finger is enrolled already.
+        RefusedError: the finger is enrolled already, or a pair is one finger twice.
         EnrolmentError, FingerNotRecognisedError, WeakCaptureError, CancelledError, SensorError: as at
             enrolment.
     """
@@ -133,7 +136,7 @@ def _check_removable(keyring: Keyring, number: int) -> None:
 
 
 def _records(desk: Desk, keyring: Keyring) -> list[ProtectedRecord]:
-    """The person's records of one finger."""
+    """The person's records of one finger; under the policy of two there is none."""
     if keyring.policy is Policy.TWO:
         return []
     pepper = files.pepper(desk.state)

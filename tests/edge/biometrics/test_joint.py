@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts import cbor
-from edge.biometrics import Minutiae, ProtectedRecord, RecordError, _decoder, joint
+from edge.biometrics import Minutiae, ProtectedRecord, RecordError, _decoder, joint, joint_record
 from edge.biometrics.decoder_reference import COMPLETIONS
 from edge.biometrics.enrolment import frames_of_presses
 from edge.biometrics.galois import GROUP_ORDER
@@ -173,6 +173,15 @@ def test_records_of_one_and_of_two_fingers_are_not_mistaken(record):
         ProtectedRecord.open(record.seal(PEPPER), PEPPER)
     with pytest.raises(RecordError):
         JointRecord.decode(cbor.encode({**cbor2.loads(record.encode()), 0: 2}))
+
+
+@pytest.mark.parametrize("fingers", [0, 1, 3])
+def test_a_record_sealed_as_of_another_number_of_fingers_is_refused(record, monkeypatch, fingers):
+    with monkeypatch.context() as patch:
+        patch.setattr(joint_record, "TWO_FINGERS", fingers)
+        sealed = record.seal(PEPPER)
+    with pytest.raises(RecordError, match="enrol the fingers again"):
+        JointRecord.open(sealed, PEPPER)
 
 
 @settings(max_examples=100, deadline=None)
