@@ -55,7 +55,8 @@ finger."""
 
 CONCLUSIVE_FOR_EACH_COEFFICIENT = 2
 """Minutiae of a press for each that must be right: about half of a good press's are found again, each in its
-own cell, so with fewer the right finger often opens nothing either."""
+own cell. Of 31 presses of right fingers, real and synthetic, that showed fewer on a small window 4 opened
+nothing, of 92 others one. Strangers are rare at a kiosk, so such a failure is more likely the press's."""
 
 DRY_MEAN, WET_MEAN = 200.0, 90.0
 """Greys beyond which a press that shows too little is called dry or wet: a reason to give, never one to
