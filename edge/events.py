@@ -173,6 +173,20 @@ class NotRecognised(Event):
 
 
 @dataclass(frozen=True)
+class ShowedTooLittle(Event):
+    """A press opened no record, but showed too little to tell: press number `press` of `of`.
+
+    `reason` and `hint` say what to change.
+    """
+
+    name, step = "showed_too_little", "unlock"
+    press: int
+    of: int
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True)
 class Unlocked(Event):
     """The finger opened the record of `subject`; image to key took `seconds`."""
 

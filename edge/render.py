@@ -141,6 +141,9 @@ def _of_the_finger(event: dict[str, Any]) -> Text:
         case "not_recognised":
             press = f" (press {event['press']} of {event['of']})"
             return Text.assemble(("  not recognised", "yellow"), press)
+        case "showed_too_little":
+            press = f" (press {event['press']} of {event['of']}):"
+            return Text.assemble(("  too little to judge by", "yellow"), f"{press} {event['hint']}")
         case "unlocked":
             return Text.assemble(("  unlocked", "green"), f" in {event['seconds']:.2f} s")
     return Text()

@@ -203,7 +203,7 @@ static inline void complete(
 static inline Py_ssize_t search_frames(
     const int k, const uint16_t *points, const uint32_t *bounds, const uint8_t *urns, Py_ssize_t frames,
     const uint64_t *streams, const uint64_t *tags, const uint64_t key[2], uint32_t first, uint32_t last,
-    volatile uint8_t *cancel, uint16_t *f)
+    const volatile uint8_t *cancel, uint16_t *f)
 {
     struct frame frame;
     struct shared shared;
@@ -236,7 +236,6 @@ static inline Py_ssize_t search_frames(
             tags_of(hashes, (const uint16_t(*)[COMPLETIONS])polynomials, k, key);
             for (int e = 0; e < COMPLETIONS && result == -1; e++)
                 if (hashes[e] == tags[i]) {
-                    *cancel = 1;
                     result = i;
                     for (int j = 0; j < k; j++)
                         f[j] = polynomials[j][e];
@@ -260,7 +259,7 @@ done:
 static Py_ssize_t dispatch(
     int k, const uint16_t *points, const uint32_t *bounds, const uint8_t *urns, Py_ssize_t frames,
     const uint64_t *streams, const uint64_t *tags, const uint64_t key[2], uint32_t first, uint32_t last,
-    volatile uint8_t *cancel, uint16_t *f)
+    const volatile uint8_t *cancel, uint16_t *f)
 {
 #define SEARCH(constant) \
     search_frames(constant, points, bounds, urns, frames, streams, tags, key, first, last, cancel, f)
@@ -271,6 +270,7 @@ static Py_ssize_t dispatch(
     case 10: return SEARCH(10);
     case 11: return SEARCH(11);
     case 12: return SEARCH(12);
+    case 13: return SEARCH(13);
     default: return SEARCH(k);
     }
 #undef SEARCH
@@ -292,7 +292,7 @@ static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
     Py_buffer points, bounds, urns, streams, tags, key, cancel, f;
     int k;
     unsigned int first, last;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*y*iIIw*w*:search", &points, &bounds, &urns, &streams, &tags, &key, &k,
+    if (!PyArg_ParseTuple(arguments, "y*y*y*y*y*y*iIIy*w*:search", &points, &bounds, &urns, &streams, &tags, &key, &k,
                           &first, &last, &cancel, &f))
         return NULL;
     Py_ssize_t frames = bounds.len / 4 - 1, result = -2;

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.biometrics.minutiae import Minutiae
+from edge.biometrics.wiping import wiped
 
 Array = npt.NDArray[np.float64]
 
@@ -169,13 +170,13 @@ def merge(presses: Sequence[Minutiae], least: int) -> Template:
     for j in order:
         alignment = align(tables[j], means)
         if alignment.partners >= least:
-            means, seen = add_press(means, seen, alignment.apply(tables[j]))
+            moved = alignment.apply(tables[j])
+            with wiped(means, moved):
+                means, seen = add_press(means, seen, moved)
             count += 1
     strongest = np.lexsort((-means[:, 3], -seen))
-    template = Template(means[strongest], seen[strongest], count)
-    for table in (*tables, means):
-        table.fill(0)
-    return template
+    with wiped(*tables, means):
+        return Template(means[strongest], seen[strongest], count)
 
 
 def add_press(means: Array, seen: npt.NDArray[np.intp], moved: Array) -> tuple[Array, npt.NDArray[np.intp]]:
@@ -189,4 +190,5 @@ def add_press(means: Array, seen: npt.NDArray[np.intp], moved: Array) -> tuple[A
     means[old, 3] += (moved[new, 3] - means[old, 3]) * share
     seen[old] += 1
     alone = np.setdiff1d(np.arange(len(moved)), new)
-    return np.vstack((means, moved[alone])), np.concatenate((seen, np.ones(len(alone), dtype=np.intp)))
+    with wiped(means):
+        return np.vstack((means, moved[alone])), np.concatenate((seen, np.ones(len(alone), dtype=np.intp)))

@@ -1,14 +1,16 @@
 """Searches the frames of a press for the polynomial of their vault, on two threads of compiled code."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.biometrics import _decoder, galois
 from edge.biometrics.decoder_reference import COMPLETIONS, GOLDEN, SLOTS, splitmix64
+from edge.biometrics.wiping import wiped
 
 THREADS = 2
 ROUNDS = 8
@@ -51,6 +53,11 @@ class Frames:
         own = frame_of_point % step == start
         return Frames(self.points[own], bounds, self.urns[start::step].copy(), self.tags[start::step].copy())
 
+    def since(self, first: int) -> "Frames":
+        """A view of the frames from number `first` on; its bounds alone are new."""
+        start = self.bounds[first]
+        return Frames(self.points[start:], self.bounds[first:] - start, self.urns[first:], self.tags[first:])
+
 
 def join(parts: Sequence[Frames]) -> Frames:
     """The frames of several vaults, one after the other; the parts are wiped."""
@@ -82,13 +89,23 @@ def fill_urns(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
     return np.repeat(np.tile(np.arange(n), frames), slots.ravel()).reshape(frames, SLOTS)
 
 
+Accepts = Callable[[int, galois.Elements], bool]
+"""Whether a polynomial (k,) that the frame of that number gave is wanted."""
+
+
 def search(
-    frames: Frames, key: bytes, k: int, trials: int, cancel: bytearray, seed: int = 0
+    frames: Frames,
+    key: bytes,
+    k: int,
+    trials: int,
+    cancel: bytearray,
+    seed: int = 0,
+    accepts: Accepts = lambda _frame, _polynomial: True,
 ) -> tuple[int, galois.Elements] | None:
     """Search all frames, sharing the trials evenly among them.
 
-    A search that finds nothing always runs all its trials, however close it came: its duration depends only
-    on how many frames and points there are.
+    A search that gives nothing always runs all its trials, however close it came, and also where it found
+    something that is not wanted: its duration depends only on how many frames and points there are.
 
     Args:
         frames: of one press and all vaults of a record.
@@ -97,50 +114,83 @@ def search(
         trials: over all frames together; so many k-subsets, of which eight at a time share k - 1 points.
         cancel: one byte; setting it ends the search within a millisecond. A success sets it too.
         seed: the same seed and frames draw the same subsets.
+        accepts: asked once, of the first polynomial found. If it says no, nothing will be given.
 
     Returns:
-        The number of a frame and its polynomial (k,), or None.
+        The number of a frame and its polynomial (k,), to be wiped after use; or None.
     """
     if not len(frames):
         return None
     each = -(-trials // (len(frames) * ROUNDS * COMPLETIONS))
-    with ThreadPoolExecutor(THREADS) as threads:
-        halves = list(
-            threads.map(
-                lambda start: _search_part(frames.every(THREADS, start), key, k, each, cancel, seed + start),
-                range(THREADS),
-            )
+    first = _First(accepts)
+
+    def search_part(start: int) -> tuple[int, galois.Elements] | None:
+        return _search_part(
+            frames.every(THREADS, start),
+            key,
+            k,
+            each,
+            cancel,
+            seed + start,
+            lambda frame, polynomial: first.is_wanted(frame * THREADS + start, polynomial),
         )
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        halves = list(threads.map(search_part, range(THREADS)))
     for start, found in enumerate(halves):
         if found is not None:
             return found[0] * THREADS + start, found[1]
     return None
 
 
+class _First:
+    """Only the first of all threads' finds is judged; what comes after it is not wanted."""
+
+    def __init__(self, accepts: Accepts) -> None:
+        self._accepts = accepts
+        self._untouched = Lock()
+
+    def is_wanted(self, frame: int, polynomial: galois.Elements) -> bool:
+        return self._untouched.acquire(blocking=False) and self._accepts(frame, polynomial)
+
+
 def _search_part(
-    part: Frames, key: bytes, k: int, each: int, cancel: bytearray, seed: int
+    part: Frames, key: bytes, k: int, each: int, cancel: bytearray, seed: int, is_wanted: Accepts
 ) -> tuple[int, galois.Elements] | None:
     """Search one thread's frames round by round."""
     streams = splitmix64(np.uint64(seed) + np.arange(1, len(part) + 1, dtype=np.uint64) * GOLDEN)
     coefficients = np.zeros(k, dtype=np.uint16)
-    try:
-        for number in range(ROUNDS):
-            first, last = number * each, (number + 1) * each
-            frame = _decoder.search(
-                part.points,
-                part.bounds,
-                part.urns,
-                streams,
-                part.tags,
+
+    def search_from(frame: int, number: int) -> int | None:
+        """The first frame, from one on, that opens in a round."""
+        rest, first = part.since(frame), number * each
+        with wiped(rest.bounds):
+            found = _decoder.search(
+                rest.points,
+                rest.bounds,
+                rest.urns,
+                streams[frame:],
+                rest.tags,
                 key,
                 k,
                 first,
-                last,
+                first + each,
                 cancel,
                 coefficients,
             )
-            if frame >= 0:
-                return frame, coefficients
+        return None if found < 0 else frame + found
+
+    try:
+        for number in range(ROUNDS):
+            frame = search_from(0, number)
+            while frame is not None:
+                if is_wanted(frame, coefficients):
+                    cancel[0] = 1
+                    return frame, coefficients
+                coefficients.fill(0)
+                # From here on no tag is right, and the search goes on as if it had never found anything.
+                np.invert(part.tags, out=part.tags)
+                frame = search_from(frame, number)
         return None
     finally:
         part.wipe()

@@ -61,7 +61,7 @@ def search(
         k: number of coefficients, 2 to 16.
         first: number of the first draw in each frame.
         last: number after the last draw.
-        cancel: one byte; the search ends soon after it becomes non-zero, and sets it on success.
+        cancel: one byte; the search ends soon after it becomes non-zero.
         coefficients: (k,) receives the polynomial found, lowest degree first.
 
     Returns:
@@ -81,7 +81,6 @@ def search(
             hits = np.flatnonzero(siphash(found, key) == tags[frame])
             if len(hits):
                 coefficients[:] = found[hits[0]]
-                cancel[0] = 1
                 return frame
     return -1
 

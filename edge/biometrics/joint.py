@@ -11,7 +11,8 @@ points most worth drawing.
 
 What it does not give: somebody who *has* one of the fingers and also the record in clear needs few trials, as
 one finger shows more features than there are coefficients. Against him, at the kiosk, stands `shares`: both
-presses must have right points enough of their own.
+presses must have right points enough of their own. What one finger alone finds is refused only after all the
+trials that a refusal takes: the time does not tell that it was right.
 """
 
 from collections.abc import Sequence
@@ -31,16 +32,16 @@ from edge.biometrics.parameters import LARGE, Parameters
 from edge.biometrics.protected_record import key_check
 from edge.biometrics.quantisation import CELLS_PER_SIDE, Features, Lattice
 from edge.biometrics.reliability import odds
-from edge.biometrics.unlocking import STRONGEST, UNSTRETCHED, WAYS, all_relative
+from edge.biometrics.unlocking import STRONGEST, UNSTRETCHED, WAYS, all_relative, secret_behind
 from edge.biometrics.vault import (
     SALT_BYTES,
     SECRET_BYTES,
     field_elements,
     filter_key,
     lock_elements,
-    unwrap,
     wipe,
 )
+from edge.biometrics.wiping import wiped
 
 Array = npt.NDArray[np.float64]
 
@@ -194,24 +195,27 @@ def unlock_two(
 
 
 def _open(record: JointRecord, sides: list["Side"], trials: int, cancel: bytearray) -> bytearray | None:
-    parts = [joint_frames(joint, sides, record.salt, number) for number, joint in enumerate(record.vaults)]
-    counts = np.cumsum([len(part) for part in parts])
-    frames = join(parts)
+    k, salt = record.parameters.coefficients, record.salt
+    parts = [joint_frames(joint, sides, salt, number) for number, joint in enumerate(record.vaults)]
+    vault_of_frame = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    frames, judged = join(parts), False
+
+    def both_have_their_share(frame: int, f: galois.Elements) -> bool:
+        nonlocal judged
+        judged, number = True, int(vault_of_frame[frame])
+        return min(shares(record.vaults[number], sides, f, salt, number)) >= LEAST_SHARE
+
     try:
-        found = decoder.search(
-            frames, filter_key(record.salt), record.parameters.coefficients, trials, cancel
-        )
+        found = decoder.search(frames, filter_key(salt), k, trials, cancel, accepts=both_have_their_share)
     finally:
         frames.wipe()
     if found is None:
+        if not judged:
+            # So that a refusal takes no longer where one finger alone gave something to be judged.
+            shares(record.vaults[0], sides, np.zeros(k, dtype=np.uint16), salt, 0)
         return None
-    frame, f = found
-    number = int(np.searchsorted(counts, frame, side="right"))
-    joint = record.vaults[number]
-    enough = min(shares(joint, sides, f, record.salt, number)) >= LEAST_SHARE
-    secret = unwrap(joint.vault, f, record.salt, number) if enough else None
-    wipe(f)
-    return secret if secret is not None and record.matches(secret) else None
+    number = int(vault_of_frame[found[0]])
+    return secret_behind(record, record.vaults[number].vault, found[1], number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +234,11 @@ class Side:
     def of(cls, press: Minutiae) -> "Side":
         """All frames of a press that are tried."""
         table = press.table[:STRONGEST].astype(np.float64)
-        relative, quality = all_relative(table, WAYS[:UNSTRETCHED])
-        chosen = (central(table)[:, np.newaxis] * UNSTRETCHED + np.arange(UNSTRETCHED)).ravel()
-        try:
+        with wiped(table):
+            relative, quality = all_relative(table, WAYS[:UNSTRETCHED])
+            chosen = (central(table)[:, np.newaxis] * UNSTRETCHED + np.arange(UNSTRETCHED)).ravel()
+        with wiped(relative, quality):
             return cls(relative[chosen], quality[chosen])
-        finally:
-            for buffer in (table, relative, quality):
-                buffer.fill(0)
 
     def __repr__(self) -> str:
         return f"<{len(self.relative)} frames of a press>"
@@ -254,14 +256,17 @@ class Side:
         Returns:
             (frames, n) x, and (frames, n) odds; zero where another minutia stands for the same feature.
         """
-        features = tagged(lattice.features(self.relative), lattice, finger)
-        weight = odds(lattice, self.relative, self.quality)
-        order = np.lexsort((-weight, features), axis=1)
-        features, weight = np.take_along_axis(features, order, 1), np.take_along_axis(weight, order, 1)
-        weight[:, 1:] *= features[:, 1:] != features[:, :-1]
-        order = np.argsort(-weight, axis=1, kind="stable")
-        features, weight = np.take_along_axis(features, order, 1), np.take_along_axis(weight, order, 1)
-        return permutation[features], weight
+        untagged = lattice.features(self.relative)
+        with wiped(untagged):
+            unsorted = tagged(untagged, lattice, finger), odds(lattice, self.relative, self.quality)
+        with wiped(*unsorted):
+            order = np.lexsort((-unsorted[1], unsorted[0]), axis=1)
+            features = np.take_along_axis(unsorted[0], order, 1)
+            weight = np.take_along_axis(unsorted[1], order, 1)
+        with wiped(features, weight):
+            weight[:, 1:] *= features[:, 1:] != features[:, :-1]
+            order = np.argsort(-weight, axis=1, kind="stable")
+            return permutation[np.take_along_axis(features, order, 1)], np.take_along_axis(weight, order, 1)
 
 
 def central(table: Array) -> npt.NDArray[np.intp]:
@@ -286,18 +291,13 @@ def joint_frames(joint: JointVault, sides: Sequence[Side], salt: bytes, number: 
     weight = np.hstack([each[row] for each, row in zip(weights, rows, strict=True)])
     distinct = weight > 0
     place = np.cumsum(distinct, axis=1) - 1
-    try:
+    with wiped(*xs, *weights, x, y, weight):
         return Frames(
             points=np.stack((x[distinct], y[distinct]), axis=-1),
             bounds=np.concatenate(([0], np.cumsum(distinct.sum(axis=1)))).astype(np.uint32),
             urns=np.take_along_axis(place, fill_urns(weight), axis=1).astype(np.uint8),
             tags=np.full(len(x), joint.vault.tag, dtype=np.uint64),
         )
-    finally:
-        for points in (*xs, x, y):
-            points.fill(0)
-        for shares_of_urn in (*weights, weight):
-            shares_of_urn.fill(0)
 
 
 def shares(
@@ -308,7 +308,7 @@ def shares(
     found = []
     for finger, (lattice, own) in enumerate(zip(joint.lattices, sides, strict=True)):
         x, weight = own.points(lattice, finger, permutation)
-        right = (joint.vault.values(x) == galois.evaluate(f, x)) & (weight > 0)
+        with wiped(x, weight):
+            right = (joint.vault.values(x) == galois.evaluate(f, x)) & (weight > 0)
         found.append(int(right.sum(axis=1).max()))
-        x.fill(0)
     return found

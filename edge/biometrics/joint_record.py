@@ -135,7 +135,9 @@ class JointRecord:
         try:
             fields = cbor.Fields(cbor.decode(blob, MAX_BYTES, SEALED), SEALED, {0, 1, 2, 3}, version=VERSION)
             salt, sealed = fields.octets(1, SALT_BYTES), fields.octets(2, 16, MAX_BYTES)
-            head = {0: VERSION, 1: salt, 3: fields.unsigned(3, TWO_FINGERS)}
+            if fields.unsigned(3, TWO_FINGERS) != TWO_FINGERS:
+                raise RecordError(f"{SEALED} names another number of them; enrol the fingers again")
+            head = {0: VERSION, 1: salt, 3: TWO_FINGERS}
         except ContractError as error:
             raise RecordError(f"{error}; enrol the fingers again") from error
         key = sealing_key(pepper, salt)

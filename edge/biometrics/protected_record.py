@@ -4,7 +4,7 @@ In the words of ISO/IEC 24745 the record holds auxiliary data AD (the vaults, th
 pseudonymous identifier PI (the check of the key). It is written as deterministic CBOR after
 `protected_record.cddl`.
 
-One finger is worth some 40 bits of guessing, which is nothing for whoever holds the record and a computer. So
+One finger is worth some 50 bits of guessing, which is nothing for whoever holds the record and a computer. So
 the record at rest is a secret: `seal` encrypts and authenticates it under a key from a pepper that the thief
 lacks.
 """
@@ -154,7 +154,9 @@ class ProtectedRecord:
 
 def key_check(secret: bytearray, salt: bytes) -> bytes:
     """The record's PI: SHA-256 over the root secret, which has 256 bits to hide behind it."""
-    return sha256(b"ridgekey/key-check" + salt + secret).digest()
+    digest = sha256(b"ridgekey/key-check" + salt)
+    digest.update(secret)  # joined to the others it would be a copy that nobody can wipe
+    return digest.digest()
 
 
 def sealing_key(pepper: bytes | bytearray, salt: bytes) -> bytearray:

@@ -20,6 +20,8 @@ import numpy.typing as npt
 from drivers.image import FingerImage
 from edge.biometrics import presentation
 from edge.biometrics.minutiae import Minutiae
+from edge.biometrics.parameters import Parameters
+from edge.biometrics.wiping import wiped
 
 Array = npt.NDArray[np.float64]
 
@@ -47,8 +49,14 @@ LEAST_RIDGE_SHARE = 0.25
 
 EDGE_OFF_CENTRE = 0.3
 LEAST_MINUTIAE = 12
-"""The vault asks for eight right ones, and a good press shows a third more than it has in common with the
-record."""
+"""The vault asks for ten right ones, on a small sensor for nine. With twelve a press opens only where nearly
+all are right: the gate lets it be tried, and `is_conclusive` keeps a failure from being called a wrong
+finger."""
+
+CONCLUSIVE_FOR_EACH_COEFFICIENT = 2
+"""Minutiae of a press for each that must be right: about half of a good press's are found again, each in its
+own cell. Of 31 presses of right fingers, real and synthetic, that showed fewer on a small window 4 opened
+nothing, of 92 others one. Strangers are rare at a kiosk, so such a failure is more likely the press's."""
 
 DRY_MEAN, WET_MEAN = 200.0, 90.0
 """Greys beyond which a press that shows too little is called dry or wet: a reason to give, never one to
@@ -143,6 +151,18 @@ def assess(image: FingerImage, minutiae: Minutiae) -> Quality:
     return Quality(round(100 * (richness * area) ** 0.5), reasons_against(surface, len(minutiae)))
 
 
+def is_conclusive(minutiae: Minutiae, parameters: Parameters) -> bool:
+    """Whether a press that opens nothing speaks for another finger.
+
+    It is decided by the press alone: what the person is told tells nothing of the record.
+
+    Args:
+        minutiae: of a press that passed the gate.
+        parameters: those for the sensor.
+    """
+    return len(minutiae) >= CONCLUSIVE_FOR_EACH_COEFFICIENT * parameters.coefficients
+
+
 def reasons_against(surface: Surface, minutiae: int) -> tuple[Reason, ...]:
     """The first thing that the person should change; none if the press is fit."""
     if surface.contact_mm2 < LEAST_CONTACT_MM2:
@@ -208,7 +228,10 @@ def coherence(grey: Array) -> Array:
 def structure(grey: Array) -> tuple[Array, Array, Array]:
     """The structure tensor of each block: squared gradients along x and y, and their product, summed."""
     down, across = np.asarray(np.gradient(grey, axis=0)), np.asarray(np.gradient(grey, axis=1))
-    xx, yy, xy = (blocks(product).sum(axis=(1, 3)) for product in (across**2, down**2, across * down))
+    with wiped(down, across):
+        products = across**2, down**2, across * down
+    with wiped(*products):
+        xx, yy, xy = (blocks(product).sum(axis=(1, 3)) for product in products)
     return xx, yy, xy
 
 

@@ -7,12 +7,14 @@ minutia, as found and a little turned and stretched either way, and each such fr
 import numpy as np
 import numpy.typing as npt
 
-from edge.biometrics import decoder
+from edge.biometrics import decoder, galois
 from edge.biometrics.decoder import Frames, fill_urns, join
+from edge.biometrics.joint_record import JointRecord
 from edge.biometrics.minutiae import Minutiae
 from edge.biometrics.protected_record import ProtectedRecord
 from edge.biometrics.reliability import odds
 from edge.biometrics.vault import Vault, field_elements, filter_key, unwrap, wipe
+from edge.biometrics.wiping import wiped
 
 Array = npt.NDArray[np.float64]
 
@@ -60,12 +62,28 @@ def unlock(
         frames.wipe()
     if found is None:
         return None
-    frame, f = found
-    number = int(vault_of_frame[frame])
-    secret = unwrap(record.vaults[number], f, record.salt, number)
+    number = int(vault_of_frame[found[0]])
+    return secret_behind(record, record.vaults[number], found[1], number)
+
+
+def secret_behind(
+    record: ProtectedRecord | JointRecord, vault: Vault, f: galois.Elements, number: int
+) -> bytearray | None:
+    """A record's secret out of a vault of it, or None; wipes the polynomial, and a secret that is not its.
+
+    Args:
+        record: whose secret it should be.
+        vault: of the record.
+        f: (k,) what the decoder found.
+        number: of the vault.
+    """
+    secret = unwrap(vault, f, record.salt, number)
     wipe(f)
     # The filter lets one wrong polynomial in 2^64 pass; the wrapping does not.
-    return secret if secret is not None and record.matches(secret) else None
+    if secret is None or record.matches(secret):
+        return secret
+    wipe(secret)
+    return None
 
 
 def frames_of(record: ProtectedRecord, press: Minutiae) -> tuple[Frames, npt.NDArray[np.intp]]:
@@ -74,15 +92,14 @@ def frames_of(record: ProtectedRecord, press: Minutiae) -> tuple[Frames, npt.NDA
     Returns:
         The frames, and the number of each frame's vault.
     """
-    relative, quality = all_relative(press.table[:STRONGEST].astype(np.float64))
-    try:
+    table = press.table[:STRONGEST].astype(np.float64)
+    with wiped(table):
+        relative, quality = all_relative(table)
+    with wiped(relative, quality):
         parts = [
             vault_frames(vault, relative, quality, record.salt, number)
             for number, vault in enumerate(record.vaults)
         ]
-    finally:
-        relative.fill(0)
-        quality.fill(0)
     return join(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
@@ -100,12 +117,14 @@ def all_relative(table: Array, ways: Array = WAYS) -> tuple[Array, Array]:
     n = len(table)
     others = np.nonzero(~np.eye(n, dtype=bool))[1].reshape(n, max(n - 1, 0))
     angle = (table[:, 2, np.newaxis] + np.radians(ways[:, 0]))[..., np.newaxis]
-    offset = (table[others, :2] - table[:, np.newaxis, :2])[:, np.newaxis]
-    offset = offset * ways[:, 1, np.newaxis, np.newaxis]
+    apart = table[others, :2] - table[:, np.newaxis, :2]
+    with wiped(apart):
+        offset = apart[:, np.newaxis] * ways[:, 1, np.newaxis, np.newaxis]
     x = offset[..., 0] * np.cos(angle) + offset[..., 1] * np.sin(angle)
     y = offset[..., 1] * np.cos(angle) - offset[..., 0] * np.sin(angle)
     direction = np.mod(table[others, 2][:, np.newaxis] - angle, 2 * np.pi)
-    relative = np.stack((x, y, direction), axis=-1).reshape(n * len(ways), max(n - 1, 0), 3)
+    with wiped(offset, x, y, direction):
+        relative = np.stack((x, y, direction), axis=-1).reshape(n * len(ways), max(n - 1, 0), 3)
     return relative, np.repeat(table[others, 3], len(ways), axis=0)
 
 
@@ -115,21 +134,20 @@ def vault_frames(vault: Vault, relative: Array, quality: Array, salt: bytes, num
     Where two minutiae share a feature, the more reliable one stands for it.
     """
     lattice = vault.lattice
-    features, weight = lattice.features(relative), odds(lattice, relative, quality)
-    order = np.lexsort((-weight, features), axis=1)
-    features = np.take_along_axis(features, order, axis=1)
+    unsorted = lattice.features(relative), odds(lattice, relative, quality)
+    with wiped(*unsorted):
+        order = np.lexsort((-unsorted[1], unsorted[0]), axis=1)
+        features = np.take_along_axis(unsorted[0], order, axis=1)
+        weight = np.take_along_axis(unsorted[1], order, axis=1)
     distinct = np.ones(features.shape, dtype=bool)
     distinct[:, 1:] = features[:, 1:] != features[:, :-1]
-    weight = np.take_along_axis(weight, order, axis=1) * distinct
+    weight *= distinct
     x = field_elements(lattice.universe, salt, number)[features[distinct]]
     place = np.cumsum(distinct, axis=1) - 1
-    try:
+    with wiped(features, weight, x):
         return Frames(
             points=np.stack((x, vault.values(x)), axis=-1),
             bounds=np.concatenate(([0], np.cumsum(distinct.sum(axis=1)))).astype(np.uint32),
             urns=np.take_along_axis(place, fill_urns(weight), axis=1).astype(np.uint8),
             tags=np.full(len(features), vault.tag, dtype=np.uint64),
         )
-    finally:
-        for buffer in (features, weight, x):
-            buffer.fill(0)

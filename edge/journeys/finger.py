@@ -70,7 +70,7 @@ def bind_fingers(
         RefusedError: a finger is enrolled already.
         WeakCaptureError, CancelledError, SensorError: as everywhere.
     """
-    with ExitStack() as held:
+    with ExitStack() as held, ExitStack() as unless_done:
         locked: list[Draft] = []
         records, secrets = list(known), []
         for number, _ in enumerate(fingers, 1):
@@ -78,15 +78,16 @@ def bind_fingers(
                 visit.report(NextFinger(number, len(fingers)))
             locked.append(held.enter_context(_features(visit, records)))
             one = enrolment.bind(locked[-1].frames, locked[-1].parameters)
+            unless_done.callback(wipe, one.secret)
             records.append(one.record)
             secrets.append(one.secret)
         pepper = files.pepper(visit.desk.state)
         held.callback(wipe, pepper)
         if policy is Policy.ANY:
             made = zip(fingers, records[len(known) :], secrets, strict=True)
-            return [Bound((finger,), record.seal(pepper), secret) for finger, record, secret in made]
-        for secret in secrets:
-            wipe(secret)
+            bound = [Bound((finger,), record.seal(pepper), secret) for finger, record, secret in made]
+            unless_done.pop_all()
+            return bound
         first, second = ((draft.parameters, draft.frames) for draft in locked)
         both = bind_two(first, second)
         return [Bound(tuple(fingers), both.record.seal(pepper), both.secret)]
@@ -126,7 +127,7 @@ def _presses_that_fit(visit: Visit, known: Sequence[ProtectedRecord]) -> Draft:
         for number in range(1, MOST_PRESSES + 1):
             presses.append(held.enter_context(good_press(visit, number, max(number, PRESSES))))
             with visit.timing("unlock"):
-                _check_new(presses[-1], known)
+                _check_new(visit, presses[-1], known)
                 if number < PRESSES:
                     continue
                 try:
@@ -144,6 +145,11 @@ def _presses_that_fit(visit: Visit, known: Sequence[ProtectedRecord]) -> Draft:
     raise AssertionError("the last press returns or raises")
 
 
-def _check_new(press: Minutiae, known: Sequence[ProtectedRecord]) -> None:
-    if any(unlock(record, press, trials=SAME_FINGER_TRIALS) for record in known):
-        raise RefusedError("this finger is enrolled already; use another one")
+def _check_new(visit: Visit, press: Minutiae, known: Sequence[ProtectedRecord]) -> None:
+    with visit.cancelling() as cancel:
+        for record in known:
+            secret = unlock(record, press, trials=SAME_FINGER_TRIALS, cancel=cancel)
+            if secret is not None:
+                wipe(secret)
+                raise RefusedError("this finger is enrolled already; use another one")
+    visit.check_cancelled()  # a search that was cut short has not shown that the finger is new

@@ -7,6 +7,7 @@ opens to that finger, and gives the same root. Only another key for the identity
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from contracts.hexes import to_hex
 from edge.biometrics.protected_record import ProtectedRecord
@@ -25,6 +26,9 @@ from edge.state.subjects import Subject
 def add(visit: Visit, fingers: Sequence[Position], subject: bytes | None = None) -> JsonObject:
     """Enrol another finger of a person, or under the policy of two another pair, after one that opens.
 
+    A new finger is held against the person's others. Those of a new pair are held against each other alone: a
+    pair's record opens only to both together and tells nothing of one, so a finger may be in two pairs.
+
     Args:
         visit: the errand.
         fingers: which.
@@ -35,7 +39,7 @@ def add(visit: Visit, fingers: Sequence[Position], subject: bytes | None = None)
 
     Raises:
         UsageError: so many fingers do not fit the person's policy, or there is no room for more.
-        RefusedError: the finger is enrolled already.
+        RefusedError: the finger is enrolled already, or a pair is one finger twice.
         EnrolmentError, FingerNotRecognisedError, WeakCaptureError, CancelledError, SensorError: as at
             enrolment.
     """
@@ -43,14 +47,14 @@ def add(visit: Visit, fingers: Sequence[Position], subject: bytes | None = None)
     people = at_home(desk, subject)
     if len(people) == 1:
         _check_room(keyring_of(people[0]), fingers)
-    with opened(visit, people) as opening:
+    with opened(visit, people) as opening, ExitStack() as held:
         _check_room(opening.keyring, fingers)
         keyring = opening.keyring
-        for bound in bind_fingers(visit, fingers, keyring.policy, _records(desk, keyring)):
-            try:
-                root = wrap_root(opening.root, bound.secret, opening.subject.address)
-            finally:
-                wipe(bound.secret)
+        made = bind_fingers(visit, fingers, keyring.policy, _records(desk, keyring))
+        for bound in made:
+            held.callback(wipe, bound.secret)
+        for bound in made:
+            root = wrap_root(opening.root, bound.secret, opening.subject.address)
             keyring = keyring.with_binding(
                 Binding(keyring.next_number, bound.fingers, bound.sealed, root, desk.now())
             )
@@ -132,7 +136,7 @@ def _check_removable(keyring: Keyring, number: int) -> None:
 
 
 def _records(desk: Desk, keyring: Keyring) -> list[ProtectedRecord]:
-    """The person's records of one finger."""
+    """The person's records of one finger; under the policy of two there is none."""
     if keyring.policy is Policy.TWO:
         return []
     pepper = files.pepper(desk.state)

@@ -49,6 +49,7 @@ def _press(visit: Visit, press: int, of: int) -> tuple[Minutiae, QualityJudged]:
         raise WeakCaptureError(
             "the finger was never lifted; lift it, wipe the sensor's glass and start again"
         )
+    visit.check_cancelled()  # a finger that comes at once is taken without another look
     visit.report(PlaceFinger(press, of))
     with sensor.capture(
         progress=lambda done, total: visit.report(Transfer(done, total)),

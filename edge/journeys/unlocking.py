@@ -12,10 +12,12 @@ from contracts.acts import ActKind
 from edge.biometrics.joint import unlock_two
 from edge.biometrics.joint_record import JointRecord
 from edge.biometrics.minutiae import Minutiae
+from edge.biometrics.parameters import for_sensor
 from edge.biometrics.protected_record import ProtectedRecord
+from edge.biometrics.quality import Reason, is_conclusive
 from edge.biometrics.unlocking import unlock
-from edge.errors import FingerNotRecognisedError, RefusedError, UsageError
-from edge.events import NextFinger, NotRecognised, Unlocked
+from edge.errors import FingerNotRecognisedError, RefusedError, UsageError, WeakCaptureError
+from edge.events import NextFinger, NotRecognised, ShowedTooLittle, Unlocked
 from edge.identity import files
 from edge.identity.keyring import Binding, Keyring, Policy
 from edge.identity.keys import Signer, wipe
@@ -68,7 +70,7 @@ def unlocked(visit: Visit, people: Sequence[Subject]) -> Iterator[Signer]:
 
     Raises:
         FingerNotRecognisedError: `PRESSES` good presses opened nobody's record.
-        WeakCaptureError: the presses were too weak to judge.
+        WeakCaptureError: the presses were too weak to judge, or all of them showed too little to tell.
         UsageError: there are too many people to seek a finger among.
         StateError: the record opened, but to another identity than its own.
     """
@@ -116,43 +118,72 @@ def keyring_of(subject: Subject) -> Keyring:
 
 
 def _press_until_open(visit: Visit, keyrings: Keyrings) -> Opening:
-    two = any(keyring.policy is Policy.TWO for _, keyring in keyrings)
+    reason, none_tells = Reason.TOO_FEW_MINUTIAE, True
     for press in range(1, PRESSES + 1):
         spent = visit.seconds.get("unlock", 0.0)
-        with good_press(visit, press, PRESSES) as first:
-            with visit.timing("unlock"):
-                found = _search(visit, keyrings, (first,))
-            if found is None and two:
-                visit.report(NextFinger(2, Policy.TWO.fingers))
-                with good_press(visit, press, PRESSES) as second, visit.timing("unlock"):
-                    found = _search(visit, keyrings, (first, second))
+        found, tells = _try(visit, keyrings, press)
         if found is not None:
             visit.report(Unlocked(found.subject.address, visit.seconds["unlock"] - spent))
             return found
-        visit.report(NotRecognised(press, PRESSES))
+        if tells:
+            none_tells = False
+            visit.report(NotRecognised(press, PRESSES))
+        else:
+            visit.report(ShowedTooLittle(press, PRESSES, reason.name, reason.sentence))
+    if none_tells:
+        raise WeakCaptureError(f"{PRESSES} presses showed too little to judge: {reason.sentence}")
     raise FingerNotRecognisedError(
         f"finger not recognised: {PRESSES} good presses opened no record; use the finger that was enrolled"
     )
 
 
+def _try(visit: Visit, keyrings: Keyrings, press: int) -> tuple[Opening | None, bool]:
+    """One press, or where somebody needs two fingers a pair of them.
+
+    Returns:
+        What it opened, and whether it showed enough that to open nothing means something.
+    """
+    info = visit.desk.sensor.info
+    parameters = for_sensor(info.width, info.height, info.dpi)
+    with good_press(visit, press, PRESSES) as first:
+        with visit.timing("unlock"):
+            found = _search(visit, keyrings, (first,))
+        tells = is_conclusive(first, parameters)
+        if found is None and any(keyring.policy is Policy.TWO for _, keyring in keyrings):
+            visit.report(NextFinger(2, Policy.TWO.fingers))
+            with good_press(visit, press, PRESSES) as second:
+                with visit.timing("unlock"):
+                    found = _search(visit, keyrings, (first, second))
+                tells = tells and is_conclusive(second, parameters)
+    return found, tells
+
+
 def _search(visit: Visit, keyrings: Keyrings, presses: tuple[Minutiae, ...]) -> Opening | None:
-    """Try the records of as many fingers as were pressed."""
+    """Try the records of as many fingers as were pressed.
+
+    Raises:
+        CancelledError: the person left before one opened.
+    """
     pepper = files.pepper(visit.desk.state)
     try:
-        for subject, keyring in keyrings:
-            for binding in keyring.bindings:
-                secret = _secret(binding, presses, pepper)
-                if secret is not None:
-                    return Opening(subject, keyring, binding, binding.open_root(secret, subject.address))
+        with visit.cancelling() as cancel:
+            for subject, keyring in keyrings:
+                for binding in keyring.bindings:
+                    secret = _secret(binding, presses, pepper, cancel)
+                    if secret is not None:
+                        return Opening(subject, keyring, binding, binding.open_root(secret, subject.address))
     finally:
         wipe(pepper)
+    visit.check_cancelled()  # what was cut short has not refused anybody
     return None
 
 
-def _secret(binding: Binding, presses: tuple[Minutiae, ...], pepper: bytearray) -> bytearray | None:
+def _secret(
+    binding: Binding, presses: tuple[Minutiae, ...], pepper: bytearray, cancel: bytearray
+) -> bytearray | None:
     """What a record gives to these presses; None where it is for another number of fingers."""
     if len(binding.fingers) != len(presses):
         return None
     if len(presses) == 1:
-        return unlock(ProtectedRecord.open(binding.sealed, pepper), *presses)
-    return unlock_two(JointRecord.open(binding.sealed, pepper), *presses)
+        return unlock(ProtectedRecord.open(binding.sealed, pepper), *presses, cancel=cancel)
+    return unlock_two(JointRecord.open(binding.sealed, pepper), *presses, cancel=cancel)

@@ -1,5 +1,6 @@
 """What a journey has at hand: the kiosk's parts, the person's screen, and a watch."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from edge.links.outbox import Outbox
 from edge.phones.room import Room
 from edge.sensor import KioskSensor
 from edge.state.database import Database
+
+LOOK_SECONDS = 0.05
+"""Between two looks whether the person has left, while the decoder runs."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,23 @@ class Visit:
         """
         if self.cancelled():
             raise CancelledError("cancelled; nothing was signed")
+
+    @contextmanager
+    def cancelling(self) -> Iterator[bytearray]:
+        """One zero byte that is set when the person leaves: for work that looks at it and cannot ask."""
+        flag, done = bytearray(1), threading.Event()
+
+        def watch() -> None:
+            while not done.wait(LOOK_SECONDS):
+                flag[0] |= self.cancelled()
+
+        watcher = threading.Thread(target=watch, name="cancelling", daemon=True)
+        watcher.start()
+        try:
+            yield flag
+        finally:
+            done.set()
+            watcher.join()
 
     @contextmanager
     def timing(self, phase: str) -> Iterator[None]:

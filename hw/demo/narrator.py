@@ -102,6 +102,8 @@ class Narrator:
                     self.note(f"      the kiosk asks for another press: {', '.join(map(str, reasons))}")
             case "not_recognised":
                 self.note("      this press was not recognised")
+            case "showed_too_little":
+                self.note(f"      this press showed too little: {event['reason']}")
             case "lift_finger":
                 self._show(words="finger up", total=None)
 

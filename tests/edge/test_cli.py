@@ -220,6 +220,7 @@ EVENTS: list[dict[str, Any]] = [
     {"event": "quality", "acceptable": True, "hints": []},
     {"event": "one_more", "hint": "use the same part of the finger"},
     {"event": "not_recognised", "press": 1, "of": 3},
+    {"event": "showed_too_little", "press": 2, "of": 3, "hint": "hold it still"},
     {"event": "unlocked", "seconds": 1.0},
     {"event": "ended_badly", "act": "grant", "signed_at": 1, "outcome": "late"},
     {"event": "ended_badly", "act": "deny", "signed_at": 1, "outcome": "rejected", "reason": "[x] no"},

@@ -1,6 +1,7 @@
 """Several fingers of a person, with drawn minutiae: who is let in, what is kept, and what stays closed."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.hexes import from_hex
 from drivers.image import FingerImage
-from edge.biometrics import Minutiae, enrol, joint
+from edge.biometrics import Minutiae, decoder, enrol, joint
 from edge.errors import (
+    CancelledError,
     FingerNotRecognisedError,
     NotFoundError,
     RefusedError,
@@ -273,6 +275,182 @@ def test_what_does_not_fit_the_policy_is_said_before_any_press(visit: Visit, per
         fingers.remove(presses(visit, person), 4, somebody.address)
     with pytest.raises(UsageError, match="at most 5"):
         fingers.add(presses(visit, person), [Position.UNNAMED] * 5, somebody.address)
+
+
+# Presses that show too little
+
+
+def shows(person: Person, *counts: int) -> None:
+    """How many of its minutiae each press shows, the strongest first."""
+    left, all_of_them = iter(counts), person.extract
+    person.extract = lambda image: Minutiae(all_of_them(image).table[: next(left)])  # type: ignore[method-assign]
+
+
+def test_presses_that_show_too_little_to_tell_are_no_wrong_finger(visit: Visit, person: Person) -> None:
+    somebody = joined(visit, person, INDEX)
+    shows(person, 12, 13, 19)
+    with pytest.raises(WeakCaptureError, match="too few details"):
+        opens(visit, person, somebody, *[STRANGER] * 3)
+    told = [(each.press, each.reason) for each in person.names("showed_too_little")]
+    assert told == [(press, "TOO_FEW_MINUTIAE") for press in (1, 2, 3)]
+    assert not person.names("not_recognised")
+
+
+def test_one_press_that_shows_enough_is_not_recognised(visit: Visit, person: Person) -> None:
+    somebody = joined(visit, person, INDEX)
+    shows(person, 12, 20, 12)
+    assert not opens(visit, person, somebody, *[STRANGER] * 3)
+    assert [each.press for each in person.names("not_recognised")] == [2]
+    assert [each.press for each in person.names("showed_too_little")] == [1, 3]
+
+
+@pytest.mark.parametrize("counts", [(12, 40), (40, 12)])
+def test_a_pair_tells_no_more_than_the_weaker_of_its_presses(
+    visit: Visit, person: Person, counts: tuple[int, int]
+) -> None:
+    somebody = joined(visit, person, INDEX, MIDDLE, policy=Policy.TWO)
+    shows(person, *counts * 3)
+    with pytest.raises(WeakCaptureError, match="too few details"):
+        opens(visit, person, somebody, *[STRANGER, THUMB] * 3)
+    assert len(person.names("showed_too_little")) == 3
+
+
+# Whoever leaves is not kept waiting
+
+
+@dataclass
+class Leaving:
+    """A visit whose person leaves when told, and how long the journey then went on."""
+
+    gone: float = 0.0
+
+    def leave(self) -> None:
+        self.gone = self.gone or time.monotonic()
+
+    def has_left(self) -> bool:
+        return self.gone > 0
+
+    @property
+    def kept_waiting(self) -> float:
+        return time.monotonic() - self.gone
+
+
+@pytest.fixture
+def leaving(monkeypatch: pytest.MonkeyPatch) -> Leaving:
+    """As soon as the decoder is at a press, its person leaves; it would go on for long."""
+    leaving = Leaving()
+    search = decoder.search
+
+    def endless(frames: decoder.Frames, key: bytes, k: int, trials: int, *rest: Any, **named: Any) -> Any:
+        leaving.leave()
+        return search(frames, key, k, 1000 * trials, *rest, **named)
+
+    monkeypatch.setattr(decoder, "search", endless)
+    return leaving
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_whoever_leaves_while_the_records_are_tried_is_not_called_a_stranger(
+    visit: Visit, person: Person, request: pytest.FixtureRequest, policy: Policy
+) -> None:
+    somebody = joined(visit, person, INDEX, MIDDLE, policy=policy)
+    leaving = request.getfixturevalue("leaving")
+    person.presses(*[STRANGER, THUMB] * 3)
+    going = Visit(visit.desk, visit.report, leaving.has_left)
+    with pytest.raises(CancelledError), unlocked(going, [somebody]):
+        pass
+    assert leaving.kept_waiting < 2
+    assert not person.names("not_recognised")
+
+
+def test_whoever_leaves_while_a_finger_is_sought_among_the_known_is_not_enrolled(
+    visit: Visit, person: Person, leaving: Leaving
+) -> None:
+    going = Visit(visit.desk, visit.report, leaving.has_left)
+    person.presses(*[INDEX] * 3, *[MIDDLE] * 3)
+    with pytest.raises(CancelledError):
+        enrol_person(going, (RIGHT_INDEX, LEFT_INDEX))
+    assert leaving.kept_waiting < 2
+
+
+def test_whoever_leaves_while_the_finger_is_lifted_is_not_captured(
+    visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving = Leaving()
+
+    def lifted(*_: object) -> bool:
+        leaving.leave()
+        return True
+
+    monkeypatch.setattr(person, "wait_lifted", lifted)
+    with pytest.raises(CancelledError):
+        good_press(Visit(visit.desk, visit.report, leaving.has_left), 1, 3)
+    assert person.events == []
+
+
+# What is left of the secrets where something goes wrong
+
+
+def kept(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
+    """Everything that a function gives from now on."""
+    given: list[Any] = []
+    original = getattr(module, name)
+
+    def watched(*arguments: Any, **named: Any) -> Any:
+        given.append(original(*arguments, **named))
+        return given[-1]
+
+    monkeypatch.setattr(module, name, watched)
+    return given
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_the_first_finger_s_secret_goes_with_whoever_leaves_at_the_second(
+    visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch, policy: Policy
+) -> None:
+    def leaves() -> Iterator[int]:
+        yield from [INDEX] * 3
+        raise CancelledError("cancelled")
+
+    made = kept(monkeypatch, finger_journey.enrolment, "bind")
+    person.hands = leaves()
+    with pytest.raises(CancelledError):
+        enrol_person(visit, (RIGHT_INDEX, LEFT_INDEX), policy)
+    assert [each.secret for each in made] == [bytes(32)]
+
+
+def test_under_the_policy_of_two_no_finger_s_own_secret_stays(
+    visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = kept(monkeypatch, finger_journey.enrolment, "bind")
+    joined(visit, person, INDEX, MIDDLE, policy=Policy.TWO)
+    assert [each.secret for each in made] == [bytes(32)] * 2
+
+
+def test_a_record_that_the_new_finger_opens_gives_a_secret_that_is_wiped(
+    visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = kept(monkeypatch, finger_journey, "unlock")
+    with pytest.raises(RefusedError, match="enrolled already"):
+        enrol_person(presses(visit, person, *[INDEX] * 6), (RIGHT_INDEX, LEFT_INDEX))
+    assert opened[-1] == bytes(32)
+
+
+def test_no_secret_of_several_new_fingers_stays_where_one_cannot_be_added(
+    visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody = joined(visit, person, INDEX)
+    made = kept(monkeypatch, fingers, "bind_fingers")
+
+    def fails(*_: object) -> bytes:
+        raise StateError("no room")
+
+    monkeypatch.setattr(fingers, "wrap_root", fails)
+    person.presses()
+    person.hands = Until([INDEX], [MIDDLE, THUMB], person)
+    with pytest.raises(StateError):
+        fingers.add(visit, [LEFT_INDEX, Position.LEFT_THUMB], somebody.address)
+    assert [bound.secret for bound in made[0]] == [bytes(32)] * 2
 
 
 # How the finger is presented

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.biometrics import _decoder, decoder, decoder_reference, galois
@@ -75,13 +75,15 @@ def case(seed: int, k: int, right: float, frames: int = 4) -> Case:
 
 
 @settings(max_examples=60, deadline=None)
+@example(3, 13, 0.8, 0)  # of two fingers
+@example(3, 13, 1.0, 100)
 @given(st.integers(0, 2**32), st.integers(2, 16), st.sampled_from([0.0, 0.5, 0.8, 1.0]), st.integers(0, 700))
 def test_the_same_results_as_the_reference(seed, k, right, first):
-    example = case(seed, k, right)
-    compiled = example.run(_decoder.search, first, first + 400)
-    assert compiled == example.run(decoder_reference.search, first, first + 400)
+    drawn = case(seed, k, right)
+    compiled = drawn.run(_decoder.search, first, first + 400)
+    assert compiled == drawn.run(decoder_reference.search, first, first + 400)
     if compiled[0] >= 0:
-        assert compiled[1] == example.polynomials[compiled[0]]
+        assert compiled[1] == drawn.polynomials[compiled[0]]
 
 
 @BOTH
@@ -108,12 +110,12 @@ def test_a_trial_does_not_depend_on_where_the_search_began(search):
 
 
 @BOTH
-def test_a_set_flag_ends_the_search_and_a_success_sets_it(search):
+def test_a_set_flag_ends_the_search_which_leaves_it_alone(search):
     example = case(1, 9, 1.0)
     assert example.run(search, cancel=bytearray(b"\1"))[0] == -1
     flag = bytearray(1)
-    example.run(search, cancel=flag)
-    assert flag == b"\1"
+    assert example.run(search, cancel=flag)[0] >= 0
+    assert flag == b"\0"
 
 
 @BOTH
@@ -184,6 +186,41 @@ def test_two_threads_find_what_one_finds_and_leave_the_frames_alone():
     assert found is not None
     assert found[1].tolist() == example.polynomials[found[0]]
     np.testing.assert_array_equal(frames.points, before)
+
+
+def test_a_success_sets_the_flag_and_what_is_not_wanted_does_not():
+    example, flag = case(5, 8, 0.6, frames=9), bytearray(1)
+    frames = decoder.Frames(example.points, example.bounds, example.urns, example.tags)
+    asked = []
+
+    def refuses(frame, polynomial):
+        asked.append(polynomial.tolist() == example.polynomials[frame])
+        return False
+
+    assert decoder.search(frames, example.key, 8, 100_000, flag, accepts=refuses) is None
+    assert (asked, flag) == ([True], b"\0")  # others of the nine open, too: none is asked for
+    assert decoder.search(frames, example.key, 8, 100_000, flag) is not None
+    assert flag == b"\1"
+
+
+def test_of_two_threads_finds_the_one_that_is_not_taken_is_wiped(monkeypatch):
+    """Both threads' first trials open; neither can see yet that the other's has."""
+    example, together, found = case(1, 9, 1.0, frames=8), threading.Barrier(2), []
+    search = _decoder.search
+
+    def both_at_once(*arguments):
+        frame = search(*arguments)
+        if len(found) < 2:
+            found.append(arguments[-1])
+            assert frame >= 0
+            together.wait(10)
+        return frame
+
+    monkeypatch.setattr(_decoder, "search", both_at_once)
+    frames = decoder.Frames(example.points, example.bounds, example.urns, example.tags)
+    _, taken = decoder.search(frames, example.key, 9, 100_000, bytearray(1))
+    assert [each.any() for each in found if each is not taken] == [False]
+    assert taken.any()
 
 
 def test_joined_frames_are_those_of_the_parts_which_are_wiped():

@@ -1,6 +1,7 @@
 """Two fingers in one polynomial: both open it, one does not, and its bytes are read back or refused."""
 
 from importlib.resources import files
+from random import Random
 
 import cbor2
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts import cbor
-from edge.biometrics import Minutiae, ProtectedRecord, RecordError
+from edge.biometrics import Minutiae, ProtectedRecord, RecordError, _decoder, joint, joint_record
+from edge.biometrics.decoder_reference import COMPLETIONS
 from edge.biometrics.enrolment import frames_of_presses
 from edge.biometrics.galois import GROUP_ORDER
 from edge.biometrics.joint import (
@@ -62,6 +64,38 @@ def test_one_of_the_two_with_a_stranger_opens_nothing(record):
     assert unlock_two(record, strange, theirs, trials=2**19) is None
     assert unlock_two(record, mine, mine, trials=2**19) is None
     assert unlock_two(record, strange, press(finger(STRANGER + 1), 1), trials=QUICK) is None
+
+
+def test_a_refusal_takes_the_same_draws_whether_one_of_the_two_was_right(monkeypatch):
+    """One of the owner's with a stranger's of few minutiae finds the polynomial alone."""
+    fingers = [[press(finger(f), 100 * f + i) for i in range(3)] for f in (A, B)]
+    locked = [frames_of_presses(presses, randomness=Random(3)) for presses in fingers]
+    record = bind_two(*locked, Random(3)).record
+    mine, theirs = (press(finger(f), 104, shown=1, false=0).table for f in (A, STRANGER))
+    second, count = Minutiae(press(finger(STRANGER + 1), 1).table[:9]), min(len(mine), len(theirs))
+    search, judge = _decoder.search, joint.shares
+    work, found, judged = [], [], []
+
+    def counted(*arguments):
+        frame, draws = search(*arguments), arguments[8] - arguments[7]
+        work[-1] += draws * (len(arguments[1]) - 1 if frame < 0 else frame)
+        found[-1] += frame >= 0
+        return frame
+
+    def counted_shares(*arguments):
+        judged[-1] += 1
+        return judge(*arguments)
+
+    monkeypatch.setattr(_decoder, "search", counted)
+    monkeypatch.setattr(joint, "shares", counted_shares)
+    for table in (mine, theirs):
+        for tally in (work, found, judged):
+            tally.append(0)
+        assert unlock_two(record, Minutiae(table[:count]), second, trials=2**21) is None
+    assert found[0] > found[1] == 0
+    assert work[0] == work[1]
+    assert work[0] * COMPLETIONS >= 2**21
+    assert judged == [1, 1]
 
 
 def test_presses_in_the_wrong_order_open_nothing(record):
@@ -139,6 +173,15 @@ def test_records_of_one_and_of_two_fingers_are_not_mistaken(record):
         ProtectedRecord.open(record.seal(PEPPER), PEPPER)
     with pytest.raises(RecordError):
         JointRecord.decode(cbor.encode({**cbor2.loads(record.encode()), 0: 2}))
+
+
+@pytest.mark.parametrize("fingers", [0, 1, 3])
+def test_a_record_sealed_as_of_another_number_of_fingers_is_refused(record, monkeypatch, fingers):
+    with monkeypatch.context() as patch:
+        patch.setattr(joint_record, "TWO_FINGERS", fingers)
+        sealed = record.seal(PEPPER)
+    with pytest.raises(RecordError, match="enrol the fingers again"):
+        JointRecord.open(sealed, PEPPER)
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,7 +5,8 @@ import pytest
 
 from drivers.image import FingerImage
 from edge.biometrics import Minutiae, Reason, assess
-from edge.biometrics.quality import Surface, coherence, reasons_against, segment
+from edge.biometrics.parameters import LARGE, SMALL
+from edge.biometrics.quality import Surface, coherence, is_conclusive, reasons_against, segment
 from tests.edge.biometrics.points import finger, press
 
 WIDTH, HEIGHT = 256, 288
@@ -95,3 +96,9 @@ def test_the_limits_are_ordered():
 def test_each_reason_tells_a_person_what_to_do(reason):
     assert ":" in reason.sentence
     assert "\n" not in reason.sentence
+
+
+@pytest.mark.parametrize(("parameters", "enough"), [(LARGE, 20), (SMALL, 18)])
+def test_a_press_tells_of_another_finger_from_twice_the_right_ones_on(parameters, enough):
+    shown = [Minutiae(np.ones((count, 4))) for count in (enough - 1, enough)]
+    assert [is_conclusive(press, parameters) for press in shown] == [False, True]

@@ -8,11 +8,22 @@ from random import Random
 import numpy as np
 import pytest
 
-from edge.biometrics import EnrolmentError, Minutiae, ProtectedRecord, Reason, _decoder, enrol, unlock
+from edge.biometrics import (
+    EnrolmentError,
+    Minutiae,
+    ProtectedRecord,
+    Reason,
+    _decoder,
+    enrol,
+    unlock,
+    unlocking,
+)
 from edge.biometrics.decoder_reference import COMPLETIONS
-from edge.biometrics.enrolment import bind, draft
+from edge.biometrics.enrolment import bind, draft, frames_of_presses
+from edge.biometrics.joint import bind_two, unlock_two
 from edge.biometrics.parameters import LARGE, SMALL, for_sensor
 from edge.biometrics.unlocking import frames_of
+from edge.biometrics.vault import unwrap
 from tests.edge.biometrics.points import finger, press
 
 QUICK = 2**18
@@ -49,6 +60,26 @@ def test_the_same_press_gives_the_same_answer(enrolments):
     record = enrolments[3].record
     again = press(finger(3), 97)
     assert unlock(record, again, trials=QUICK) == unlock(record, again, trials=QUICK)
+
+
+@pytest.mark.parametrize("of", ["one", "two"])
+def test_a_secret_that_is_not_the_record_s_is_wiped(enrolments, monkeypatch, of):
+    given = []
+
+    def unwrapped(*arguments):
+        given.append(unwrap(*arguments))
+        return given[-1]
+
+    monkeypatch.setattr(unlocking, "unwrap", unwrapped)
+    if of == "one":
+        record = replace(enrolments[1].record, check=bytes(32))
+        assert unlock(record, press(finger(1), 13)) is None
+    else:
+        fingers = ([press(finger(f), 10 * f + i) for i in range(3)] for f in (1, 2))
+        locked = [frames_of_presses(presses, randomness=Random(1)) for presses in fingers]
+        record = replace(bind_two(*locked, Random(1)).record, check=bytes(32))
+        assert unlock_two(record, press(finger(1), 13), press(finger(2), 23)) is None
+    assert given == [bytes(32)]
 
 
 def test_enrolling_again_gives_another_secret_and_shares_nothing():
@@ -193,4 +224,5 @@ def test_more_presses_are_worth_their_time_where_little_is_stable():
     rich = draft([press(finger(1), seed) for seed in range(3)])
     assert rich.enough
     shaky = [press(finger(1), seed, shown=0.55, false=12) for seed in range(6)]
-    assert draft(shaky).expected > draft(shaky[:3]).expected
+    few, many = (draft(shaky[:count], randomness=Random(1)) for count in (3, 6))
+    assert many.expected > few.expected
