@@ -1,5 +1,6 @@
 """How long one kiosk takes from image to key, and how much memory: alone, in a process of its own."""
 
+import math
 import resource
 import sys
 import time
@@ -30,13 +31,13 @@ class Cost:
     peak_rss_mib: float
 
 
-def measure(job: Job, samples: list[tuple[int, int, Enrolled]], stranger: tuple[int, int]) -> Cost:
+def measure(job: Job, samples: list[tuple[int, int, Enrolled]], stranger: tuple[int, int] | None) -> Cost:
     """Time presses of enrolled fingers, one after the other.
 
     Args:
         job: set and settings.
         samples: finger, impression, and the finger's record.
-        stranger: finger and impression of a press that opens the first sample's record in no case.
+        stranger: finger and impression of a rich press that opens the first sample's record in no case.
     """
     source, extractor = ImageFolder(job.images.folder), MinutiaExtractor()
     _, _, first = samples[0]
@@ -45,7 +46,9 @@ def measure(job: Job, samples: list[tuple[int, int, Enrolled]], stranger: tuple[
         total, decoder = _one(job, source, extractor, finger, impression, enrolled)
         totals.append(total)
         decoders.append(decoder)
-    _, refused = _one(job, source, extractor, *stranger, first)
+    refused = math.nan
+    if stranger:
+        _, refused = _one(job, source, extractor, *stranger, first)
     return Cost(_median(totals), _median(decoders), refused, peak_rss_mib())
 
 
