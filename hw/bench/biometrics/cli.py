@@ -233,10 +233,10 @@ def _measure(
 def _cost(result: SetResult, progress: Callable[[str, int, int], None]) -> Figures:
     """Times and memory, from a process that does nothing else."""
     samples = [
-        (finger.finger, finger.tried[0].impression, finger.enrolled)
+        (finger.finger, finger.tried[0].impression, finger.enrolled.record)
         for finger in result.fingers
         if finger.enrolled
-    ]
+    ][: timing.PRESSES]
     if not samples:
         return {"unlock_seconds_median": math.nan, "peak_rss_mib": math.nan}
     stranger = result.densest_stranger(samples[0][0])

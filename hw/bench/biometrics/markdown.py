@@ -42,6 +42,8 @@ LINKAGE = {
 }
 
 Cell = Callable[[Figures], str]
+Table = tuple[Sequence[str], list[list[str]]]
+"""Names of the columns, and the lines."""
 
 
 def main(paths: Sequence[str]) -> int:
@@ -62,28 +64,36 @@ def _numbers(figures: dict[str, Any]) -> Figures:
 
 
 def document(figures: Sequence[Figures], peers: dict[str, list[Figures]]) -> Iterator[str]:
-    """Each table under the name of its place in the docs."""
+    """Each table under the name of its place in the docs; one that would be empty is left out."""
     whole = [each for each in figures if each["part"] == "all"]
     shown = [each for each in figures if each["part"] == "all" or float(each["fingers"]) >= LEAST_PART]
-    yield "Results:\n\n" + table(RESULTS, shown)
-    yield "Impressions enrolled: " + ", ".join(
-        f"{_name(each)} {each['impressions_enrolled']:.1f}" for each in whole
-    )
-    yield "Cost:\n\n" + table(COST, [each for each in whole if "refusal_seconds" in each])
-    rows = [[cell.replace("%", " %") for cell in row] for each in shown for row in tables.by_k_rows(each)]
-    yield "By coefficients:\n\n" + markdown(tables.BY_K, rows)
-    yield "Two fingers:\n\n" + table(TWO, [each for each in whole if "two_fas_bits" in each])
-    yield "Gate:\n\n" + table(GATE, [each for each in whole if "gate_presses" in each])
     attacked = [each for each in whole if "weak_runs" in each]
-    yield "Attacks:\n\n" + table(ATTACKS, attacked)
-    yield "Over all sets, each once: " + totals(list({each["set"]: each for each in attacked}.values()))
-    yield "Linkage:\n\n" + linkage_table([each for each in whole if "d_sys_form" in each])
-    yield "Peers:\n\n" + peers_table(whole, peers)
+    found = {
+        "Results": _table(RESULTS, shown),
+        "Cost": _table(COST, [each for each in whole if "refusal_seconds" in each]),
+        "By coefficients": (tables.BY_K, [_spaced(row) for each in shown for row in tables.by_k_rows(each)]),
+        "Two fingers": _table(TWO, [each for each in whole if "two_fas_bits" in each]),
+        "Gate": _table(GATE, [each for each in whole if "gate_presses" in each]),
+        "Attacks": _table(ATTACKS, attacked),
+        "Linkage": linkage_table([each for each in whole if "d_sys_form" in each]),
+        "Peers": peers_table(whole, peers),
+    }
+    for heading, (names, rows) in found.items():
+        if rows:
+            yield f"{heading}:\n\n{markdown(names, rows)}"
+    impressions = ", ".join(f"{_name(each)} {each['impressions_enrolled']:.1f}" for each in whole)
+    yield f"Impressions enrolled: {impressions}."
+    if attacked:
+        yield f"Each set once: {totals(list({each['set']: each for each in reversed(attacked)}.values()))}."
 
 
-def table(columns: dict[str, Cell], sets: Iterable[Figures]) -> str:
-    """A table of a line for each set."""
-    return markdown(tuple(columns), [[cell(each) for cell in columns.values()] for each in sets])
+def _table(columns: dict[str, Cell], sets: Iterable[Figures]) -> Table:
+    """A line for each set."""
+    return tuple(columns), [[cell(each) for cell in columns.values()] for each in sets]
+
+
+def _spaced(row: Sequence[str]) -> list[str]:
+    return [cell.replace("%", " %") for cell in row]
 
 
 def markdown(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -126,9 +136,9 @@ RESULTS: dict[str, Cell] = {
     "fingers": lambda each: CHOSEN_ON.get((str(each["set"]), str(each["part"])), str(each["part"])),
     "enrolled; never opened": lambda each: f"{each['enrolled']} of {each['fingers']}; {each['never_opened']}",
     "one press, run": _rate("fnmr_one_press"),
-    "expected": _share("fnmr_one_press_computed"),
+    "one press, expected": _share("fnmr_one_press_computed"),
     "three presses, run": _rate("frr_three_presses"),
-    "expected ": _share("frr_three_presses_computed"),
+    "three presses, expected": _share("frr_three_presses_computed"),
     "false accepts, of transactions": _of("false_accepts", "impostor_transactions"),
     "computed per transaction": lambda each: f"{each['false_accepts_per_transaction_computed']:.0e}",
     "FAS, bits; lucky presses": lambda each: f"{tables.fas_bits(each)}; {each['fas_rests_on_presses']}",
@@ -207,7 +217,7 @@ def totals(sets: Sequence[Figures]) -> str:
     )
 
 
-def linkage_table(sets: Sequence[Figures]) -> str:
+def linkage_table(sets: Sequence[Figures]) -> Table:
     """D_sys of each attack, and what chance gives with as many scores."""
     attacks = [*LINKAGE.items(), *((name + THREE, f"{LINKAGE[name]}, three records") for name in OPENED)]
     rows = [
@@ -220,10 +230,10 @@ def linkage_table(sets: Sequence[Figures]) -> str:
         ]
         for each in sets
     ]
-    return markdown(["set, sensor", *(what for _, what in attacks)], rows)
+    return ["set, sensor", *(what for _, what in attacks)], rows
 
 
-def peers_table(sets: Sequence[Figures], peers: dict[str, list[Figures]]) -> str:
+def peers_table(sets: Sequence[Figures], peers: dict[str, list[Figures]]) -> Table:
     """Ours and others', three lines for each set."""
     rows = []
     for each in sets:
@@ -240,7 +250,7 @@ def peers_table(sets: Sequence[Figures], peers: dict[str, list[Figures]]) -> str
                     ("FAS, bits", "fas_bits", lambda one: f"{one['fas_bits']:.1f}".replace("nan", "–")),
                 )
             ]
-    return markdown(("set, sensor", "figure", "ridgekey", THIMBLE, THIMBLE_GIVEN, PACKAGE), rows)
+    return ("set, sensor", "figure", "ridgekey", THIMBLE, THIMBLE_GIVEN, PACKAGE), rows
 
 
 if __name__ == "__main__":
