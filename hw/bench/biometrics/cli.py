@@ -58,6 +58,14 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_what(parser)
+    _add_more(parser)
+    _add_where(parser)
+    return parser
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """Which fingers, and how they are enrolled and tried."""
     parser.add_argument("--fingers", type=Path, required=True, metavar="DIR", help="folder of finger images")
     parser.add_argument("--set", metavar="NAME", help="only this set of the folder")
     parser.add_argument("--sensor", choices=("r307", "r503"), help="whose image size: 256x288 or 192x192")
@@ -88,6 +96,10 @@ def parser() -> argparse.ArgumentParser:
         help="choose the records' parameters on these fingers instead of measuring those in use; report on "
         "others",
     )
+
+
+def _add_more(parser: argparse.ArgumentParser) -> None:
+    """What is measured beside one finger's rates."""
     parser.add_argument("--attack", action="store_true", help="attack the records, too")
     parser.add_argument(
         "--pairs", action="store_true", help="measure the policy of two fingers, on pairs of neighbours"
@@ -102,6 +114,10 @@ def parser() -> argparse.ArgumentParser:
         metavar="PYTHON",
         help="an interpreter that has the package fuzzy-extractor, for --peers (this one)",
     )
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    """Where the results go, and with what they are made."""
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures for machines")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots: DIR/index.html")
     parser.add_argument(
@@ -112,7 +128,6 @@ def parser() -> argparse.ArgumentParser:
         "what follows the minutiae is computed anew. They are biometric data",
     )
     parser.add_argument("--jobs", type=int, default=cores(), metavar="N", help="processes (one a core)")
-    return parser
 
 
 def main(argv: list[str]) -> int:
