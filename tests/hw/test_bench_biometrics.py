@@ -20,10 +20,12 @@ import ridgekey
 from drivers.image import FingerImage
 from edge.biometrics import galois
 from edge.biometrics.enrolment import bind, frames_of_presses
+from edge.biometrics.joint import LEAST_SHARE
 from edge.biometrics.parameters import Parameters
-from hw.bench.biometrics import attacks, cli, counting, pairs, plots, statistics
+from hw.bench.biometrics import attacks, cli, counting, markdown, pairs, plots, statistics
 from hw.bench.biometrics.counting import KS, Locked, PressFrames, chances
 from hw.bench.biometrics.fingers import (
+    ENROLMENTS,
     Enrolled,
     Press,
     TooFewFingersError,
@@ -195,7 +197,7 @@ def run(folder, tmp_path_factory):
     """One run with everything, of few trials."""
     out = tmp_path_factory.mktemp("out")
     where = ["--fingers", str(folder), "--set", "drawn", "--cache", str(folder / "cache"), "--jobs", "1"]
-    what = ["--attack", "--peers", "--pairs", "--trials-log2", "17"]
+    what = ["--attack", "--peers", "--pairs", "--trials-log2", "18"]
     write = ["--json", str(out / "figures.json"), "--report", str(out / "page")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attacks, "WEAK_RUNS", 4)
@@ -220,6 +222,14 @@ def test_the_json_has_the_figures_that_are_asked_for(run):
     assert figures["impostor_presses"] == FINGERS * (FINGERS - 1) * IMPRESSIONS
     assert figures["impostor_transactions"] == FINGERS * (FINGERS - 1) * 2
     assert figures["false_accepts"] == 0
+    assert figures["never_opened"] <= 1  # of so few trials
+    assert figures["enrolments_counted"] == FINGERS * ENROLMENTS
+    assert figures["fmr_one_press"] == 0
+    assert 0 < figures["far_upper_95"] < 0.2
+    rates = [figures[f"fnmr_one_press_of_k_{k}"] for k in (8, 9, 10, 11, 12)]
+    assert rates == sorted(rates)
+    assert figures["fnmr_one_press_computed"] == rates[2]
+    assert figures["trials_per_second"] < 1e9  # of a press that makes frames
 
 
 def test_the_page_stands_alone_and_its_plots_are_sound(run):
@@ -230,6 +240,26 @@ def test_the_page_stands_alone_and_its_plots_are_sound(run):
     assert len(drawings) > 5
     for drawing in drawings:
         ET.fromstring(drawing)
+
+
+def test_the_docs_tables_are_printed_from_the_json(run, capsys):
+    assert markdown.main([str(run / "figures.json")]) == 0
+    printed = capsys.readouterr().out
+    for heading in (
+        "Results",
+        "Cost",
+        "By coefficients",
+        "Two fingers",
+        "Gate",
+        "Attacks",
+        "Linkage",
+        "Peers",
+    ):
+        [head, rule, *lines] = printed.split(f"{heading}:\n\n")[1].split("\n\n")[0].splitlines()
+        assert lines
+        assert all(line.startswith("| drawn, R307 |") for line in lines)
+        assert {line.count("|") for line in (head, rule, *lines)} == {head.count("|")}
+    assert "| (10) |" in printed
 
 
 def test_a_capacitive_set_stands_for_an_r503(folder, tmp_path):
@@ -371,8 +401,9 @@ def test_the_best_split_is_the_attacker_s():
 
 def test_a_half_of_a_joint_record_is_counted_as_its_frames_are_drawn():
     _, frames = frames_of_presses(drawn(1))
-    own = pairs.chances(frames, press(finger(1), 150).table)
-    strange = pairs.chances(frames, press(finger(80), 1).table)
+    own, enough = pairs.chances(frames, press(finger(1), 150).table)
+    strange, few = pairs.chances(frames, press(finger(80), 1).table)
+    assert few < LEAST_SHARE <= enough  # what `shares` asks of each press
     assert own[0] == strange[0] == pytest.approx(1)
     assert (np.diff(own) <= 0).all()
     assert own[8] > 100 * strange[8]
@@ -389,6 +420,9 @@ def test_peers_and_pairs_stand_beside_ours(run):
     assert (figures["two_pairs"], figures["two_false_accepts"], figures["two_fte"]) == (FINGERS // 2, 0, 0)
     assert figures["two_fas_bits"] > figures["fas_bits"]
     assert figures["two_fas_bits_one_known"] < 20
+    assert figures["two_one_alone_presses_counted"] == FINGERS * (FINGERS - 1) * IMPRESSIONS
+    assert 0 < figures["two_one_alone_far_upper_95"] < 0.2
+    assert figures["two_refusal_seconds"] > 0
 
 
 def test_the_gate_s_false_alarms_and_made_up_presentations_are_counted(run):

@@ -203,8 +203,10 @@ def attack_records(result: SetResult) -> Figures:
     ]
     if not genuine:
         return {}
-    rate = trials_per_second(genuine[0][0], result.fingers[-1].presses[0])
-    fas = fas_of(result)[0]
+    owner = next(finger for finger in result.fingers if any(finger.accepted))
+    stranger = result.densest_stranger(owner.finger)
+    rate = trials_per_second(genuine[0][0], stranger[1]) if stranger else float("nan")
+    fas = fas_of(result).bits
     return {
         **brute_force(result),
         **siblings(list(result.enrolled.values())),
@@ -235,18 +237,22 @@ def brute_force(result: SetResult) -> Figures:
     The luckiest presses of strangers are let loose on records of the same features that have `WEAK_K`
     coefficients. As many should open as were computed, or the FAS is not to be believed.
     """
-    chance = np.array([stranger.chances.one_trial[KS.index(WEAK_K)] for stranger in result.strangers])
+    strangers = result.as_run.strangers
+    chance = np.array([stranger.chances.one_trial[KS.index(WEAK_K)] for stranger in strangers])
     chosen = np.argsort(-chance, kind="stable")[:WEAK_RUNS]
     presses = {(f.finger, i): press for f in result.fingers for i, press in enumerate(f.presses)}
     weak: dict[int, Enrolled] = {}
     opened, expected = 0, 0.0
-    for stranger in (result.strangers[i] for i in chosen):
+    for stranger in (strangers[i] for i in chosen):
         if stranger.record not in weak:
             frames = [
                 (locked.lattice, np.flatnonzero(locked.member).astype(np.int64))
                 for locked in result.enrolled[stranger.record].locked
             ]
-            weak[stranger.record] = Enrolled.of(bind(frames, Parameters(coefficients=WEAK_K)), frames)
+            randomness = Random(stranger.record)  # noqa: S311  # repeatable, and protects nobody
+            weak[stranger.record] = Enrolled.of(
+                bind(frames, Parameters(coefficients=WEAK_K), randomness), frames
+            )
         press = presses[stranger.finger, stranger.press]
         opened += weak[stranger.record].opens(replace(press, fit=True), WEAK_TRIALS)
         expected += float(stranger.chances.accepted(WEAK_TRIALS)[KS.index(WEAK_K)])
@@ -259,10 +265,16 @@ def brute_force(result: SetResult) -> Figures:
 
 
 def trials_per_second(enrolled: Enrolled, press: Press) -> float:
-    """How fast the decoder tries on two threads."""
+    """How fast the decoder tries on two threads; not-a-number if the press makes no frames, or opens.
+
+    Args:
+        enrolled: of one finger.
+        press: of another, of as many minutiae as can be: from k on down no trial is made at all.
+    """
     trials, start = 2**20, perf_counter()
-    unlock(enrolled.record, Minutiae(press.table), trials=trials)
-    return trials / (perf_counter() - start)
+    found = unlock(enrolled.record, Minutiae(press.table), trials=trials)
+    seconds = perf_counter() - start
+    return trials / seconds if found is None and len(press.table) > enrolled.k else float("nan")
 
 
 def changed_records(genuine: list[tuple[Enrolled, Press]], trials: int) -> Figures:

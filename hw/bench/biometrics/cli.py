@@ -46,6 +46,10 @@ resolution counts if it is 400 to 1100 dpi, else 500 does. A set whose sensor is
 for an R503 unless --sensor says otherwise."""
 
 
+COMMAND = "ridgekey bench biometrics "
+"""Comes before the arguments in what is written."""
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line of `ridgekey bench biometrics`."""
     parser = argparse.ArgumentParser(
@@ -54,6 +58,14 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_what(parser)
+    _add_more(parser)
+    _add_where(parser)
+    return parser
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """Which fingers, and how they are enrolled and tried."""
     parser.add_argument("--fingers", type=Path, required=True, metavar="DIR", help="folder of finger images")
     parser.add_argument("--set", metavar="NAME", help="only this set of the folder")
     parser.add_argument("--sensor", choices=("r307", "r503"), help="whose image size: 256x288 or 192x192")
@@ -84,6 +96,10 @@ def parser() -> argparse.ArgumentParser:
         help="choose the records' parameters on these fingers instead of measuring those in use; report on "
         "others",
     )
+
+
+def _add_more(parser: argparse.ArgumentParser) -> None:
+    """What is measured beside one finger's rates."""
     parser.add_argument("--attack", action="store_true", help="attack the records, too")
     parser.add_argument(
         "--pairs", action="store_true", help="measure the policy of two fingers, on pairs of neighbours"
@@ -98,13 +114,20 @@ def parser() -> argparse.ArgumentParser:
         metavar="PYTHON",
         help="an interpreter that has the package fuzzy-extractor, for --peers (this one)",
     )
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    """Where the results go, and with what they are made."""
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures for machines")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots: DIR/index.html")
     parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="keep minutiae here, to resume; they are biometric data"
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="keep minutiae here, so that a run that was interrupted need not read the images again; "
+        "what follows the minutiae is computed anew. They are biometric data",
     )
     parser.add_argument("--jobs", type=int, default=cores(), metavar="N", help="processes (one a core)")
-    return parser
 
 
 def main(argv: list[str]) -> int:
@@ -115,17 +138,18 @@ def main(argv: list[str]) -> int:
     _prepare(arguments, console)
     usable = _usable(sets, arguments, console)
     if arguments.tune:
-        return _tune(usable, arguments, console)
+        return _tune(usable, arguments, console, argv)
     with _progress(console) as progress:
         measured = [
             each for images, fingers in usable for each in _measure(images, fingers, arguments, progress)
         ]
     figures = [each.figures for each in measured]
     Console().print(tables.figures_table(figures))
+    Console().print(tables.by_k_table(figures))
     for each in measured:
         if each.peers:
             Console().print(tables.peers_table(each.figures, each.peers))
-    command = "ridgekey bench biometrics " + shlex.join(argv)
+    command = COMMAND + shlex.join(argv)
     content = bench_report.report("biometrics", command, {}, {}) | {
         "figures": _finite(figures),
         "peers": {
@@ -140,7 +164,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _tune(usable: list[tuple[ImageSet, list[int]]], arguments: argparse.Namespace, console: Console) -> int:
+def _tune(
+    usable: list[tuple[ImageSet, list[int]]],
+    arguments: argparse.Namespace,
+    console: Console,
+    argv: list[str],
+) -> int:
     """Try the candidates on each set, print the best of them, and write all."""
     figures = []
     for images, fingers in usable:
@@ -149,7 +178,7 @@ def _tune(usable: list[tuple[ImageSet, list[int]]], arguments: argparse.Namespac
         Console().print(tables.choices_table(images, choices))
         figures += [tables.choice_figures(images, choice) for choice in choices]
     if arguments.json:
-        command = "ridgekey bench biometrics " + shlex.join(sys.argv[1:])
+        command = COMMAND + shlex.join(argv)
         content = bench_report.report("biometrics", command, {}, {}) | {"figures": _finite(figures)}
         bench_report.write(arguments.json, content)
     return 0
@@ -219,14 +248,14 @@ def _measure(
 def _cost(result: SetResult, progress: Callable[[str, int, int], None]) -> Figures:
     """Times and memory, from a process that does nothing else."""
     samples = [
-        (finger.finger, finger.tried[0].impression, finger.enrolled)
+        (finger.finger, finger.tried[0].impression, finger.enrolled.record)
         for finger in result.fingers
         if finger.enrolled
-    ]
+    ][: timing.PRESSES]
     if not samples:
         return {"unlock_seconds_median": math.nan, "peak_rss_mib": math.nan}
-    stranger = next(f for f in result.fingers if f.finger != samples[0][0])
-    task = (result.job, samples, (stranger.finger, stranger.presses[0].impression))
+    stranger = result.densest_stranger(samples[0][0])
+    task = (result.job, samples, (stranger[0], stranger[1].impression) if stranger else None)
     [cost] = in_processes(
         timing.measure,
         [task],

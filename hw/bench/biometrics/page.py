@@ -29,7 +29,7 @@ h1{font-size:1.6rem;margin:0}h2{margin:2.2rem 0 .6rem;font-size:1.2rem}p{max-wid
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 td,th{text-align:left;padding:.3rem .7rem .3rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 td:first-child{width:38%}th.group{padding-top:1rem;border-bottom:2px solid var(--line)}
-.peers td:first-child{width:18%}.peers td,.peers th{width:18%}h3{margin:1.6rem 0 .3rem;font-size:1rem}
+.columns td:first-child{width:18%}.columns td,.columns th{width:18%}h3{margin:1.6rem 0 .3rem;font-size:1rem}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:1rem;margin:1rem 0}
 .tile{background:var(--card);border:1px solid var(--line);border-left:5px solid var(--soft);border-radius:8px;
 padding:.6rem .9rem}.tile b{display:block;font-size:1.55rem;font-weight:650}
@@ -113,7 +113,7 @@ def _section(measured: Measured) -> str:
         f"{escape(str(figures['part']))} fingers</h2>{_tiles(figures)}"
         f'<div class="plots">{"".join(_curves(measured.curves, figures))}</div>'
         f"<table><tr><th></th><th>measured</th><th>goal</th></tr>{lines}</table>"
-        f"<p>{_worst(measured.curves)}</p>{_peers(measured)}{linkage}"
+        f"<p>{_worst(measured.curves)}</p>{_by_k(figures)}{_peers(measured)}{linkage}"
     )
 
 
@@ -146,14 +146,24 @@ def _tiles(figures: Figures) -> str:
     )
 
 
+def _by_k(figures: Figures) -> str:
+    """The curve of acceptance against security; its first two columns are the section's own."""
+    lines = [row[2:] for row in tables.by_k_rows(figures)]
+    return "<h3>Over several enrolments, by coefficients</h3>" + _table(tables.BY_K[2:], lines)
+
+
 def _peers(measured: Measured) -> str:
     """Ours and others' side by side."""
     if not measured.peers:
         return ""
     names, *lines = tables.peers_rows(measured.figures, measured.peers)
+    return "<h3>Peers, on the same presses</h3>" + _table(names, lines)
+
+
+def _table(names: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
-    return f'<h3>Peers, on the same presses</h3><table class="peers"><tr>{head}</tr>{body}</table>'
+    return f'<table class="columns"><tr>{head}</tr>{body}</table>'
 
 
 def _worst(curves: Curves) -> str:
@@ -202,7 +212,8 @@ def _curves(curves: Curves, figures: Figures) -> list[str]:
     return [
         _figure(
             plots.lines("Accepted over trials", trials, share, accepted),
-            "Computed from overlaps, as if every record had k coefficients; the thick lines are in use. "
+            "Computed from overlaps over all enrolments, as if every record had k coefficients; the thick "
+            "lines are in use. "
             f"ridgekey stops at 2^{figures['trials_log2']:.0f} trials.",
         ),
         _figure(

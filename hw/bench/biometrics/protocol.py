@@ -13,11 +13,14 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from hw.bench.biometrics.counting import KS, Chances, PressFrames, chances
-from hw.bench.biometrics.fingers import Enrolled, FingerResult, Job, Press, measure_finger
+from hw.bench.biometrics.fingers import Counted, Enrolled, FingerResult, Job, Press, measure_finger
 from hw.errors import UnavailableError
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, of how many."""
+
+Records = dict[tuple[int, int], Enrolled]
+"""By the number of their finger and of its enrolment."""
 
 R = TypeVar("R")
 
@@ -28,6 +31,7 @@ class Stranger:
 
     Attributes:
         record: number of the finger whose record it was.
+        enrolment: which of that finger's; presses are decoded on number 0 and counted on all.
         finger: whose press it was.
         press: number of the press among that finger's, from 0.
         chances: what it could do.
@@ -35,6 +39,7 @@ class Stranger:
     """
 
     record: int
+    enrolment: int
     finger: int
     press: int
     chances: Chances
@@ -60,6 +65,28 @@ class SetResult:
         """Records by the number of their finger."""
         return {result.finger: result.enrolled for result in self.fingers if result.enrolled}
 
+    @property
+    def counted(self) -> dict[int, dict[int, Counted]]:
+        """All enrolments by the number of their finger, and by their own; no finger without any."""
+        return {result.finger: result.counted for result in self.fingers if result.counted}
+
+    @property
+    def as_run(self) -> "SetResult":
+        """The same with the one enrolment of each finger whose record was run."""
+        return replace(
+            self,
+            fingers=[
+                replace(finger, counted={0: finger.counted[0]} if finger.enrolled else {})
+                for finger in self.fingers
+            ],
+            strangers=[s for s in self.strangers if s.enrolment == 0],
+        )
+
+    def densest_stranger(self, finger: int) -> tuple[int, Press] | None:
+        """Another finger and its press of most minutiae that the gate lets pass; None if there is none."""
+        fit = [(f.finger, p) for f in self.fingers if f.finger != finger for p in f.presses if p.fit]
+        return max(fit, key=lambda each: len(each[1].table), default=None)
+
     def part(self, remainder: int) -> "SetResult":
         """The same for the odd-numbered (1) or even-numbered (0) fingers alone."""
         return replace(
@@ -83,7 +110,11 @@ def measure_set(job: Job, fingers: Sequence[int], progress: Progress, workers: i
         in_processes(measure_finger, [(job, finger) for finger in fingers], workers, tell),
         key=lambda result: result.finger,
     )
-    records = {result.finger: result.enrolled for result in results if result.enrolled}
+    records = {
+        (result.finger, number): each.enrolled
+        for result in results
+        for number, each in result.counted.items()
+    }
     tell = partial(progress, f"{job.images.name}: strangers")
     tasks = [(result.finger, result.presses, job.trials) for result in results]
     strangers = [
@@ -91,29 +122,34 @@ def measure_set(job: Job, fingers: Sequence[int], progress: Progress, workers: i
         for several in in_processes(_try_on_others, tasks, workers, tell, setup=records)
         for stranger in several
     ]
-    return SetResult(job, results, sorted(strangers, key=lambda s: (s.record, s.finger, s.press)))
+    return SetResult(job, results, sorted(strangers, key=_place))
 
 
-_records: dict[int, Enrolled] = {}
+def _place(stranger: Stranger) -> tuple[int, int, int, int]:
+    return stranger.record, stranger.enrolment, stranger.finger, stranger.press
+
+
+_records: Records = {}
 """In a worker: the records of the set, sent once and not with each task."""
 
 
 def _try_on_others(finger: int, presses: list[Press], trials: int) -> list[Stranger]:
-    """Every press of a finger against every other finger's record.
+    """Every press of a finger against every other finger's records.
 
     A press without a frame of k right points cannot interpolate the polynomial; it is counted as refused and
-    not decoded. The others are.
+    not decoded. The others are, on the first record.
     """
     found = []
     for number, press in enumerate(presses):
         frames = PressFrames.of(press.table)
-        for owner, enrolled in _records.items():
+        for (owner, enrolment), enrolled in _records.items():
             if owner == finger:
                 continue
             counted = chances(enrolled.locked, frames)
             if counted.right >= KS[0]:
-                accepted = counted.right >= enrolled.k and enrolled.opens(press, trials)
-                found.append(Stranger(owner, finger, number, counted, accepted))
+                run = enrolment == 0 and counted.right >= enrolled.k
+                accepted = run and enrolled.opens(press, trials)
+                found.append(Stranger(owner, enrolment, finger, number, counted, accepted))
     return found
 
 
@@ -127,7 +163,7 @@ def in_processes(
     arguments: Sequence[tuple[Any, ...]],
     workers: int,
     progress: Callable[[int, int], None],
-    setup: dict[int, Enrolled] | None = None,
+    setup: Records | None = None,
     *,
     apart: bool = False,
 ) -> list[R]:
@@ -165,7 +201,7 @@ def _here(
     task: Callable[..., R],
     arguments: Sequence[tuple[Any, ...]],
     progress: Callable[[int, int], None],
-    setup: dict[int, Enrolled],
+    setup: Records,
 ) -> list[R]:
     _records.update(setup)
     try:
@@ -180,7 +216,7 @@ def _here(
 
 
 @contextmanager
-def _pool(workers: int, setup: dict[int, Enrolled]) -> Iterator[ProcessPoolExecutor]:
+def _pool(workers: int, setup: Records) -> Iterator[ProcessPoolExecutor]:
     """Processes that leave at once when we are interrupted."""
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (setup,))
     try:
@@ -194,7 +230,7 @@ def _pool(workers: int, setup: dict[int, Enrolled]) -> Iterator[ProcessPoolExecu
     pool.shutdown()
 
 
-def _begin(setup: dict[int, Enrolled]) -> None:
+def _begin(setup: Records) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     Thread(target=_leave_with_parent, daemon=True).start()
     _records.update(setup)

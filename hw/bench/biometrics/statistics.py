@@ -5,6 +5,7 @@ from math import comb
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 Array = npt.NDArray[np.float64]
 
@@ -56,6 +57,38 @@ def refused_transaction(accepted: Sequence[bool], presses: int = TRANSACTION) ->
     presses = min(presses, len(accepted))
     refused = len(accepted) - sum(accepted)
     return comb(refused, presses) / comb(len(accepted), presses)
+
+
+def refused_transaction_computed(accepted: Array, presses: int = TRANSACTION) -> Array:
+    """Chance that `presses` presses of a finger are all refused, the mean over all choices of them.
+
+    Args:
+        accepted: (presses of the finger, n) chance of each to be accepted, in n cases.
+        presses: of a transaction.
+
+    Returns:
+        (n,) the elementary symmetric polynomial of the refusals over the number of choices.
+    """
+    size = min(presses, len(accepted))
+    e = np.zeros((size + 1, *accepted.shape[1:]))
+    e[0] = 1
+    for refused in 1 - accepted:
+        e[1:] += refused * e[:-1]
+    return np.asarray(e[size] / comb(len(accepted), size))
+
+
+def clopper_pearson(seen: int, trials: int) -> tuple[float, float]:
+    """95 % interval of a rate that was seen so often in so many independent trials."""
+    if not trials:
+        return 0.0, 1.0
+    low = stats.beta.ppf(0.025, seen, trials - seen + 1) if seen else 0.0
+    high = stats.beta.ppf(0.975, seen + 1, trials - seen) if seen < trials else 1.0
+    return float(low), float(high)
+
+
+def upper_bound(seen: int, trials: int) -> float:
+    """95 % upper bound of such a rate (Clopper and Pearson); where nothing was seen, the rule of three."""
+    return float(stats.beta.ppf(0.95, seen + 1, trials - seen)) if seen < trials else 1.0
 
 
 def rule_of_three(trials: int) -> float:

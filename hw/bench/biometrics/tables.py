@@ -5,6 +5,8 @@ from math import isfinite
 
 from rich.table import Table
 
+from edge.biometrics.joint import LEAST_SHARE
+from hw.bench.biometrics.counting import KS
 from hw.bench.biometrics.sets import ImageSet
 from hw.bench.biometrics.summary import Figures
 from hw.bench.biometrics.tune import Choice
@@ -20,7 +22,10 @@ PRESENTED = {
 }
 """Attacks on the sensor that are made up from the images, and their names for a person."""
 
-UNLOCK_SECONDS_GOAL, DECODER_SECONDS_GOAL, MEMORY_GOAL_MIB = 0.3, 0.1, 350
+REFUSED_BY_GATE = "refused by the quality gate"
+
+UNLOCK_SECONDS_GOAL, DECODER_SECONDS_GOAL, MEMORY_GOAL_MB = 0.3, 0.1, 350
+MB_PER_MIB = 1.048576
 
 
 Row = tuple[str, str, str]
@@ -47,25 +52,51 @@ def groups(figures: Figures) -> list[tuple[str, list[Row]]]:
 def _recognition(figures: Figures) -> list[Row]:
     fnmr, frr, fas = GOALS[str(figures["sensor"])]
     old = 1 - float(figures["fnmr_impression_1_to_2"])
-    computed = figures["false_accepts_per_transaction_computed"]
     false_accepts = (
         f"{figures['false_accepts']} of {figures['impostor_transactions']:,} transactions "
         f"({figures['impostor_presses']:,} presses)"
     )
-    security = (
-        f"{'≥ ' if figures['fas_is_lower_bound'] else ''}{figures['fas_bits']:.1f} bits "
-        f"[{figures['fas_bits_low']:.0f}, {_end(figures['fas_bits_high'])}], "
-        f"from {figures['fas_rests_on_presses']} lucky presses"
+    presses = (
+        f"{figures['fmr_one_press']:.1e}, below {figures['fmr_one_press_high']:.1e}; "
+        f"computed {figures['fmr_one_press_computed']:.1e}"
     )
+    bound = (
+        f"{figures['false_accepts_per_transaction_computed']:.1e}, seen below {figures['far_upper_95']:.1e}"
+    )
+    preferred = float(figures["fas_bits_preferred_frames"])
+    expected = [1 - float(figures[f"{name}_computed"]) for name in ("fnmr_one_press", "frr_three_presses")]
     return [
         ("fingers enrolled", f"{figures['enrolled']} of {figures['fingers']}", "99 %"),
+        ("enrolments that failed, of all", f"{figures['fte_over_enrolments']:.1%}", ""),
+        ("enrolled fingers of which no press opened", f"{figures['never_opened']}", "0"),
         ("accepted, one press", _with_interval(figures, "fnmr_one_press"), f"{1 - fnmr:.1%}"),
+        ("the same, expected over all enrolments", f"{expected[0]:.1%}", ""),
         ("accepted, three presses", _with_interval(figures, "frr_three_presses"), f"{1 - frr:.1%}"),
+        ("three presses, expected over all enrolments", f"{expected[1]:.1%}", ""),
         ("accepted, impression 1 to 2 (older protocol)", f"{old:.1%}", ""),
         ("false accepts", false_accepts, "0"),
-        ("false accepts per transaction, computed", f"{computed:.1e}", "1e-6"),
-        ("FAS", security, f"{fas:.0f}"),
+        ("false accepts per transaction, computed", bound, "1e-6"),
+        ("false accepts per press", presses, ""),
+        ("FAS over all enrolments", security(figures), f"{fas:.0f}"),
+        ("FAS of the one enrolment that was run", security(figures, "_one_enrolment"), ""),
+        (
+            "FAS, central and unturned frames alone",
+            f"{preferred:.1f} bits" if isfinite(preferred) else "–",
+            "",
+        ),
     ]
+
+
+def security(figures: Figures, end: str = "") -> str:
+    """FAS in words: bits, interval, and what it rests on."""
+    return f"{fas_bits(figures, end)} bits from {figures[f'fas_rests_on_presses{end}']} lucky presses"
+
+
+def fas_bits(figures: Figures, end: str = "") -> str:
+    """FAS and its interval; ≥ where it is a lower bound."""
+    bound = "≥ " if figures[f"fas_is_lower_bound{end}"] else ""
+    low, high = (_end(figures[f"fas_bits{end}_{which}"]) for which in ("low", "high"))
+    return f"{bound}{figures[f'fas_bits{end}']:.1f} [{low}, {high}]"
 
 
 def _end(value: float | int | str) -> str:
@@ -82,7 +113,7 @@ def _cost(figures: Figures) -> list[Row]:
             f"{DECODER_SECONDS_GOAL} s",
         ),
         ("a refusal, after the minutiae", f"{figures['refusal_seconds']:.2f} s", ""),
-        ("peak memory", f"{figures['peak_rss_mib']:.0f} MiB", f"{MEMORY_GOAL_MIB}"),
+        ("peak memory", f"{float(figures['peak_rss_mib']) * MB_PER_MIB:.0f} MB", f"{MEMORY_GOAL_MB} MB"),
     ]
 
 
@@ -128,7 +159,7 @@ def _gate(figures: Figures) -> list[Row]:
     )
     refused = f"{figures['gate_refused']} of {figures['gate_presses']:,} presses"
     told = [
-        ("refused by the quality gate", f"{refused}: {reasons}" if reasons else refused, ""),
+        (REFUSED_BY_GATE, f"{refused}: {reasons}" if reasons else refused, ""),
         (
             "taken for residue of the press before",
             f"{figures['residue_false_alarms']} of {figures['residue_pairs']:,} pairs",
@@ -145,6 +176,10 @@ def _gate(figures: Figures) -> list[Row]:
 def _two_fingers(figures: Figures) -> list[Row]:
     bound = "about " if figures["two_fas_is_extrapolated"] else ""
     alone = f"{figures['two_one_alone_accepts']} of {figures['two_one_alone_presses']}"
+    share = (
+        f"{figures['two_one_alone_presses_with_share']} of {figures['two_one_alone_presses_counted']:,}, "
+        f"so below {figures['two_one_alone_far_upper_95']:.1e}"
+    )
     return [
         ("two fingers: pairs enrolled", f"{1 - float(figures['two_fte']):.0%} of {figures['two_pairs']}", ""),
         ("two fingers: accepted, one press of each", f"{1 - float(figures['two_fnmr_one_press']):.1%}", ""),
@@ -156,6 +191,9 @@ def _two_fingers(figures: Figures) -> list[Row]:
             "",
         ),
         ("two fingers: opened with one and a stranger's", alone, "0"),
+        (f"two fingers: strangers' presses with {LEAST_SHARE} right points", share, "0"),
+        ("two fingers: to a key, after the minutiae", f"{figures['two_seconds_median']:.2f} s", ""),
+        ("two fingers: a refusal, after the minutiae", f"{figures['two_refusal_seconds']:.2f} s", ""),
     ]
 
 
@@ -173,7 +211,7 @@ def peers_rows(figures: Figures, peers: dict[str, Figures]) -> list[tuple[str, .
             ("three presses refused", "frr_three_presses", "{:.1%}"),
             ("false accepts", "false_accepts", "{:.0f}"),
             ("transactions of strangers", "impostor_transactions", "{:,.0f}"),
-            ("of presses of strangers, computed", "false_accepts_per_press_computed", "{:.1e}"),
+            ("of presses of strangers, computed", "fmr_one_press_computed", "{:.1e}"),
             ("FAS, bits", "fas_bits", "{:.1f}"),
         )
     ]
@@ -227,6 +265,41 @@ def figures_table(sets: list[Figures]) -> Table:
         shown = [lines.get(name, ("", "")) for lines in told]
         goals = dict.fromkeys(goal for _, goal in shown if goal)
         table.add_row(name, *(figure for figure, _ in shown), " / ".join(goals))
+    return table
+
+
+BY_K = ("set", "fingers", "k", "one press", "three presses", "FAS, bits", "lucky presses")
+"""Columns of the curve of acceptance and security."""
+
+
+def by_k_rows(figures: Figures) -> list[tuple[str, ...]]:
+    """The curve of a set: what each k would accept, and be worth; that in use in brackets."""
+    told: list[tuple[str, ...]] = []
+    for k in (k for k in KS if f"fas_bits_of_k_{k}" in figures):
+        end = f"_of_k_{k}"
+        told.append(
+            (
+                f"{figures['set']}, {str(figures['sensor']).upper()}",
+                str(figures["part"]),
+                f"({k})" if k == figures["coefficients"] else f"{k}",
+                f"{1 - float(figures[f'fnmr_one_press{end}']):.1%}",
+                f"{1 - float(figures[f'frr_three_presses{end}']):.1%}",
+                fas_bits(figures, end),
+                f"{figures[f'fas_rests_on_presses{end}']}",
+            )
+        )
+    return told
+
+
+def by_k_table(sets: Sequence[Figures]) -> Table:
+    """Acceptance against security, one row for each number of coefficients."""
+    table = Table(title="One enrolment is not another: expected over all enrolments, by coefficients")
+    for name in BY_K:
+        table.add_column(name)
+    for figures in sets:
+        for row in by_k_rows(figures):
+            table.add_row(*row)
+        table.add_section()
     return table
 
 

@@ -1,12 +1,13 @@
 """How long one kiosk takes from image to key, and how much memory: alone, in a process of its own."""
 
+import math
 import resource
 import sys
 import time
 from dataclasses import dataclass
 
-from edge.biometrics import Minutiae, MinutiaExtractor, assess, unlock
-from hw.bench.biometrics.fingers import Enrolled, Job, read_image
+from edge.biometrics import Minutiae, MinutiaExtractor, ProtectedRecord, assess, unlock
+from hw.bench.biometrics.fingers import Job, read_image
 from hw.fingers.folder import ImageFolder
 
 PRESSES = 24
@@ -30,34 +31,45 @@ class Cost:
     peak_rss_mib: float
 
 
-def measure(job: Job, samples: list[tuple[int, int, Enrolled]], stranger: tuple[int, int]) -> Cost:
+Sample = tuple[int, int, ProtectedRecord]
+"""Finger, impression, and the record of the finger: no more than a kiosk holds."""
+
+
+def measure(job: Job, samples: list[Sample], stranger: tuple[int, int] | None) -> Cost:
     """Time presses of enrolled fingers, one after the other.
 
     Args:
         job: set and settings.
-        samples: finger, impression, and the finger's record.
-        stranger: finger and impression of a press that opens the first sample's record in no case.
+        samples: presses that should open, at most `PRESSES`.
+        stranger: finger and impression of a rich press that opens the first sample's record in no case.
     """
     source, extractor = ImageFolder(job.images.folder), MinutiaExtractor()
     _, _, first = samples[0]
     totals, decoders = [], []
-    for finger, impression, enrolled in samples[:PRESSES]:
-        total, decoder = _one(job, source, extractor, finger, impression, enrolled)
+    for finger, impression, record in samples:
+        total, decoder = _one(job, source, extractor, finger, impression, record)
         totals.append(total)
         decoders.append(decoder)
-    _, refused = _one(job, source, extractor, *stranger, first)
+    refused = math.nan
+    if stranger:
+        _, refused = _one(job, source, extractor, *stranger, first)
     return Cost(_median(totals), _median(decoders), refused, peak_rss_mib())
 
 
 def _one(
-    job: Job, source: ImageFolder, extractor: MinutiaExtractor, finger: int, impression: int, own: Enrolled
+    job: Job,
+    source: ImageFolder,
+    extractor: MinutiaExtractor,
+    finger: int,
+    impression: int,
+    record: ProtectedRecord,
 ) -> tuple[float, float]:
     with read_image(job.images, source, finger, impression) as image:
         start = time.perf_counter()
         minutiae: Minutiae = extractor.extract(image)
         assess(image, minutiae)
         half_way = time.perf_counter()
-        unlock(own.record, minutiae, trials=job.trials)
+        unlock(record, minutiae, trials=job.trials)
         end = time.perf_counter()
     return end - start, end - half_way
 

@@ -207,7 +207,7 @@ def package_figures(result: SetResult, fingers: Sequence[Reduced], python: Path)
         "bits_that_differ_median": float(np.median(seen)) if seen else float("nan"),
         "fnmr_one_press": float(1 - np.mean([own.mean() for own in chance])) if chance else float("nan"),
         "frr_three_presses": _refused(chance),
-        "false_accepts_per_press_computed": _mean([package.accepted(each, helpers) for each in strange]),
+        "fmr_one_press_computed": _mean([package.accepted(each, helpers) for each in strange]),
         "fas_bits": statistics.bits(_mean([package.one_helper(each) for each in strange])),
     }
     pairs = [
@@ -238,17 +238,5 @@ def _mean(each: Sequence[Array]) -> float:
 
 def _refused(chances: Sequence[Array]) -> float:
     """Mean chance that three presses of a finger are all refused, over all choices of three."""
-    refused = []
-    for own in chances:
-        miss = np.sort(1 - own)
-        size = min(TRANSACTION, len(miss))
-        # e_k of the misses over the number of choices: the mean product of k of them.
-        e = np.zeros(size + 1)
-        e[0] = 1
-        ways = np.zeros(size + 1)
-        ways[0] = 1
-        for each in miss:
-            e[1:] += each * e[:-1]
-            ways[1:] += ways[:-1]
-        refused.append(e[size] / ways[size])
+    refused = [statistics.refused_transaction_computed(own) for own in chances]
     return float(np.mean(refused)) if refused else float("nan")
