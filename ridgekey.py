@@ -7,6 +7,7 @@ chose it.
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -104,6 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"ridgekey {version('ridgekey')}")
         return 0
     found = find(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was begun is ended, as after Ctrl-C
     if found is not None:
         words, rest = found
         return run(COMMANDS[words][0], rest)

@@ -1,7 +1,6 @@
 """`ridgekey demo`: a finger goes through all twelve steps, then what must not work is tried."""
 
 import argparse
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -85,7 +84,6 @@ def main(argv: list[str]) -> int:
     finger, stranger = choose(open_source(arguments.fingers), arguments.finger)
     cast = Cast(arguments.sensor, arguments.fingers, finger, stranger, arguments.storage, not arguments.fast)
     narrator = Narrator(as_json=arguments.json)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the parts as Ctrl-C does
     narrator.title(f"ridgekey demo: {cast.profile.upper()} at {BAUD} baud, {cast.fingers}, finger {finger}")
     began = time.monotonic()
     try:
