@@ -1,9 +1,11 @@
 """Signed -> accepted: stored bytes go to the node, the same ones as often as it takes."""
 
 import logging
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import accumulate
 
 from gateway.entries import Shipment, State
 from gateway.journal import Journal
@@ -23,6 +25,9 @@ GAS_AT_ONCE = 16_000_000
 The embedded ledger executes all of them before it answers, and answers nobody else meanwhile: that gas takes
 it some tenths of a second. With fewer it would be idle while the journal waits for the disk.
 """
+
+MAX_PARTS = 32
+"""Requests in a turn, some seconds: whoever wants the gateway to stop waits no longer."""
 
 
 class Sending:
@@ -45,7 +50,7 @@ class Sending:
             LedgerUnreachableError, JournalError: Nothing is lost; come again.
         """
         moved = 0
-        for part, answers in self._answered(self._journal.shipments(State.SIGNED)):
+        for part, answers in self._answered():
             taken = [
                 shipment.number
                 for shipment, answer in zip(part, answers, strict=True)
@@ -64,7 +69,7 @@ class Sending:
             )
         return moved
 
-    def _answered(self, signed: Sequence[Shipment]) -> Iterator[tuple[Sequence[Shipment], Answers]]:
+    def _answered(self) -> Iterator[tuple[Sequence[Shipment], Answers]]:
         """Shipments in parts, each with the node's answers.
 
         The next part is on its way while the journal writes down these: the node is idle for no disk but its
@@ -72,12 +77,23 @@ class Sending:
         """
         with ThreadPoolExecutor(1, "sending ahead") as line:
             coming: Future[tuple[Sequence[Shipment], Answers]] | None = None
-            for part in _parts(signed):
+            for part in self._unsent_parts():
                 before, coming = coming, line.submit(self._send, part)
                 if before is not None:
                     yield before.result()
             if coming is not None:
                 yield coming.result()
+
+    def _unsent_parts(self) -> Iterator[list[Shipment]]:
+        """What goes in one request each, each shipment once; what is signed meanwhile, too."""
+        sent: set[int] = set()
+        for _ in range(MAX_PARTS):
+            unsent = [each for each in self._journal.shipments(State.SIGNED) if each.number not in sent]
+            if not unsent:
+                return
+            part = _first_part(unsent)
+            sent.update(shipment.number for shipment in part)
+            yield part
 
     def _send(self, part: Sequence[Shipment]) -> tuple[Sequence[Shipment], Answers]:
         return part, self._client.several([ask_send(shipment.latest.raw) for shipment in part])
@@ -130,13 +146,7 @@ class Sending:
         return moved + self._bumping.bump([shipment for shipment, _ in waiting])
 
 
-def _parts(shipments: Sequence[Shipment]) -> Iterator[list[Shipment]]:
-    """What goes in one request each."""
-    part: list[Shipment] = []
-    for shipment in shipments:
-        if part and (len(part) == AT_ONCE or sum(each.gas for each in part) + shipment.gas > GAS_AT_ONCE):
-            yield part
-            part = []
-        part.append(shipment)
-    if part:
-        yield part
+def _first_part(shipments: Sequence[Shipment]) -> list[Shipment]:
+    """As many of the first as one request may hold, at least one."""
+    gas = list(accumulate(shipment.gas for shipment in shipments[:AT_ONCE]))
+    return list(shipments[: max(1, bisect_right(gas, GAS_AT_ONCE))])

@@ -26,8 +26,9 @@ from gateway.relay.verdicts import End, Verdicts
 
 LOG = logging.getLogger(__name__)
 
-MAX_UNSENT = 2 * AT_ONCE
-"""Transactions of one relayer that may be signed and not accepted: those being sent, and the next."""
+MAX_UNSENT = 4 * AT_ONCE
+"""Transactions of one relayer that may be signed and not accepted: those being sent, the next, and those that
+are signed while the node is busy with them."""
 
 FREE = Fees(most=0, tip=0)
 """What is offered by accounts that own nothing, on a ledger whose blocks burn nothing: a private one, on
