@@ -63,8 +63,8 @@ TRIALS = 2**24
 """Over all pairs of frames together, as of one finger."""
 
 LEAST_SHARE = 9
-"""Right points that each press must have of its own: a finger's have some 20. Of a thousand presses of strangers
-three have eight in some frame, and less than one has nine."""
+"""Right points that each press must have of its own: a finger's have some 20. Of a thousand presses of
+strangers three have eight in some frame, and less than one has nine."""
 
 
 @dataclass(frozen=True, slots=True)

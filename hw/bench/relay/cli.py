@@ -23,7 +23,9 @@ from hw.bench.relay.pour import Desk
 from hw.bench.relay.stage import Stage
 
 GOAL_RATIO = 0.85
-CONSENTS = 2_000
+CONSENTS = 4_000
+"""Poured in at a time: so many that its beginning and its end weigh little."""
+
 LATENCIES = 50
 KIOSKS = 8
 SIZES, SIZES_FULL = (1_000, 5_000), (1_000, 5_000, 20_000, 50_000)
