@@ -167,7 +167,7 @@ TWO: dict[str, Cell] = {
     ),
     "FAS with one finger known": lambda each: f"{each['two_fas_bits_one_known']:.1f}",
     "one finger and a stranger's, at the kiosk": _of("two_one_alone_accepts", "two_one_alone_presses"),
-    "strangers' presses with eight right points": _of(
+    "strangers' presses with nine right points": _of(
         "two_one_alone_presses_with_share", "two_one_alone_presses_counted"
     ),
     "so one alone is let in below": lambda each: f"{each['two_one_alone_far_upper_95']:.0e}",
