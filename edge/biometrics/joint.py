@@ -64,7 +64,7 @@ TRIALS = 2**24
 
 LEAST_SHARE = 9
 """Right points that each press must have of its own: a finger's have some 20. Of a thousand presses of
-strangers three have eight in some frame, and less than one has nine."""
+strangers three have eight in some frame, and one has nine."""
 
 
 @dataclass(frozen=True, slots=True)
