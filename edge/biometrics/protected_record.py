@@ -4,7 +4,7 @@ In the words of ISO/IEC 24745 the record holds auxiliary data AD (the vaults, th
 pseudonymous identifier PI (the check of the key). It is written as deterministic CBOR after
 `protected_record.cddl`.
 
-One finger is worth 41 to 50 bits of guessing, which is nothing for whoever holds the record and a computer. So
+A finger is worth 41 to 50 bits of guessing, which is nothing for whoever holds the record and a computer. So
 the record at rest is a secret: `seal` encrypts and authenticates it under a key from a pepper that the thief
 lacks.
 """
