@@ -201,7 +201,9 @@ def test_a_few_dozen_consents_outlive_an_outage(tmp_path: Path) -> None:
     ):
         came_through = trial.strike(ONE_OUTAGE, 2.0, cli.SEED)
     assert (came_through.messages, came_through.lost, came_through.doubled) == (number, 0, 0)
-    assert Result(link, None, {ONE_OUTAGE: came_through}).is_good
+    # So few may all be on their way when the outage comes: each may be sent once more, and no more often.
+    assert came_through.most_sends <= 2
+    assert came_through.drain_seconds <= GOAL_DRAIN_SECONDS
 
 
 @pytest.mark.long
