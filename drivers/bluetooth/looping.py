@@ -24,7 +24,8 @@ class LoopThread:
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._starting = threading.Lock()
+        self._open = True
+        self._door = threading.Lock()
 
     def run(self, work: Coroutine[Any, Any, Result], seconds: float = LONGEST_CALL) -> Result:
         """Run a coroutine to its end; what it raises is raised here.
@@ -32,12 +33,13 @@ class LoopThread:
         Raises:
             LinkLostError: it takes too long, or the thread has ended.
         """
-        try:
-            self._start()
+        with self._door:
+            if not self._open:
+                work.close()
+                raise LinkLostError(ENDED)
+            if self._thread.ident is None:
+                self._thread.start()
             future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except RuntimeError:  # of a closed loop
-            work.close()
-            raise LinkLostError(ENDED) from None
         try:
             return future.result(seconds)
         except WasCancelledError:
@@ -48,7 +50,8 @@ class LoopThread:
 
     def stop(self) -> None:
         """Cancel what runs, and end the thread; nothing runs after this."""
-        with self._starting:
+        with self._door:
+            self._open = False
             if self._thread.ident is None:
                 self._loop.close()
                 return
@@ -56,16 +59,15 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread.ident is None and not self._loop.is_closed():
-                self._thread.start()
-
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
         finally:
+            with self._door:
+                self._open = False
+            # What was let in last has not begun: it could not be cancelled, and its caller would wait.
+            self._loop.run_until_complete(asyncio.sleep(0))
             tasks = asyncio.all_tasks(self._loop)
             for task in tasks:
                 task.cancel()
