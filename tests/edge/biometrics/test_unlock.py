@@ -3,7 +3,7 @@
 import threading
 import time
 from dataclasses import replace
-from random import Random
+from random import Random, SystemRandom
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from edge.biometrics import (
     unlocking,
 )
 from edge.biometrics.decoder_reference import COMPLETIONS
-from edge.biometrics.enrolment import bind, draft, frames_of_presses
+from edge.biometrics.enrolment import SYSTEM, bind, draft, frames_of_presses
 from edge.biometrics.joint import bind_two, unlock_two
 from edge.biometrics.parameters import LARGE, SMALL, for_sensor
 from edge.biometrics.unlocking import frames_of
@@ -205,11 +205,13 @@ def test_a_poor_finger_s_record_is_of_the_form_of_a_rich_one_s(enrolments):
     assert [len(vault.locked) for vault in record.vaults] == [len(vault.locked) for vault in rich.vaults]
 
 
+@pytest.mark.usefixtures("system_draws")
 def test_a_seeded_enrolment_is_the_same_again_and_an_unseeded_one_never():
     presses = [press(finger(1), seed) for seed in range(3)]
     one, two = (enrol(presses, randomness=Random(5)) for _ in range(2))
     assert one.record.salt == two.record.salt
     assert one.secret == two.secret
+    assert isinstance(SYSTEM, SystemRandom)
     assert enrol(presses).secret != enrol(presses).secret
 
 
