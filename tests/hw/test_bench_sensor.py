@@ -9,7 +9,7 @@ import pytest
 import drivers.packets
 from drivers.opening import open_on
 from hw.bench import report
-from hw.bench.sensor import cli, fault_table, line_rate, transfers
+from hw.bench.sensor import cli, fault_table, line_rate, random_faults, transfers
 from hw.bench.sensor.fault_table import Outcome
 from hw.bench.sensor.virtual_line import HungError, VirtualLine
 from hw.simulator.pixels import pack
@@ -55,14 +55,14 @@ def test_a_driver_that_checks_no_checksum_is_found(monkeypatch: pytest.MonkeyPat
             return False
 
     monkeypatch.setattr(drivers.packets, "checksum", lambda covered: Anything(sum(covered) & 0xFFFF))
-    monkeypatch.setattr(transfers, "KINDS", (lambda random: ("flip-payload", {"after": 20}),) * 3)
+    monkeypatch.setattr(random_faults, "KINDS", (lambda random: ("flip-payload", {"after": 20}),) * 3)
     tally = transfers.run(5, 1)
     assert tally.wrong == tally.transfers
 
 
 def test_a_driver_that_never_gives_up_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfers, "FINGER_SECONDS", 1e9)
-    monkeypatch.setattr(transfers, "KINDS", (lambda random: ("sensor-fault", {}),) * 3)
+    monkeypatch.setattr(random_faults, "KINDS", (lambda random: ("sensor-fault", {}),) * 3)
     monkeypatch.setattr(transfers, "PER_MODULE", 1)
     assert transfers.run(1, 1).hangs == 1
 

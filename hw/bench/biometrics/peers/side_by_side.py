@@ -1,6 +1,6 @@
 """Peers on the presses that ridgekey was measured with, by the names of its figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -133,26 +133,26 @@ def thimble_figures(
     figures = _genuine(result, list(accepted.values()))
     if not strangers:
         return figures
-    transactions = false_accepts = 0
-    rows = []
+    return figures | _thimble_strangers(vaults, features)
+
+
+def _thimble_strangers(
+    vaults: Mapping[int, thimble.Vault], features: Mapping[int, Sequence[thimble.Features | None]]
+) -> Figures:
+    """All presses of all other fingers on each vault: what opened, and what the count expects."""
+    opened: list[list[bool]] = []
+    chances: list[float] = []
     for owner, vault in vaults.items():
-        chances = []
-        for other, presses in features.items():
-            if other == owner or not presses:
-                continue
+        for presses in (each for other, each in features.items() if other != owner and each):
             chances.append(
                 float(np.mean([0 if press is None else thimble.chance(vault, press) for press in presses]))
             )
-            opened = [press is not None and thimble.opens(vault, press) for press in presses]
-            several = [opened[i : i + TRANSACTION] for i in range(0, len(opened), TRANSACTION)]
-            transactions += len(several)
-            false_accepts += sum(map(any, several))
-        rows.append(chances)
-    fas = statistics.bits(float(np.mean([each for row in rows for each in row]))) if rows else float("nan")
-    return figures | {
-        "impostor_transactions": transactions,
-        "false_accepts": false_accepts,
-        "fas_bits": fas,
+            opened.append([press is not None and thimble.opens(vault, press) for press in presses])
+    several = [own[i : i + TRANSACTION] for own in opened for i in range(0, len(own), TRANSACTION)]
+    return {
+        "impostor_transactions": len(several),
+        "false_accepts": sum(map(any, several)),
+        "fas_bits": statistics.bits(float(np.mean(chances))) if chances else float("nan"),
     }
 
 
@@ -210,19 +210,25 @@ def package_figures(result: SetResult, fingers: Sequence[Reduced], python: Path)
         "fmr_one_press_computed": _mean([package.accepted(each, helpers) for each in strange]),
         "fas_bits": statistics.bits(_mean([package.one_helper(each) for each in strange])),
     }
+    return figures | _package_runs(first, {owner: bits[owner][used[owner] :] for owner in bits}, python)
+
+
+def _package_runs(
+    first: Mapping[int, package.Bits | None], later: Mapping[int, Sequence[package.Bits | None]], python: Path
+) -> Figures:
+    """The package itself, on the first two of each finger's later presses, and what its rule expects."""
     pairs = [
         (mine, press)
         for place in range(2)
         for owner, mine in first.items()
-        if mine is not None
-        and used[owner] + place < len(bits[owner])
-        and (press := bits[owner][used[owner] + place]) is not None
+        for press in later[owner][place : place + 1]
+        if mine is not None and press is not None
     ][: package.RUNS]
     ran = package.run(python, pairs)
     if isinstance(ran, str):
-        return figures | {"ran_presses": 0, "why_not": ran}
+        return {"ran_presses": 0, "why_not": ran}
     computed = [float(package.accepted((a != b).sum(), ran.helpers)) for a, b in pairs]
-    return figures | {
+    return {
         "version": ran.version,
         "stand_ins": ", ".join(ran.replaced),
         "helper_bytes": ran.helper_bytes,
