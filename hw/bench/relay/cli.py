@@ -28,7 +28,7 @@ CONSENTS = 4_000
 
 LATENCIES = 50
 KIOSKS = 8
-SIZES, SIZES_FULL = (1_000, 5_000), (1_000, 5_000, 20_000, 50_000)
+SIZES, SIZES_FULL = (1_000, 5_000), (1_000, 5_000, 50_000)
 """Consents on the ledger before the relay is measured."""
 
 DESCRIPTION = f"""\
