@@ -1,4 +1,4 @@
-"""Who may stay connected without a session, and how long: a hall, with no radio under it and a clock by hand."""
+"""Who may stay connected without a session, and how long: a hall without a radio, on a clock set by hand."""
 
 import asyncio
 from collections.abc import Iterator

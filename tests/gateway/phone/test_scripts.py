@@ -164,7 +164,7 @@ TALK = """async ([site]) => {
         .then(() => "taken", (error) => error.message);
 }"""
 
-SOON = """async (name) => Promise.race([window[name], new Promise((resolve) => setTimeout(resolve, 5_000))])"""
+SOON = "async (name) => Promise.race([window[name], new Promise((late) => setTimeout(late, 5_000))])"
 
 
 def test_a_lost_link_ends_what_waits_for_an_answer(page: Page, site: str) -> None:
@@ -208,12 +208,15 @@ def test_a_gateway_that_is_silent_does_not_keep_the_talk(page: Page, site: str) 
         """async () => {
             const wait = AbortSignal.timeout;
             const asked = [];
-            AbortSignal.timeout = (milliseconds) => { asked.push(milliseconds); return wait.call(AbortSignal, 100); };
+            AbortSignal.timeout = (milliseconds) => {
+                asked.push(milliseconds);
+                return wait.call(AbortSignal, 100);
+            };
             const said = [];
             talk.say = async (name, values) => said.push([name, values.reason]);
             talk.carries = true;
             talk.pending.set("0x01", { due: 0, pause: 1000 }).set("0x02", { due: 0, pause: 1000 });
-            const soon = (work) => Promise.race([work, new Promise((late) => setTimeout(() => late("late"), 5000))]);
+            const soon = (work) => Promise.race([work, new Promise((late) => setTimeout(late, 5_000))]);
             await soon(talk.post(new Uint8Array(9)));
             await soon(talk.bringBack());
             return [said, asked, [...talk.pending.values()].map(({ due }) => due > 0)];
