@@ -1,6 +1,7 @@
 """What docs/phone.md says of bytes, numbers and times is what the code does."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import cbor2
@@ -13,6 +14,9 @@ from contracts.eip712 import DOMAIN_TYPE, NAME, VERSION, word
 from contracts.keccak import keccak256
 from contracts.messages import Receipt
 from contracts.pairing import Refusal, offer
+from contracts.pairing.frames import MAX_HANDSHAKE
+from contracts.pairing.introductions import MAX_LABEL
+from contracts.phone import FROM_KIOSK, FROM_PHONE
 from contracts.purpose import MAX_TEXT
 from contracts.struct import encode_type
 from edge.phone import companion
@@ -22,6 +26,7 @@ from tests.contracts.vectors import made
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "phone.md").read_text()
+WORDS = " ".join(PAGE.split())
 TALK = (ROOT / "gateway" / "phone" / "static" / "talk.js").read_text()
 RADIO = (ROOT / "gateway" / "phone" / "static" / "radio.js").read_text()
 
@@ -66,7 +71,21 @@ def test_the_phone_s_deadlines_are_those_of_both_phones() -> None:
     assert float(ask) == TIMEOUT == constant(TALK, "POST_MS")
     assert (FIRST_PAUSE, LONGEST_PAUSE) == (1, 30)
     assert offer.OFFER_SECONDS == 120
-    assert "ask again after a second, then ever more slowly up to half\na minute" in PAGE
+    assert "ask again after a second, then ever more slowly up to half a minute" in WORDS
+
+
+def test_a_text_has_a_quarter_as_many_characters_as_its_rule_allows_bytes() -> None:
+    rules = (ROOT / "contracts" / "phone.cddl").read_text()
+    limits = [
+        member.metadata["text"]
+        for kind in FROM_KIOSK + FROM_PHONE
+        for member in fields(kind)
+        if "text" in member.metadata
+    ]
+    sizes = [int(size) for size in re.findall(r"tstr \.size \(0\.\.(\d+)\)", rules)]
+    assert sorted(sizes) == sorted(4 * limit for limit in [*limits, MAX_LABEL])
+    assert "a quarter as many as its rule allows bytes" in WORDS
+    assert f"most {MAX_HANDSHAKE} bytes, but for frame 6." in WORDS
 
 
 def values() -> dict[str, str]:
@@ -109,9 +128,9 @@ def test_a_request_is_checked_as_the_page_says() -> None:
     public_key = bytes.fromhex(request["public key"])
     assert signing.verify(public_key, digest, bytes.fromhex(request["signature"]))
     assert signing.address_of(public_key).hex() == request["fields"]["requester"]
-    assert f"The purpose has 1 to {MAX_TEXT} characters" in PAGE
+    assert f"The purpose has 1 to {MAX_TEXT} characters" in WORDS
     for told in (f"environment `{request['environment']}`", f"chain {request['chain id']}"):
-        assert told in PAGE.replace("\n", " ")
+        assert told in WORDS
     assert f"`{request['purpose']}`" in PAGE
 
 
