@@ -67,9 +67,9 @@ export class Link {
     await state.writeValueWithResponse(concat(Uint8Array.of(START, SPOKEN), this.tag));
   }
 
-  // Messages leave one after the other, however many are sent at once.
+  // Messages leave one after the other, however many are sent at once; one may be a promise of its bytes.
   send(message) {
-    this.sending = this.sending.then(() => this.write(message));
+    this.sending = this.sending.then(async () => this.write(await message));
     return this.sending;
   }
 

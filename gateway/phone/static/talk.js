@@ -77,8 +77,9 @@ export class Talk extends EventTarget {
     }
   }
 
+  // Sealed at once, for the number, and sent in the order of the numbers.
   say(name, values) {
-    return this.channel.seal(say(name, values)).then((data) => this.link.send(data));
+    return this.link.send(this.channel.seal(say(name, values)));
   }
 
   close() {
@@ -113,7 +114,7 @@ export class Talk extends EventTarget {
       case "receiptCopy": return this.hearReceipt(message);
       case "recordWanted": return this.lend(message.subject);
       case "recordHanded": return this.keep(message);
-      case "parcel": return this.post(message.message);
+      case "parcel": return void this.post(message.message); // the kiosk is heard meanwhile
       case "answer": return this.answers.shift()?.resolve(message);
       case "caughtUp":
         this.isNew = true; // what comes from now on is
@@ -167,6 +168,14 @@ export class Talk extends EventTarget {
 
   async post(message) {
     const parcel = await sha256(message);
+    const reason = await this.refusalOf(message);
+    const said = reason === null ? this.say("parcelPosted", { parcel }) : this.say("parcelRefused", { parcel, reason });
+    await said.catch(() => null); // the link is lost, and the talk ends with it
+    if (reason === null) this.tell("told", "A message was carried to the gateway.");
+  }
+
+  // Brings a message to the gateway; why it was not taken, or null.
+  async refusalOf(message) {
     try {
       if (!this.carries) throw new Refused("this phone carries no messages now");
       const answer = await fetch(`/messages/${hex(this.kiosk.kioskId)}`,
@@ -175,12 +184,10 @@ export class Talk extends EventTarget {
       const json = await answer.json();
       if (answer.status !== 202) throw new Refused(json.error ?? `the gateway refused with ${answer.status}`);
       if (this.pending.size < MAX_PENDING) this.pending.set(json.digest, { due: 0, pause: LOOK_MS });
-      await this.say("parcelPosted", { parcel });
-      this.tell("told", "A message was carried to the gateway.");
+      return null;
     } catch (error) {
-      if (error instanceof LinkLost) throw error;
       const reason = error instanceof Refused ? error.message : "the gateway does not answer";
-      await this.say("parcelRefused", { parcel, reason: [...reason].slice(0, 200).join("") });
+      return [...reason].slice(0, 200).join("");
     }
   }
 

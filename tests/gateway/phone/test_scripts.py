@@ -225,6 +225,44 @@ def test_a_gateway_that_is_silent_does_not_keep_the_talk(page: Page, site: str) 
     assert said == [[["parcelRefused", "the gateway does not answer"]], [20_000, 5_000], [True, False]]
 
 
+def test_a_message_on_its_way_to_the_gateway_holds_nothing_up(page: Page, site: str) -> None:
+    page.route("**/messages/**", lambda _: None)
+    page.evaluate(TALK, [site])
+    said = page.evaluate(
+        """async () => {
+            const said = [];
+            talk.say = async (name) => said.push(name);
+            talk.carries = true;
+            const late = new Promise((resolve) => setTimeout(() => resolve(["late"]), 5_000));
+            const taken = talk.take({ name: "parcel", message: new Uint8Array(9) });
+            if (await Promise.race([taken, late])) return late;
+            await talk.take({ name: "recordWanted", subject: new Uint8Array(20) });
+            return said;
+        }"""
+    )
+    assert said == ["recordAbsent"]
+
+
+def test_what_is_sealed_first_is_sent_first(page: Page, site: str) -> None:
+    """A long message takes longer to seal; the kiosk opens them by their numbers."""
+    sent = page.evaluate(
+        """async ([site]) => {
+            const { Talk } = await import(`${site}/phone/talk.js`);
+            const { Link } = await import(`${site}/phone/radio.js`);
+            const link = new Link();
+            const sent = [];
+            link.write = async (message) => sent.push(message);
+            let number = 0;
+            const seal = (own) => new Promise((done) => setTimeout(() => done(own), own ? 0 : 200));
+            const talk = new Talk(link, { seal: () => seal(number++) }, {});
+            await Promise.all([talk.say("follow"), talk.say("readyToCarry"), talk.say("farewell")]);
+            return sent;
+        }""",
+        [site],
+    )
+    assert sent == [0, 1, 2]
+
+
 def test_a_kiosk_that_cannot_be_reached_is_given_up(page: Page, site: str) -> None:
     page.clock.install()
     page.evaluate(
