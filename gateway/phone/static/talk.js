@@ -12,8 +12,8 @@ const NOBODY = new Uint8Array(20);
 const ANSWER_MS = 30_000;
 const FINGER_MS = 300_000;
 const LOOK_MS = 1_000;
-const POST_MS = 20_000; // for a message; it and a receipt are over before whoever waits for an answer gives up
-const RECEIPT_MS = 5_000;
+const POST_MS = 20_000;
+const RECEIPT_MS = 8_000; // less than whoever waits for an answer is patient: it holds up what the kiosk says
 const MAX_PENDING = 1_000;
 
 // Pair with the kiosk whose code was scanned. `bring` is whose sealed record the kiosk is to have, or nobody's;
@@ -194,14 +194,14 @@ export class Talk extends EventTarget {
   async bringBack() {
     for (const [digest, wait] of this.pending) {
       if (Date.now() < wait.due) continue;
+      this.pending.delete(digest);
       const { status, receipt } = await fetchReceipt(digest);
       if (status === 200) {
-        this.pending.delete(digest);
         await this.say("delivery", { message: receipt });
       } else {
         this.pending.set(digest, { due: Date.now() + wait.pause, pause: Math.min(2 * wait.pause, 30_000) });
       }
-      if (!status) return; // the kiosk is heard before a gateway that is silent is asked again
+      return; // one at a time: the kiosk is heard before the next one
     }
   }
 
