@@ -1,8 +1,8 @@
 """The mark of a message that may have been sent before, for a link without a place for it beside the message.
 
-A kiosk's message is a COSE_Sign1 and begins with that tag of CBOR, 0xd2. The mark is a byte in front of it
-with which no such message begins: news goes unchanged, and nothing that is signed ever changes. Nothing
-depends on the mark; it lets a gateway count resends, also of what never arrived the first time.
+A kiosk's message is an untagged COSE_Sign1: an array of four, which begins with 0x84. The mark is a byte in
+front of it with which no such message begins: news goes unchanged, and nothing that is signed ever changes.
+Nothing depends on the mark; it lets a gateway count resends, also of what never arrived the first time.
 """
 
 MARK = b"\x01"

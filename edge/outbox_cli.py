@@ -32,7 +32,7 @@ examples:
 where no link works, carry the messages by hand; who carries them can neither read nor change them:
   ridgekey edge outbox export /media/stick/kiosk.cose
   ridgekey gateway take /media/stick/kiosk.cose  at the gateway; it writes the receipts beside them
-  ridgekey edge outbox import /media/stick/receipts.cose"""
+  ridgekey edge outbox import /media/stick/kiosk.receipts"""
 
 TIMES = {"signed_at", "deadline", "settled_at"}
 

@@ -8,10 +8,15 @@ import pytest
 from contracts import conversation, gatt, pairing
 from contracts.conversation import Conversation, Patience, Sessions
 from contracts.gatt import KIOSK_TO_GATEWAY, PHONE_TO_KIOSK, End, Limits, Profile, Refusal, Start
+from contracts.resending import MARK
 from drivers.bluetooth import hall, inbox
+from edge.phones import reception
 from gateway.links import ble
+from tests.contracts.fixtures import KIOSK, KIOSK_MESSAGES
 
-PAGE = (Path(__file__).parents[1] / "docs" / "ble.md").read_text()
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "ble.md").read_text()
+WORDS = " ".join(PAGE.split())
 MTU = 23
 
 
@@ -86,9 +91,16 @@ def test_every_error_is_in_the_table_and_no_other() -> None:
             f"{ble.PATIENCE.greeting_seconds:.0f} s",
             f"{Patience().greeting_seconds:.0f} s",
         ),
-        ("time without Start, when connected", *2 * (f"{hall.STRANGER_SECONDS:.0f} s",)),
+        (
+            "time without a session, from the connection or the last End",
+            *2 * (f"{hall.STRANGER_SECONDS:.0f} s",),
+        ),
         ("between two chunks of a message", *2 * (f"{conversation.CHUNK_SECONDS:.0f} s",)),
         ("for a whole message", *2 * (f"{conversation.MESSAGE_SECONDS:.0f} s",)),
+        (
+            "silence of a client that is known",
+            *("for ever" if each.idle_seconds is None else "" for each in (ble.PATIENCE, Patience())),
+        ),
         ("sessions at once", f"{ble.PATIENCE.sessions}", f"{Patience().sessions}"),
         ("messages waiting to be read, per session", *2 * (f"{hall.INBOX_BYTES >> 20} MiB",)),
         (
@@ -105,3 +117,22 @@ def test_the_limits_are_those_of_the_code(row: str, gateway: str, kiosk: str) ->
 def test_the_largest_value_is_the_code_s() -> None:
     assert f"min(ATT MTU - {gatt.ATT_HEADER}, {gatt.LARGEST_VALUE})" in PAGE
     assert PHONE_TO_KIOSK.longest_message < inbox.LARGEST
+
+
+def test_the_page_s_chunks_are_those_of_its_script() -> None:
+    script = (ROOT / "gateway" / "phone" / "static" / "radio.js").read_text()
+    (size,) = map(int, re.findall(r"^const CHUNK = (\d+);", script, re.MULTILINE))
+    assert f"chunks of {size} bytes there, which fit an MTU of {size + gatt.ATT_HEADER}." in WORDS
+
+
+def test_a_message_and_its_mark_begin_as_the_page_says() -> None:
+    ((mark, message),) = re.findall(
+        r"has the byte `(..)` in front of it.*?begins with `(..)`", PAGE, re.DOTALL
+    )
+    assert bytes.fromhex(mark) == MARK
+    assert {each.sign(KIOSK)[:1] for each in KIOSK_MESSAGES} == {bytes.fromhex(message)}
+
+
+def test_a_kiosk_attends_to_as_many_phones_as_the_page_says() -> None:
+    assert f"attends to {reception.MAX_GUESTS} phones at a time" in WORDS
+    assert f"by `{Refusal.BUSY:02x}` or" in WORDS

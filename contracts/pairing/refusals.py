@@ -15,6 +15,11 @@ class Refusal(IntEnum):
     BUSY = 5
 
     @property
+    def words(self) -> str:
+        """Its name, as the documents have it."""
+        return self.name.lower().replace("_", " ")
+
+    @property
     def sentence(self) -> str:
         """For the person with the phone."""
         return _SENTENCES[self]

@@ -23,7 +23,8 @@ LOOK_SECONDS = 1.0
 """Between looks for clients that take too long."""
 
 STRANGER_SECONDS = 15.0
-"""How long a device may be connected without a session; an adapter serves few devices at once."""
+"""How long a device may be connected without a session, from its connection or from the end of its last
+session; an adapter serves few devices at once."""
 
 READER_SECONDS = 25.0
 """How long a client's last chunk waits for the reader of its messages; ATT gives up after 30 s."""
@@ -139,9 +140,9 @@ class Hall:
         if now:
             self._since[device] = time.monotonic()
         else:
-            self._since.pop(device, None)
             self._protocol.gone(device)
             self._part(device, "the client is gone")
+            self._since.pop(device, None)
 
     async def attend(self, peripheral: Peripheral) -> None:
         """Show out who takes too long, as long as the service is on the air; cancelled, everybody."""
@@ -243,6 +244,7 @@ class Hall:
         guest = self._guests.pop(client, None)
         if guest is not None:
             guest.inbox.close(LinkLostError(why))
+            self._since[client] = time.monotonic()
 
 
 async def _until(holds: Callable[[], bool], guest: Guest) -> None:

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from contracts import phone
 from contracts.errors import ContractError, MalformedError, UnsupportedVersionError
-from contracts.pairing import FrameKind, Offer, encode_frame
+from contracts.pairing import FrameKind, Offer, Refusal, encode_frame
 from contracts.phone import FROM_KIOSK, FROM_PHONE, News, Paired, PhoneMessage
 from tests.contracts.fixtures import FINAL, GATEWAY, KIOSK, KIOSK_MESSAGES, PERSON, SIGNED_REQUEST
 from tests.contracts.test_cddl import CddlValidationError, Checker
 from tests.contracts.test_noise import PROLOGUE
 from tests.contracts.vectors import VECTORS, made
 
-TYPES = Checker.from_cddl(files("contracts").joinpath("phone.cddl").read_text(), 16).my_types
+CDDL = files("contracts").joinpath("phone.cddl").read_text()
+TYPES = Checker.from_cddl(CDDL, 16).my_types
 
 SAMPLES = {
     "octets": lambda least, most: st.binary(min_size=least, max_size=min(most, 300)),
@@ -134,6 +135,8 @@ def test_code_frames_and_prologues_conform() -> None:
     for kind in FrameKind:
         assert conforms("frame", encode_frame(kind, PROLOGUE))
     assert not conforms("frame", cbor2.dumps([1, 8, b""]))
+    assert all(conforms("refusal", cbor2.dumps(bytes([reason]))) for reason in Refusal)
+    assert f"; {', '.join(reason.words for reason in Refusal)}\n" in CDDL
 
 
 def test_the_vectors_for_app_developers_are_what_the_code_does() -> None:

@@ -1,4 +1,6 @@
-"""Test vectors for whoever writes a phone's app: a pairing, a session and each message, byte for byte.
+"""Test vectors for whoever writes a phone's app: a pairing, a session, refusals and messages, byte for byte.
+
+A requester's request and the gateway's receipt are there with every step by which a phone checks them.
 
     python -m tests.contracts.vectors       writes phone_vectors.json anew
 
@@ -11,8 +13,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import cbor2
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from contracts import cbor
+from contracts.acts import Request
+from contracts.eip712 import DOMAIN_TYPE, environment_salt
+from contracts.messages import Receipt, ReceiptStatus
 from contracts.noise import Handshake, Role
 from contracts.pairing import (
     Channel,
@@ -20,10 +27,14 @@ from contracts.pairing import (
     Offer,
     PhonePairing,
     PhoneSession,
+    Refusal,
     kiosk_session,
+    refusal,
     sessions,
 )
 from contracts.phone import FROM_KIOSK, FROM_PHONE, PhoneMessage
+from contracts.struct import camel_case, encode_type
+from tests.contracts.fixtures import DENY, DOMAIN, GATEWAY, SIGNED_REQUEST
 
 VECTORS = Path(__file__).with_name("phone_vectors.json")
 
@@ -65,6 +76,56 @@ def made() -> dict[str, Any]:
             }
             for kind in FROM_KIOSK + FROM_PHONE
         ],
+        "refusals": [
+            {"name": reason.words, "body": bytes([reason]).hex(), "frame": refusal(reason).hex()}
+            for reason in Refusal
+        ],
+        "request": _request(),
+        "receipt": _receipt(),
+    }
+
+
+def _request() -> dict[str, Any]:
+    """A request and what its signature is over, step by step."""
+    purpose, signed = SIGNED_REQUEST.purpose, SIGNED_REQUEST.to_map()
+    return {
+        "environment": DOMAIN.environment,
+        "chain id": DOMAIN.chain_id,
+        "contract": DOMAIN.contract.hex(),
+        "salt": environment_salt(DOMAIN.environment).hex(),
+        "domain type": DOMAIN_TYPE,
+        "domain separator": DOMAIN.separator().hex(),
+        "purpose": purpose.text,
+        "purpose salt": purpose.salt.hex(),
+        "commitment": purpose.commitment().hex(),
+        "public key": SIGNED_REQUEST.public_key.hex(),
+        "type": encode_type(Request),
+        "fields": {
+            camel_case(member.name): _plain(value)
+            for member, (_, value) in zip(fields(Request), list(signed[1].items())[1:], strict=True)
+        },
+        "id": SIGNED_REQUEST.request.hash_struct().hex(),
+        "digest": SIGNED_REQUEST.request.digest(DOMAIN).hex(),
+        "signature": SIGNED_REQUEST.signature.hex(),
+        "encoded": SIGNED_REQUEST.encode().hex(),
+    }
+
+
+def _receipt() -> dict[str, Any]:
+    """The gateway's receipt for a denial of that request."""
+    receipt = Receipt(
+        DOMAIN.environment, DENY.digest(DOMAIN), ReceiptStatus.FINAL, b"\x7a" * 32, 12, "", DENY.deadline
+    )
+    encoded = receipt.sign(GATEWAY)
+    protected, _, payload, signature = cbor2.loads(encoded)
+    return {
+        "gateway key": GATEWAY.public_key().public_bytes_raw().hex(),
+        "protected header": protected.hex(),
+        "payload": payload.hex(),
+        "signed": cbor.encode(["Signature1", protected, Receipt.AAD, payload]).hex(),
+        "signature": signature.hex(),
+        "digest": receipt.digest.hex(),
+        "encoded": encoded.hex(),
     }
 
 

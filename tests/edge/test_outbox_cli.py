@@ -1,6 +1,7 @@
 """`ridgekey edge outbox` and `history`: a technician at a kiosk whose network has been dead for a week."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from contracts import sequence
 from contracts.acts import Deny
 from contracts.hexes import to_hex
 from contracts.messages import KioskMessage, Receipt, ReceiptStatus
+from edge import outbox_cli
 from edge.errands import Errands
 from edge.identity import files
 from edge.journeys.visit import Desk
@@ -26,6 +28,7 @@ from edge.links.schedule import Route
 from edge.outbox_errands import OutboxErrands
 from edge.panel import Panel
 from edge.state.database import FILE_NAME, Database
+from gateway import take
 from tests.edge.conftest import write_config
 from tests.edge.standin import DOMAIN
 from tests.edge.test_courier import FakeLink
@@ -33,6 +36,7 @@ from tests.edge.test_courier import FakeLink
 ANNA, BEN = b"\xaa" * 20, b"\xbb" * 20
 NOW = 1_800_000_000
 GATEWAY, STRANGER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+DOCS = Path(__file__).parents[2] / "docs" / "outbox.md"
 
 
 @dataclass
@@ -237,6 +241,16 @@ def test_a_stick_that_is_full_or_gone_is_named(kiosk: Kiosk) -> None:
         code, _, complaint = kiosk.run("outbox", "export", path)
         assert code == 74
         assert path in complaint
+
+
+@pytest.mark.parametrize("text", [outbox_cli.EXAMPLES, DOCS.read_text()], ids=["help", "docs"])
+def test_the_file_that_is_imported_is_the_one_that_the_gateway_writes(text: str) -> None:
+    (exported,), (taken,), (imported,) = (
+        re.findall(rf"ridgekey {words} (/media/\S+)", text)
+        for words in ("edge outbox export", "gateway take", "edge outbox import")
+    )
+    assert exported == taken
+    assert Path(imported) == Path(taken).with_suffix(take.SUFFIX)
 
 
 def test_the_history_says_what_became_of_each_act(kiosk: Kiosk) -> None:

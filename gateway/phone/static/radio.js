@@ -32,7 +32,7 @@ export class Link {
     link.device = device;
     device.addEventListener("gattserverdisconnected", () => link.fail("The kiosk is out of reach."));
     try {
-      await link.begin(await device.gatt.connect());
+      await inTime(device.gatt.connect().then((server) => link.begin(server)));
     } catch (error) {
       link.close();
       throw error instanceof LinkLost ? error : new LinkLost("The kiosk did not answer. Go closer and try again.");
@@ -67,9 +67,9 @@ export class Link {
     await state.writeValueWithResponse(concat(Uint8Array.of(START, SPOKEN), this.tag));
   }
 
-  // Messages leave one after the other, however many are sent at once.
+  // Messages leave one after the other, however many are sent at once; one may be a promise of its bytes.
   send(message) {
-    this.sending = this.sending.then(() => this.write(message));
+    this.sending = this.sending.then(async () => this.write(await message));
     return this.sending;
   }
 
@@ -81,7 +81,8 @@ export class Link {
       try {
         await this.inbound.writeValueWithResponse(concat(Uint8Array.of(lead), part));
       } catch {
-        throw this.failure ?? new LinkLost("The kiosk ended the talk.");
+        this.fail("The kiosk ended the talk."); // half a message is there: nothing can follow it
+        throw this.failure;
       }
     }
   }
@@ -132,9 +133,12 @@ export class Link {
 
   close() {
     this.fail("The talk is over.");
-    const leave = () => this.device.gatt.connected && this.device.gatt.disconnect();
+    const leave = () => this.device.gatt.disconnect(); // also ends an attempt to connect
     Promise.resolve(this.state?.writeValueWithResponse(Uint8Array.of(END))).then(leave, leave);
   }
 }
+
+// Some browsers try for ever to connect with a device that has gone.
+const inTime = (work) => Promise.race([work, new Promise((_, reject) => setTimeout(reject, ANSWER_MS))]);
 
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();

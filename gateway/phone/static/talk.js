@@ -12,6 +12,8 @@ const NOBODY = new Uint8Array(20);
 const ANSWER_MS = 30_000;
 const FINGER_MS = 300_000;
 const LOOK_MS = 1_000;
+const POST_MS = 20_000;
+const RECEIPT_MS = 8_000; // less than whoever waits for an answer is patient: it holds up what the kiosk says
 const MAX_PENDING = 1_000;
 
 // Pair with the kiosk whose code was scanned. `bring` is whose sealed record the kiosk is to have, or nobody's;
@@ -62,16 +64,22 @@ export class Talk extends EventTarget {
 
   // Attend to the kiosk until one of the two leaves; events `changed` and `told` say what happened.
   async attend() {
-    await this.say("follow");
-    for (;;) {
-      const message = await hear(this.link, this.channel, LOOK_MS);
-      if (message) await this.take(message);
-      if (this.carries) await this.bringBack();
+    try {
+      await this.say("follow");
+      for (;;) {
+        const message = await hear(this.link, this.channel, LOOK_MS);
+        if (message) await this.take(message);
+        if (this.carries) await this.bringBack();
+      }
+    } catch (error) {
+      this.answers.forEach(({ reject }) => reject(error)); // no answer comes any more
+      throw error;
     }
   }
 
+  // Sealed at once, for the number, and sent in the order of the numbers.
   say(name, values) {
-    return this.channel.seal(say(name, values)).then((data) => this.link.send(data));
+    return this.link.send(this.channel.seal(say(name, values)));
   }
 
   close() {
@@ -80,11 +88,19 @@ export class Talk extends EventTarget {
 
   // Start a withdrawal; resolves to what the person is to do next.
   async withdraw(request) {
-    const answer = new Promise((resolve) => this.answers.push(resolve));
-    await this.say("withdrawalWish", { signedRequest: request.signedRequest });
-    const { taken, text } = await answer;
+    const wish = this.say("withdrawalWish", { signedRequest: request.signedRequest });
+    const [, { taken, text }] = await Promise.all([wish, this.answered()]);
     if (!taken) throw new Refused(text);
     return text;
+  }
+
+  // The answer to what was just said. One that is late is still its own question's: it stays in the row.
+  answered() {
+    return new Promise((resolve, reject) => {
+      const late = () => reject(new LinkLost("The kiosk does not answer. Stay close to it and try again."));
+      setTimeout(late, ANSWER_MS);
+      this.answers.push({ resolve, reject });
+    });
   }
 
   async carry() {
@@ -98,8 +114,8 @@ export class Talk extends EventTarget {
       case "receiptCopy": return this.hearReceipt(message);
       case "recordWanted": return this.lend(message.subject);
       case "recordHanded": return this.keep(message);
-      case "parcel": return this.post(message.message);
-      case "answer": return this.answers.shift()?.(message);
+      case "parcel": return void this.post(message.message); // the kiosk is heard meanwhile
+      case "answer": return this.answers.shift()?.resolve(message);
       case "caughtUp":
         this.isNew = true; // what comes from now on is
         return this.tell("changed", null);
@@ -152,36 +168,54 @@ export class Talk extends EventTarget {
 
   async post(message) {
     const parcel = await sha256(message);
+    const reason = await this.refusalOf(message);
+    const said = reason === null ? this.say("parcelPosted", { parcel }) : this.say("parcelRefused", { parcel, reason });
+    await said.catch(() => null); // the link is lost, and the talk ends with it
+    if (reason === null) this.tell("told", "A message was carried to the gateway.");
+  }
+
+  // Brings a message to the gateway; why it was not taken, or null.
+  async refusalOf(message) {
     try {
       if (!this.carries) throw new Refused("this phone carries no messages now");
       const answer = await fetch(`/messages/${hex(this.kiosk.kioskId)}`,
-        { method: "POST", body: message, headers: { "content-type": "application/cose" } });
+        { method: "POST", body: message, headers: { "content-type": "application/cose" },
+          signal: AbortSignal.timeout(POST_MS) });
       const json = await answer.json();
       if (answer.status !== 202) throw new Refused(json.error ?? `the gateway refused with ${answer.status}`);
       if (this.pending.size < MAX_PENDING) this.pending.set(json.digest, { due: 0, pause: LOOK_MS });
-      await this.say("parcelPosted", { parcel });
-      this.tell("told", "A message was carried to the gateway.");
+      return null;
     } catch (error) {
-      if (error instanceof LinkLost) throw error;
       const reason = error instanceof Refused ? error.message : "the gateway does not answer";
-      await this.say("parcelRefused", { parcel, reason: [...reason].slice(0, 200).join("") });
+      return [...reason].slice(0, 200).join("");
     }
   }
 
   async bringBack() {
     for (const [digest, wait] of this.pending) {
       if (Date.now() < wait.due) continue;
-      const answer = await fetch(`/receipts/${encodeURIComponent(digest)}`).catch(() => null);
-      if (answer?.status === 200) {
-        this.pending.delete(digest);
-        await this.say("delivery", { message: new Uint8Array(await answer.arrayBuffer()) });
+      this.pending.delete(digest);
+      const { status, receipt } = await fetchReceipt(digest);
+      if (status === 200) {
+        await this.say("delivery", { message: receipt });
       } else {
         this.pending.set(digest, { due: Date.now() + wait.pause, pause: Math.min(2 * wait.pause, 30_000) });
       }
+      return; // one at a time: the kiosk is heard before the next one
     }
   }
 
   tell(kind, detail) {
     this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+}
+
+// What the gateway answers to a question for a receipt; status 0 if it does not.
+async function fetchReceipt(digest) {
+  try {
+    const answer = await fetch(`/receipts/${encodeURIComponent(digest)}`, { signal: AbortSignal.timeout(RECEIPT_MS) });
+    return { status: answer.status, receipt: new Uint8Array(await answer.arrayBuffer()) };
+  } catch {
+    return { status: 0 };
   }
 }

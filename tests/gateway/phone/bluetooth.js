@@ -39,6 +39,7 @@
       return { getPrimaryService: async () => service };
     },
     disconnect() {
+      if (!this.connected) return;
       this.connected = false;
       window.kioskHangsUp();
       device.dispatchEvent(new Event("gattserverdisconnected"));

@@ -262,6 +262,24 @@ def test_a_revoked_phone_is_told(page: Page, kiosk: Kiosk) -> None:
     expect(page.locator("#kiosk-list li")).to_have_count(1)
 
 
+def test_a_talk_that_ends_in_the_middle_of_a_withdrawal_leaves_a_page_that_can_be_used(
+    page: Page, kiosk: Kiosk, bridge: Bridge
+) -> None:
+    paired(page, kiosk)
+    request = request_of(kiosk)
+    kiosk.settle(grant(kiosk.visit(), request))
+    granted = page.locator("#request-list li").filter(has=page.get_by_text("granted", exact=True)).first
+    bridge.lets_through = 0  # the kiosk hears no wish, and answers none
+    granted.get_by_role("button", name="Withdraw").click()
+    while not bridge.held_back:
+        page.wait_for_timeout(50)
+    bridge.end()
+    expect(page.locator("#status")).to_have_text("The kiosk ended the talk.", timeout=30_000)
+    bridge.lets_through = 1_000_000
+    page.get_by_role("button", name="Connect").click()
+    expect(page.locator("#status")).to_have_text("Connected.", timeout=30_000)
+
+
 def test_a_scanned_address_fills_in_the_code_and_leaves_no_trace(page: Page, kiosk: Kiosk, site: str) -> None:
     page.goto("about:blank")
     page.goto(f"{site}/phone/#ridgekey:abc")

@@ -150,3 +150,136 @@ def test_it_shows_a_purpose_as_it_was_signed_or_not_at_all(page: Page, site: str
     )
     assert shown == [each if is_a_purpose(each) else None for each in purposes]
     assert shown[:2] == purposes[:2]
+
+
+TALK = """async ([site]) => {
+    const { Talk } = await import(`${site}/phone/talk.js`);
+    const link = { send: async () => {}, receive: () => new Promise((_, lose) => { window.lose = lose; }) };
+    const channel = { seal: async (message) => message, open: async (data) => data };
+    const kiosk = { kioskId: new Uint8Array(8), subject: new Uint8Array(20) };
+    window.talk = new Talk(link, channel, kiosk);
+    window.ended = talk.attend().catch((error) => error.message);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    window.wish = talk.withdraw({ signedRequest: new Uint8Array(3) })
+        .then(() => "taken", (error) => error.message);
+}"""
+
+SOON = "async (name) => Promise.race([window[name], new Promise((late) => setTimeout(late, 5_000))])"
+
+
+def test_a_lost_link_ends_what_waits_for_an_answer(page: Page, site: str) -> None:
+    page.evaluate(TALK, [site])
+    page.evaluate("lose(new Error('The kiosk is out of reach.'))")
+    assert page.evaluate(SOON, "ended") == "The kiosk is out of reach."
+    assert page.evaluate(SOON, "wish") == "The kiosk is out of reach."
+
+
+def test_a_kiosk_that_does_not_answer_is_given_up(page: Page, site: str) -> None:
+    page.clock.install()
+    page.evaluate(TALK.replace("await new Promise", "new Promise"), [site])
+    page.clock.run_for(29_000)
+    assert page.evaluate("Promise.race([wish, 'waits'])") == "waits"
+    page.clock.run_for(2_000)
+    assert "does not answer" in page.evaluate("Promise.race([wish, 'waits'])")
+
+
+def test_a_late_answer_is_not_taken_for_the_next_one(page: Page, site: str) -> None:
+    page.clock.install()
+    page.evaluate(TALK.replace("await new Promise", "new Promise"), [site])
+    page.clock.run_for(31_000)
+    answers = page.evaluate(
+        """async () => {
+            const next = talk.withdraw({ signedRequest: new Uint8Array(3) });
+            await talk.take({ name: "answer", taken: true, text: "of the first" });
+            await talk.take({ name: "answer", taken: true, text: "of the second" });
+            return [await wish, await next];
+        }"""
+    )
+    assert "does not answer" in answers[0]
+    assert answers[1] == "of the second"
+
+
+def test_a_gateway_that_is_silent_does_not_keep_the_talk(page: Page, site: str) -> None:
+    """The time-outs are those of the page, made short; the requests hang until then."""
+    page.route("**/messages/**", lambda _: None)
+    page.route("**/receipts/**", lambda _: None)
+    page.evaluate(TALK, [site])
+    said = page.evaluate(
+        """async () => {
+            const wait = AbortSignal.timeout;
+            const asked = [];
+            AbortSignal.timeout = (milliseconds) => {
+                asked.push(milliseconds);
+                return wait.call(AbortSignal, 100);
+            };
+            const said = [];
+            talk.say = async (name, values) => said.push([name, values.reason]);
+            talk.carries = true;
+            talk.pending.set("0x01", { due: 0, pause: 1000 }).set("0x02", { due: 0, pause: 1000 });
+            const soon = (work) => Promise.race([work, new Promise((late) => setTimeout(late, 5_000))]);
+            await soon(talk.post(new Uint8Array(9)));
+            await soon(talk.bringBack());
+            const later = [...talk.pending].map(([digest, { due }]) => [digest, due > 0]);
+            return [said, asked, later];
+        }"""
+    )
+    assert said == [
+        [["parcelRefused", "the gateway does not answer"]],
+        [20_000, 8_000],
+        [["0x02", False], ["0x01", True]],
+    ]
+
+
+def test_a_message_on_its_way_to_the_gateway_holds_nothing_up(page: Page, site: str) -> None:
+    page.route("**/messages/**", lambda _: None)
+    page.evaluate(TALK, [site])
+    said = page.evaluate(
+        """async () => {
+            const said = [];
+            talk.say = async (name) => said.push(name);
+            talk.carries = true;
+            const late = new Promise((resolve) => setTimeout(() => resolve(["late"]), 5_000));
+            const taken = talk.take({ name: "parcel", message: new Uint8Array(9) });
+            if (await Promise.race([taken, late])) return late;
+            await talk.take({ name: "recordWanted", subject: new Uint8Array(20) });
+            return said;
+        }"""
+    )
+    assert said == ["recordAbsent"]
+
+
+def test_what_is_sealed_first_is_sent_first(page: Page, site: str) -> None:
+    """A long message takes longer to seal; the kiosk opens them by their numbers."""
+    sent = page.evaluate(
+        """async ([site]) => {
+            const { Talk } = await import(`${site}/phone/talk.js`);
+            const { Link } = await import(`${site}/phone/radio.js`);
+            const link = new Link();
+            const sent = [];
+            link.write = async (message) => sent.push(message);
+            let number = 0;
+            const seal = (own) => new Promise((done) => setTimeout(() => done(own), own ? 0 : 200));
+            const talk = new Talk(link, { seal: () => seal(number++) }, {});
+            await Promise.all([talk.say("follow"), talk.say("readyToCarry"), talk.say("farewell")]);
+            return sent;
+        }""",
+        [site],
+    )
+    assert sent == [0, 1, 2]
+
+
+def test_a_kiosk_that_cannot_be_reached_is_given_up(page: Page, site: str) -> None:
+    page.clock.install()
+    page.evaluate(
+        """async ([site]) => {
+            const { Link } = await import(`${site}/phone/radio.js`);
+            const device = new EventTarget();
+            device.gatt = { connect: () => new Promise(() => {}), disconnect: () => { window.left = true; } };
+            Object.defineProperty(navigator, "bluetooth", { value: { requestDevice: async () => device } });
+            window.wish = Link.open().then(() => "open", (error) => error.message);
+        }""",
+        [site],
+    )
+    page.clock.run_for(31_000)
+    assert "did not answer" in page.evaluate("Promise.race([wish, 'waits'])")
+    assert page.evaluate("Promise.resolve().then(() => window.left)")
