@@ -15,6 +15,7 @@ from typing import Any
 from drivers.mqtt.errors import CredentialsError
 from gateway.links.link import Link
 from gateway.provisioning import own
+from gateway.provisioning.mosquitto import GATEWAY
 
 LOG = logging.getLogger(__name__)
 
@@ -23,6 +24,11 @@ WARNING_DAYS = 30
 
 REMINDER_SECONDS = 86_400.0
 """Between two lines in the log about the same certificate."""
+
+EARLIER = (
+    "the gateway's certificate has the name that every gateway's had once, and a broker that was set up then"
+    " lets any kiosk take over a session; docs/mqtt.md, 'Set up earlier', has three commands that end it"
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class Certificates:
         now, known = self._now(), self.known()
         left = {each.name: each.days(now) for each in known}
         names = ("certificate_days", "broker_certificate_days")
-        warnings = [each.warning(now) for each in known if each.warning(now)]
+        warnings = [each.warning(now) for each in known if each.warning(now)] + self._earlier()
         return {name: left.get(name) for name in names} | {"warnings": warnings}
 
     def remind(self) -> None:
@@ -101,6 +107,14 @@ class Certificates:
             return []
         remedy = "renew it with: ridgekey gateway provision gateway"
         return [Certificate("certificate_days", "the gateway's", end, remedy)]
+
+    def _earlier(self) -> list[str]:
+        """A warning if ours was made when a name was not yet bound to one client."""
+        try:
+            is_earlier = self._state is not None and own.credentials(self._state).name() == GATEWAY
+        except CredentialsError:
+            return []
+        return [EARLIER] * is_earlier
 
     def _broker(self) -> list[Certificate]:
         remedy = "renew it with: ridgekey gateway provision broker, and have the broker reload it"

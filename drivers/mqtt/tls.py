@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from drivers.mqtt.broker import Broker
 from drivers.mqtt.errors import CredentialsError
@@ -64,6 +65,15 @@ class Credentials:
             CredentialsError: there is none, or it is unreadable.
         """
         return self._certificate().not_valid_after_utc
+
+    def name(self) -> str:
+        """The common name in our certificate; empty if it has none.
+
+        Raises:
+            CredentialsError: there is none, or it is unreadable.
+        """
+        names = self._certificate().subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return str(names[0].value) if names else ""
 
     def check_dates(self, now: datetime) -> None:
         """Refuse to show a certificate that is not valid `now`: the broker would say less clearly why.

@@ -71,7 +71,7 @@ class MqttLink:
         self._announce = announce
         dial = Dial(
             broker=broker,
-            client_id=f"ridgekey-{kiosk_id}",
+            client_id=kiosk_id,
             subscriptions=[topics.down(kiosk_id)],
             session_seconds=SESSION_SECONDS,
             largest_packet=LARGEST_PACKET,

@@ -24,7 +24,7 @@ def open_links(
 
     Args:
         config: The gateway's.
-        relayer: Address by which the broker knows this gateway: several may have one key for receipts.
+        relayer: Address of the first relayer, by which the broker knows this gateway.
         gateway_key: By which kiosks know it over Bluetooth.
         kiosks: Who is listened to there.
         receive: Takes what persons signed.
@@ -38,7 +38,7 @@ def open_links(
         broker = Broker.of(config.broker)
         yield MqttLink(
             broker,
-            f"ridgekey-gateway-{relayer.hex()}",
+            own.name(relayer),
             receive,
             hear,
             shared=config.shared,

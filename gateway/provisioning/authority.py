@@ -105,14 +105,19 @@ class Authority:
         files.write(self.directory / ISSUED / copy, pem(certificate))
         return certificate
 
-    def issued(self, subject: str = "*") -> list[x509.Certificate]:
+    def issued(self, subject: str = "") -> list[x509.Certificate]:
         """Every certificate that was ever signed, or those of one name, by name and beginning.
 
         Raises:
             ProvisioningError: a copy is unreadable.
         """
-        copies = [_parse(path) for path in (self.directory / ISSUED).glob(f"{subject}-*.pem")]
-        return sorted(copies, key=lambda copy: (name_of(copy), copy.not_valid_before_utc))
+        copies = [_parse(path) for path in (self.directory / ISSUED).glob(f"{subject}*-*.pem")]
+        wanted = [copy for copy in copies if not subject or name_of(copy) == subject]
+        return sorted(wanted, key=lambda copy: (name_of(copy), copy.not_valid_before_utc))
+
+    def names(self) -> list[str]:
+        """Everybody who was ever given a certificate."""
+        return sorted({name_of(each) for each in self.issued()})
 
     def current(self, subject: str, now: datetime) -> list[x509.Certificate]:
         """The certificates of somebody that are neither over nor revoked."""
@@ -120,9 +125,7 @@ class Authority:
         return [
             certificate
             for certificate in self.issued(subject)
-            if name_of(certificate) == subject
-            and certificate.not_valid_after_utc > now
-            and certificate.serial_number not in revoked
+            if certificate.not_valid_after_utc > now and certificate.serial_number not in revoked
         ]
 
     def revoked(self) -> dict[int, datetime]:

@@ -13,6 +13,8 @@ from gateway.config import GatewayConfig, load_config
 from gateway.provisioning import directory, files, kiosks, mosquitto, own
 from gateway.provisioning.authority import CERTIFICATE, Authority
 from gateway.provisioning.certificates import name_of, pem
+from gateway.provisioning.mosquitto import Update
+from gateway.relayers import keyring
 
 AUTHORITY = "authority"
 """Directory of the authority, in the gateway's state."""
@@ -28,6 +30,8 @@ EXAMPLES = """examples:
   ridgekey gateway provision revoke 0123456789abcdef
   ridgekey gateway provision list
 """
+
+EARLIER = "do `ridgekey gateway provision broker` again, with the words that made it, and restart mosquitto"
 
 RELOAD = "systemctl reload mosquitto"
 
@@ -64,7 +68,7 @@ def add_to(commands: "argparse._SubParsersAction[ArgumentParser]") -> None:
     word.add_argument("--out", type=Path, metavar="FILE", help="default: KIOSK.pem")
 
     word = _add(words, "revoke", revoke, "take back a kiosk's certificates, and take it out of [kiosks]")
-    word.add_argument("kiosk", help="its id; or `gateway`, for all gateways")
+    word.add_argument("kiosk", help="its id; or the name of a gateway, as `list` shows it")
 
     _add(words, "list", list_, "list the certificates that are valid, and when they end")
 
@@ -93,13 +97,16 @@ def broker(arguments: Namespace) -> int:
 def gateway(arguments: Namespace) -> int:
     """`ridgekey gateway provision gateway`."""
     config = load_config(arguments.config)
-    out = arguments.out or config.state
-    own.write(_authority(config), out, arguments.days)
+    authority, out = _authority(config), arguments.out or config.state
+    relayer = keyring.first_address(out)
+    own.write(authority, out, relayer, arguments.days)
+    update = mosquitto.update_broker(authority)
     _say(
         arguments,
-        {"directory": str(out)},
-        f"key and certificate are in {out}: {own.KEY_AND_CERTIFICATE} and {own.BROKER_AUTHORITY};"
-        " the next connection shows them",
+        {"directory": str(out), "name": own.name(relayer)},
+        f"key and certificate of {own.name(relayer)} are in {out}: {own.KEY_AND_CERTIFICATE} and"
+        f" {own.BROKER_AUTHORITY}; the next connection shows them",
+        *_at_the_broker(update),
     )
     return 0
 
@@ -119,7 +126,7 @@ def kiosk(arguments: Namespace) -> int:
     out = arguments.out or Path(f"{asked.kiosk}.pem")
     files.write(out, pem(certificate) + pem(authority.certificate))
     added = directory.add(arguments.config, asked.kiosk, _hex(asked.public_key))
-    mosquitto.update_broker(authority)
+    update = mosquitto.update_broker(authority)
     ends = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
     _say(
         arguments,
@@ -128,6 +135,7 @@ def kiosk(arguments: Namespace) -> int:
         f"its certificate, until {ends}, is {out}; next, on the kiosk:",
         f"  ridgekey edge certificate install {out.name}",
         *([f"written under [kiosks] in {arguments.config}; a running gateway reads it at SIGHUP"] * added),
+        *_at_the_broker(update),
     )
     return 0
 
@@ -138,7 +146,8 @@ def revoke(arguments: Namespace) -> int:
     authority = _authority(config)
     count = authority.revoke(arguments.kiosk)
     removed = directory.remove(arguments.config, arguments.kiosk)
-    out = mosquitto.update_broker(authority)
+    update = mosquitto.update_broker(authority)
+    out = update and update.directory
     _say(
         arguments,
         {"revoked": count, "removed": removed, "directory": str(out) if out else None},
@@ -173,6 +182,15 @@ def list_(arguments: Namespace) -> int:
 
 def _authority(config: GatewayConfig) -> Authority:
     return Authority.load(config.state / AUTHORITY)
+
+
+def _at_the_broker(update: Update | None) -> list[str]:
+    """What to do about what the broker's files say, which it does not look at by itself."""
+    if update is None:
+        return []
+    reload = f"the broker has to read {update.directory} again, as root: {RELOAD}"
+    renew = f"{update.directory / mosquitto.CONFIG} lets any client take over a session: {EARLIER}"
+    return [reload] * update.changed + [renew] * update.earlier
 
 
 def _hex(public_key: Ed25519PublicKey) -> str:

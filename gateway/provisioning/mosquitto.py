@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,11 +13,15 @@ from contracts.envelope import MAX_OBJECT
 from gateway.provisioning import files
 from gateway.provisioning.authority import REVOKED, Authority
 from gateway.provisioning.certificates import Use, key_pem, pem
+from gateway.provisioning.files import ProvisioningError
 
 CONFIG, ACCESS, AUTHORITY, KEY, CERTIFICATE = "ridgekey.conf", "acl", "ca.pem", "broker.key", "broker.pem"
 
 GATEWAY = "gateway"
-"""The common name of gateways' certificates, and with it their user name at the broker."""
+"""What gateways' names begin with, up to a hyphen; without one it is what all were called once."""
+
+BINDING = "use_username_as_clientid true"
+"""What makes the name in a certificate its owner's client id."""
 
 BROKER_DAYS = 730
 
@@ -40,7 +45,8 @@ def configuration(directory: Path, port: int) -> str:
     where = directory.resolve()
     return f"""\
 # Made by `ridgekey gateway provision broker`. Who comes without a certificate of our authority is not let in;
-# who comes with one is known by the certificate's name, and may do what the access list says.
+# who comes with one is known by the certificate's name, and may do what the access list says. The name is the
+# client id too, whatever id the client gives: so nobody takes over, or empties, the session of another.
 listener {port}
 cafile {where / AUTHORITY}
 certfile {where / CERTIFICATE}
@@ -48,6 +54,7 @@ keyfile {where / KEY}
 crlfile {where / REVOKED}
 require_certificate true
 use_identity_as_username true
+{BINDING}
 tls_version tlsv1.2
 allow_anonymous false
 acl_file {where / ACCESS}
@@ -57,7 +64,12 @@ persistent_client_expiration 60d
 """
 
 
-def access_list(locked_out: Sequence[str] = ()) -> str:
+def is_gateway(name: str) -> bool:
+    """Whether a certificate's common name is a gateway's; a kiosk's is sixteen hexadecimal digits."""
+    return name.partition("-")[0] == GATEWAY
+
+
+def access_list(gateways: Sequence[str], locked_out: Sequence[str] = ()) -> str:
     """Mosquitto's access list: each kiosk its own topics, the gateways all of them, the locked out none.
 
     A certificate that is revoked keeps nobody out who is connected already; losing every topic does, as soon
@@ -65,8 +77,10 @@ def access_list(locked_out: Sequence[str] = ()) -> str:
     """
     up, down = topics.UP_FILTER, f"{topics.ROOT}/down/+"
     from_kiosks = (topics.STATUS_FILTER, topics.HEALTH_FILTER, topics.REPORT_FILTER)
-    lines = [f"user {GATEWAY}", f"topic read {up}", *(f"topic read {each}" for each in from_kiosks)]
-    lines += [f"topic write {down}", ""]
+    lines: list[str] = []
+    for name in gateways:
+        lines += [f"user {name}", *(f"topic read {each}" for each in (up, *from_kiosks))]
+        lines += [f"topic write {down}", ""]
     for name in locked_out:
         lines += [f"user {name}", "topic deny #", ""]
     lines += [f"pattern write {each.replace('+', '%u')}" for each in (up, *from_kiosks)]
@@ -92,8 +106,23 @@ def write_broker(authority: Authority, directory: Path, hosts: Sequence[str], po
     update_broker(authority)
 
 
-def update_broker(authority: Authority) -> Path | None:
-    """Write who is revoked to where the broker's files are; returns that directory, or None if there is none.
+@dataclass(frozen=True)
+class Update:
+    """What the broker has to know.
+
+    Attributes:
+        directory: where its files are.
+        changed: whether they say something new, so that it has to read them again.
+        earlier: whether its configuration was made when a client id was not yet bound to a certificate.
+    """
+
+    directory: Path
+    changed: bool
+    earlier: bool
+
+
+def update_broker(authority: Authority) -> Update | None:
+    """Write who may speak, and who is revoked, to where the broker's files are; None if there are none.
 
     Raises:
         ProvisioningError: it cannot be written.
@@ -102,6 +131,22 @@ def update_broker(authority: Authority) -> Path | None:
     if not remembered.exists():
         return None
     directory = Path(os.fsdecode(files.read(remembered, "")))
-    files.write(directory / REVOKED, files.read(authority.directory / REVOKED, "restore it from a backup"))
-    files.write(directory / ACCESS, access_list(authority.locked_out(datetime.now(UTC))).encode())
-    return directory
+    locked_out = authority.locked_out(datetime.now(UTC))
+    gateways = [name for name in authority.names() if is_gateway(name) and name not in locked_out]
+    wanted = {
+        REVOKED: files.read(authority.directory / REVOKED, "restore it from a backup"),
+        ACCESS: access_list(gateways, locked_out).encode(),
+    }
+    new = {name: data for name, data in wanted.items() if _content(directory / name) != data}
+    for name, data in new.items():
+        files.write(directory / name, data)
+    config = _content(directory / CONFIG)
+    return Update(directory, changed=bool(new), earlier=config != b"" and BINDING.encode() not in config)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file; empty if there is none that can be read."""
+    try:
+        return files.read(path, "")
+    except ProvisioningError:
+        return b""

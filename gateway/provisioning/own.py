@@ -28,13 +28,28 @@ def credentials(state: Path) -> Credentials:
     )
 
 
-def write(authority: Authority, state: Path, days: int) -> None:
+def name(relayer: bytes) -> str:
+    """What a broker calls a gateway: several may have one key for receipts, each has a relayer of its own.
+
+    Args:
+        relayer: address of its first relayer.
+    """
+    return f"{GATEWAY}-{relayer.hex()}"
+
+
+def write(authority: Authority, state: Path, relayer: bytes, days: int) -> None:
     """Make a gateway's key and certificate.
+
+    Args:
+        authority: who signs.
+        state: the gateway's state directory.
+        relayer: address of its first relayer.
+        days: how long the certificate is valid.
 
     Raises:
         ProvisioningError: the directory cannot be written.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = authority.issue(key.public_key(), GATEWAY, Use.CLIENT, days=days)
+    certificate = authority.issue(key.public_key(), name(relayer), Use.CLIENT, days=days)
     files.write(state / BROKER_AUTHORITY, pem(authority.certificate))
     files.write(state / KEY_AND_CERTIFICATE, key_pem(key) + pem(certificate), 0o600)

@@ -99,6 +99,16 @@ def address_in(path: Path) -> bytes:
         raise KeyFileError(f"the keystore {path} names no address") from None
 
 
+def first_address(state: Path) -> bytes:
+    """The address of the first relayer of a state directory, which takes no passphrase to know.
+
+    Raises:
+        KeyFileError: There is none, or its file names no address.
+    """
+    paths = files(state)
+    return address_in(paths[0]) if paths else load(state, None)[0].address
+
+
 def load_one(path: Path, passphrase_file: Path | None = None) -> Relayer:
     """One relayer by its file: a keystore, or an unencrypted PKCS #8 key as `ridgekey ledger run` makes it.
 

@@ -8,13 +8,17 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import certificates
 from gateway.certificates import Certificates
 from gateway.links.link import Link
 from gateway.provisioning import own
 from gateway.provisioning.authority import Authority
+from gateway.provisioning.certificates import Use, pem
+from gateway.provisioning.mosquitto import GATEWAY
 
+RELAYER = bytes.fromhex("ab" * 20)
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -35,7 +39,7 @@ class Site:
 def site(tmp_path: Path) -> Site:
     (tmp_path / "state").mkdir()
     site = Site(tmp_path / "state")
-    own.write(Authority.create(tmp_path / "authority", "test"), site.state, 100)
+    own.write(Authority.create(tmp_path / "authority", "test"), site.state, RELAYER, 100)
     end = own.credentials(site.state).expiry()
     site.now = end - timedelta(days=100)
     site.broker_end = end + timedelta(days=50)
@@ -46,6 +50,16 @@ def test_days_are_counted(site: Site) -> None:
     assert site.certificates().health() == {
         "certificate_days": 100, "broker_certificate_days": 150, "warnings": [],
     }  # fmt: skip
+
+
+def test_a_certificate_of_the_name_that_all_had_once_is_a_warning(site: Site, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    authority = Authority.load(tmp_path / "authority")
+    earlier = authority.issue(key.public_key(), GATEWAY, Use.CLIENT, days=100)
+    (site.state / own.KEY_AND_CERTIFICATE).write_bytes(pem(earlier))
+    (warning,) = site.certificates().health()["warnings"]
+    assert "docs/mqtt.md, 'Set up earlier'" in warning
+    assert "\n## Set up earlier\n" in Path("docs/mqtt.md").read_text()
 
 
 def test_where_there_is_no_certificate_there_are_no_days(site: Site) -> None:

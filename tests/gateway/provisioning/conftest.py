@@ -70,6 +70,13 @@ class Site:
     def provision(self, *arguments: object) -> dict[str, object]:
         return done("gateway", "provision", *arguments, "--config", self.config)
 
+    def second_gateway(self) -> Credentials:
+        """Of another gateway on the same broker, whose state directory is made on this machine."""
+        state = self.directory / "second-state"
+        done("gateway", "init", "--state", state)
+        self.provision("gateway", "--out", state)
+        return own.credentials(state)
+
     def new_kiosk(self, name: str) -> KioskSite:
         """A kiosk with its keys and configuration, that has asked for nothing yet."""
         directory = self.directory / name

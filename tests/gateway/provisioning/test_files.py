@@ -262,11 +262,44 @@ def test_a_kiosk_with_another_key_is_not_replaced(tmp_path: Path) -> None:
         directory.add(path, KIOSK, PUBLIC)
 
 
+def test_a_new_gateway_is_in_the_access_list_and_its_operator_is_told_to_reload(paper: Site) -> None:
+    first, again = (
+        run_here("gateway", "provision", "gateway", "--config", str(paper.config)).stdout for _ in range(2)
+    )
+    assert "systemctl reload mosquitto" in first
+    assert "reload" not in again  # renewed: the name is the same
+    second = paper.second_gateway().name()
+    users = [
+        line for line in (paper.directory / "mosquitto" / "acl").read_text().splitlines() if "user" in line
+    ]
+    assert users == [f"user {name}" for name in sorted([paper.credentials.name(), second])]
+
+
+def test_a_broker_that_was_set_up_earlier_is_named_until_it_is_set_up_anew(paper: Site) -> None:
+    def told() -> bool:
+        ran = run_here("gateway", "provision", "gateway", "--config", str(paper.config))
+        return "`ridgekey gateway provision broker` again" in ran.stdout
+
+    written = paper.directory / "mosquitto" / "ridgekey.conf"
+    assert not told()
+    written.write_text(written.read_text().replace("use_username_as_clientid true\n", ""))
+    assert told()
+    paper.provision("broker", "--host", "localhost", "--port", paper.port, "--out", written.parent)
+    assert not told()
+
+
+def test_a_gateway_without_a_relayer_has_no_name(paper: Site, tmp_path: Path) -> None:
+    ran = run_here(
+        "gateway", "provision", "gateway", "--out", str(tmp_path / "none"), "--config", str(paper.config)
+    )
+    assert (ran.returncode, "ridgekey gateway init" in ran.stderr) == (78, True)
+
+
 def test_the_access_list_word_for_word() -> None:
     assert (
-        access_list(["0123456789abcdef"])
+        access_list(["gateway-ab"], ["0123456789abcdef"])
         == """\
-user gateway
+user gateway-ab
 topic read ridgekey/1/up/+
 topic read ridgekey/1/status/+
 topic read ridgekey/1/health/+

@@ -19,10 +19,11 @@ from drivers.mqtt.broker import Broker
 from drivers.mqtt.dial import Dial, Publication
 from drivers.mqtt.errors import NotTakenError
 from drivers.mqtt.machine import Phase, Timing
-from drivers.mqtt.session import Session
+from drivers.mqtt.session import Manners, Session
 from drivers.mqtt.tls import Credentials
 from gateway.provisioning.authority import Authority
 from gateway.provisioning.certificates import Use, key_pem, pem
+from gateway.provisioning.mosquitto import GATEWAY, update_broker
 from hw import broker
 from hw.broker import CONNECT
 from tests.gateway.provisioning.conftest import KioskSite, Site, done
@@ -43,12 +44,23 @@ class Client:
     """Somebody at the broker: what it has heard, and its session."""
 
     dial: Dial
+    will: Publication | None = None
     heard: "queue.Queue[tuple[str, bytes]]" = field(default_factory=queue.Queue)
+    phases: list[Phase] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.session = Session(
-            self.dial, lambda message: self.heard.put((message.topic, message.payload)), timing=TIMING
+            self.dial,
+            lambda message: self.heard.put((message.topic, message.payload)),
+            lambda state: self.phases.append(state.phase),
+            lambda: Manners(self.will),
+            timing=TIMING,
         )
+
+    @property
+    def losses(self) -> int:
+        """How often a connection ended that nobody wanted to end."""
+        return self.phases.count(Phase.DOWN)
 
     def up(self) -> bool:
         return self.session.is_up
@@ -67,9 +79,14 @@ def connect(site: Site) -> Iterator[Connect]:
     with ExitStack() as stack:
 
         def connect(
-            name: str, credentials: Credentials | None, *subscriptions: str, to: Broker = site.broker
+            name: str,
+            credentials: Credentials | None,
+            *subscriptions: str,
+            to: Broker = site.broker,
+            keep: int = 0,
+            will: Publication | None = None,
         ) -> Client:
-            client = Client(Dial(to, name, subscriptions, 0, 1 << 20, credentials))
+            client = Client(Dial(to, name, subscriptions, keep, 1 << 20, credentials), will)
             client.session.start()
             stack.callback(client.session.stop)
             return client
@@ -218,10 +235,73 @@ def test_a_port_without_tls_is_named(
         assert not client.up()
 
 
+@pytest.mark.parametrize("name", ["the gateway's", "a kiosk's"])
+def test_a_kiosk_under_the_client_id_of_another_neither_puts_it_out_nor_empties_its_queue(
+    site: Site, connect: Connect, kiosks: tuple[KioskSite, KioskSite], name: str
+) -> None:
+    """Hostile with a certificate of its own: the id that it gives counts for nothing."""
+    victim, topic, sender, hostile = {
+        "the gateway's": (site.credentials, topics.up(kiosks[0].id), kiosks[0].credentials, kiosks[1]),
+        "a kiosk's": (kiosks[0].credentials, topics.down(kiosks[0].id), site.credentials, kiosks[1]),
+    }[name]
+    speaker = connect("speaker", sender, topics.down("0" * 16))
+    absent = connect(victim.name(), victim, topic, keep=3600)
+    until(lambda: absent.up() and speaker.up())
+    absent.session.stop()
+    speaker.session.publish(Publication(topic, b"kept for the absent one"))
+
+    intruder = connect(victim.name(), hostile.credentials, topics.down(hostile.id))  # a clean start
+    until(intruder.up)
+    back = connect(victim.name(), victim, topic, keep=3600)
+    assert back.heard.get(timeout=PATIENCE) == (topic, b"kept for the absent one")
+
+    again = connect(
+        victim.name(), hostile.credentials, topics.down(hostile.id)
+    )  # while the rightful one is there
+    until(again.up)
+    speaker.session.publish(Publication(topic, b"to one who is still there"))
+    assert back.heard.get(timeout=PATIENCE) == (topic, b"to one who is still there")
+    assert (back.losses, again.heard.empty()) == (0, True)
+
+
+def test_a_last_will_is_said_for_a_client_that_is_known_by_its_certificate(
+    site: Site, connect: Connect, gateway: Client, kiosks: tuple[KioskSite, KioskSite]
+) -> None:
+    kiosk = kiosks[0]
+    will = Publication(topics.status(kiosk.id), b"cut off", retain=False)
+    client = connect(kiosk.id, kiosk.credentials, topics.down(kiosk.id), will=will)
+    until(client.up)
+    connect(
+        kiosk.id, kiosk.credentials, topics.down(kiosk.id)
+    )  # as the kiosk come back before its line broke
+    assert gateway.heard.get(timeout=PATIENCE) == (topics.status(kiosk.id), b"cut off")
+
+
+def test_a_gateway_that_was_provisioned_earlier_is_still_served(
+    site: Site, connect: Connect, first: Client, kiosks: tuple[KioskSite, KioskSite], tmp_path: Path
+) -> None:
+    """By the name that every gateway's certificate had once."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = site.authority.issue(key.public_key(), GATEWAY, Use.CLIENT, days=1)
+    (tmp_path / "own.pem").write_bytes(key_pem(key) + pem(certificate))
+    update_broker(site.authority)
+    assert site.running is not None
+    site.running.reload()
+    earlier = connect(
+        "ridgekey-gateway-x", replace(site.credentials, own=tmp_path / "own.pem"), topics.UP_FILTER
+    )
+    until(earlier.up)
+    first.session.publish(Publication(topics.up(kiosks[0].id), b"a message"))
+    assert earlier.heard.get(timeout=PATIENCE) == (topics.up(kiosks[0].id), b"a message")
+
+
 def test_gateways_share_under_the_access_list_too(
     connect: Connect, site: Site, first: Client, kiosks: tuple[KioskSite, KioskSite]
 ) -> None:
-    gateways = [connect(f"gateway {n}", site.credentials, topics.SHARED_UP_FILTER) for n in (1, 2)]
+    second = site.second_gateway()
+    assert site.running is not None
+    site.running.reload()  # the access list has a name more
+    gateways = [connect("gateway", each, topics.SHARED_UP_FILTER) for each in (site.credentials, second)]
     until(lambda: all(gateway.up() for gateway in gateways))
     for number in range(10):
         first.session.publish(Publication(topics.up(kiosks[0].id), b"%d" % number))
@@ -262,6 +342,7 @@ def test_a_revoked_kiosk_is_out(
     still = connect("still", kiosks[1].credentials, topics.down(kiosks[1].id))
     until(still.up)  # the others are not touched by it
 
+    client.session.stop()
     site.admit(third)  # found again: its operator lets it in, with a new key
     site.running.reload()
     back = connect("third back", third.credentials, topics.down(third.id))
@@ -298,4 +379,4 @@ def test_list_says_who_has_what(site: Site, kiosks: tuple[KioskSite, KioskSite])
     listed = done("gateway", "provision", "list", "--config", site.config)["certificates"]
     assert isinstance(listed, list)
     names = {row["name"] for row in listed if not row["revoked"]}
-    assert {"localhost", "gateway", kiosks[0].id, kiosks[1].id} <= names
+    assert {"localhost", site.credentials.name(), kiosks[0].id, kiosks[1].id} <= names
