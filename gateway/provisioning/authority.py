@@ -154,19 +154,16 @@ class Authority:
         return had and not self.current(subject, now)
 
     def revoke(self, subject: str, now: datetime | None = None) -> int:
-        """Take back every certificate of somebody; returns how many.
+        """Take back every certificate of somebody; returns how many that were, 0 if it has none.
 
         Raises:
-            ProvisioningError: nobody of that name has one, or the list cannot be written.
+            ProvisioningError: the list cannot be read or written.
         """
         now = now or datetime.now(UTC)
         taken = self.current(subject, now)
-        if not taken:
-            raise ProvisioningError(
-                f"{subject} has no certificate that could be revoked; see: ridgekey gateway provision list"
-            )
-        entries = self.revoked() | {certificate.serial_number: now for certificate in taken}
-        self._write_revoked(entries, now)
+        if taken:
+            entries = self.revoked() | {certificate.serial_number: now for certificate in taken}
+            self._write_revoked(entries, now)
         return len(taken)
 
     def _write_revoked(self, entries: Mapping[int, datetime], now: datetime) -> None:

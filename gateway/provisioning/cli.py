@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.config import GatewayConfig, load_config
-from gateway.provisioning import directory, files, kiosks, mosquitto, own
+from gateway.provisioning import directory, files, kiosks, mosquitto, own, revocation
 from gateway.provisioning.authority import CERTIFICATE, Authority
 from gateway.provisioning.certificates import name_of, pem
 from gateway.provisioning.mosquitto import Update
@@ -143,16 +143,13 @@ def kiosk(arguments: Namespace) -> int:
 def revoke(arguments: Namespace) -> int:
     """`ridgekey gateway provision revoke`."""
     config = load_config(arguments.config)
-    authority = _authority(config)
-    count = authority.revoke(arguments.kiosk)
-    removed = directory.remove(arguments.config, arguments.kiosk)
-    update = mosquitto.update_broker(authority)
-    out = update and update.directory
+    done = revocation.revoke(arguments.config, _authority(config), arguments.kiosk)
+    count, out = done.certificates, done.update and done.update.directory
     _say(
         arguments,
-        {"revoked": count, "removed": removed, "directory": str(out) if out else None},
+        {"revoked": count, "removed": done.removed, "directory": str(out) if out else None},
         f"{count} certificate{'s' * (count != 1)} of {arguments.kiosk} revoked",
-        *([f"taken out of {arguments.config}; a running gateway reads it at SIGHUP"] * removed),
+        *([f"taken out of {arguments.config}; a running gateway reads it at SIGHUP"] * done.removed),
         f"it is out when the broker has read {out or 'the revocation list'} again: {RELOAD}",
     )
     return 0
