@@ -41,7 +41,7 @@ from gateway.links.link import Link
 from gateway.links.opening import open_links
 from gateway.node_process import NodeProcess
 from gateway.notices import Notices
-from gateway.provisioning.cli import AUTHORITY
+from gateway.provisioning.authority import AUTHORITY
 from gateway.recoveries import Recoveries
 from gateway.relay import Relay
 from gateway.relayers import funding, keyring

@@ -137,8 +137,8 @@ class Attendant:
         if not (self._authority / CERTIFICATE).exists():
             return
         authority, now = Authority.load(self._authority), datetime.fromtimestamp(self._clock(), UTC)
-        if authority.is_locked_out(kid.hex(), now):
-            raise VerificationError("its certificates are revoked; an operator has to let it in again")
+        if kid.hex() in authority.locked_out():
+            raise VerificationError("it is locked out; an operator has to let it in again")
         certificate = certificates.sign(authority, kid.hex(), request.request, certificates.DEFAULT_DAYS, now)
         issued = IssuedCertificate(self._environment, kid, der(certificate))
         LOG.warning("kiosk %s has a new certificate, until %s", kid.hex(), certificate.not_valid_after_utc)

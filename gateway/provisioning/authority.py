@@ -4,9 +4,10 @@ key.pem            mode 0600: whoever has it can let anybody in
 certificate.pem    what brokers and clients check each other with
 crl.pem            the revoked certificates, replaced at each revocation
 issued/            every certificate, as NAME-SERIAL.pem
+locked-out         names, one a line: no certificate of theirs is renewed, and the broker forbids them all
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +20,13 @@ from gateway.provisioning.certificates import Key, Use, name_of, pem
 from gateway.provisioning.files import ProvisioningError
 
 KEY, CERTIFICATE, REVOKED, ISSUED = "key.pem", "certificate.pem", "crl.pem", "issued"
+LOCKED_OUT = "locked-out"
 
 LIFE = timedelta(days=20 * 365)
 """Of the authority: longer than that of a kiosk's hardware, because replacing it means visiting each."""
+
+AUTHORITY = "authority"
+"""Its directory, in a gateway's state."""
 
 REMEDY = "make the authority with: ridgekey gateway provision broker"
 
@@ -50,6 +55,7 @@ class Authority:
         authority = cls(directory, key, certificate)
         files.write(directory / CERTIFICATE, pem(certificate))
         authority._write_revoked({}, now)
+        authority._write_locked_out(())
         return authority
 
     @classmethod
@@ -117,7 +123,7 @@ class Authority:
 
     def names(self) -> list[str]:
         """Everybody who was ever given a certificate."""
-        return sorted({name_of(each) for each in self.issued()})
+        return sorted({path.stem.rpartition("-")[0] for path in (self.directory / ISSUED).glob("*-*.pem")})
 
     def current(self, subject: str, now: datetime) -> list[x509.Certificate]:
         """The certificates of somebody that are neither over nor revoked."""
@@ -141,30 +147,43 @@ class Authority:
             raise ProvisioningError(f"{self.directory / REVOKED} is damaged; restore it") from None
         return {entry.serial_number: entry.revocation_date_utc for entry in entries}
 
-    def locked_out(self, now: datetime) -> list[str]:
-        """Names that have had certificates revoked and have no other: for the broker's access list."""
-        revoked = self.revoked()
-        names = {name_of(each) for each in self.issued() if each.serial_number in revoked}
-        return sorted(name for name in names if self.is_locked_out(name, now))
-
-    def is_locked_out(self, subject: str, now: datetime) -> bool:
-        """Whether somebody has had certificates revoked, and has no other."""
-        revoked = self.revoked()
-        had = any(each.serial_number in revoked for each in self.issued(subject))
-        return had and not self.current(subject, now)
-
-    def revoke(self, subject: str, now: datetime | None = None) -> int:
-        """Take back every certificate of somebody; returns how many that were, 0 if it has none.
+    def locked_out(self) -> list[str]:
+        """Names that were revoked and have not been let in since, whether or not they have certificates.
 
         Raises:
-            ProvisioningError: the list cannot be read or written.
+            ProvisioningError: a file is missing or damaged.
+        """
+        path = self.directory / LOCKED_OUT
+        if path.exists():
+            return files.read(path, "").decode(errors="replace").split()
+        revoked = self.revoked()  # as it was told before there was the file
+        others = {name_of(each) for each in self.issued() if each.serial_number not in revoked}
+        return [name for name in self.names() if name not in others]
+
+    def let_in(self, subject: str) -> None:
+        """Take somebody off the list of those who are locked out.
+
+        Raises:
+            ProvisioningError: it cannot be read or written.
+        """
+        self._write_locked_out(set(self.locked_out()) - {subject})
+
+    def revoke(self, subject: str, now: datetime | None = None) -> int:
+        """Lock somebody out, and take back every certificate it has; returns how many that were.
+
+        Raises:
+            ProvisioningError: a list cannot be read or written.
         """
         now = now or datetime.now(UTC)
+        self._write_locked_out({*self.locked_out(), subject})
         taken = self.current(subject, now)
         if taken:
             entries = self.revoked() | {certificate.serial_number: now for certificate in taken}
             self._write_revoked(entries, now)
         return len(taken)
+
+    def _write_locked_out(self, names: Collection[str]) -> None:
+        files.write(self.directory / LOCKED_OUT, "".join(f"{name}\n" for name in sorted(names)).encode())
 
     def _write_revoked(self, entries: Mapping[int, datetime], now: datetime) -> None:
         data = certificates.revocation_list(self._key, self.certificate, entries, now)

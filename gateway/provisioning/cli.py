@@ -11,13 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.config import GatewayConfig, load_config
 from gateway.provisioning import directory, files, kiosks, mosquitto, own, revocation
-from gateway.provisioning.authority import CERTIFICATE, Authority
+from gateway.provisioning.authority import AUTHORITY, CERTIFICATE, Authority
 from gateway.provisioning.certificates import name_of, pem
 from gateway.provisioning.mosquitto import Update
 from gateway.relayers import keyring
-
-AUTHORITY = "authority"
-"""Directory of the authority, in the gateway's state."""
 
 DESCRIPTION = """\
 Make a small private authority, and with it the certificates by which the broker, the gateways and the kiosks
@@ -67,7 +64,7 @@ def add_to(commands: "argparse._SubParsersAction[ArgumentParser]") -> None:
     word.add_argument("--days", type=int, default=kiosks.DEFAULT_DAYS, help="default: %(default)s")
     word.add_argument("--out", type=Path, metavar="FILE", help="default: KIOSK.pem")
 
-    word = _add(words, "revoke", revoke, "take back a kiosk's certificates, and take it out of [kiosks]")
+    word = _add(words, "revoke", revoke, "shut a kiosk out: of [kiosks], and of the broker")
     word.add_argument("kiosk", help="its id; or the name of a gateway, as `list` shows it")
 
     _add(words, "list", list_, "list the certificates that are valid, and when they end")
@@ -123,6 +120,7 @@ def kiosk(arguments: Namespace) -> int:
             f" {config.environment!r}; correct one of the two"
         )
     certificate = kiosks.sign(authority, asked.kiosk, asked.request.request, arguments.days)
+    authority.let_in(asked.kiosk)
     out = arguments.out or Path(f"{asked.kiosk}.pem")
     files.write(out, pem(certificate) + pem(authority.certificate))
     added = directory.add(arguments.config, asked.kiosk, _hex(asked.public_key))
@@ -143,14 +141,16 @@ def kiosk(arguments: Namespace) -> int:
 def revoke(arguments: Namespace) -> int:
     """`ridgekey gateway provision revoke`."""
     config = load_config(arguments.config)
-    done = revocation.revoke(arguments.config, _authority(config), arguments.kiosk)
+    done = revocation.revoke(arguments.config, config, arguments.kiosk)
     count, out = done.certificates, done.update and done.update.directory
     _say(
         arguments,
         {"revoked": count, "removed": done.removed, "directory": str(out) if out else None},
-        f"{count} certificate{'s' * (count != 1)} of {arguments.kiosk} revoked",
+        *([f"{count} certificate{'s' * (count != 1)} of {arguments.kiosk} revoked"] * (count > 0)),
         *([f"taken out of {arguments.config}; a running gateway reads it at SIGHUP"] * done.removed),
-        f"it is out when the broker has read {out or 'the revocation list'} again: {RELOAD}",
+        f"it is out of the broker when that has read {out or 'the revocation list'} again: {RELOAD}"
+        if done.has_authority
+        else "there is no authority here; if it has a certificate, do the same where the authority is",
     )
     return 0
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -131,7 +130,7 @@ def update_broker(authority: Authority) -> Update | None:
     if not remembered.exists():
         return None
     directory = Path(os.fsdecode(files.read(remembered, "")))
-    locked_out = authority.locked_out(datetime.now(UTC))
+    locked_out = authority.locked_out()
     gateways = [name for name in authority.names() if is_gateway(name) and name not in locked_out]
     wanted = {
         REVOKED: files.read(authority.directory / REVOKED, "restore it from a backup"),

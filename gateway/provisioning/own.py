@@ -51,5 +51,6 @@ def write(authority: Authority, state: Path, relayer: bytes, days: int) -> None:
     """
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = authority.issue(key.public_key(), name(relayer), Use.CLIENT, days=days)
+    authority.let_in(name(relayer))
     files.write(state / BROKER_AUTHORITY, pem(authority.certificate))
     files.write(state / KEY_AND_CERTIFICATE, key_pem(key) + pem(certificate), 0o600)

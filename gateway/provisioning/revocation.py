@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from gateway.config import GatewayConfig
 from gateway.errors import GatewayError
 from gateway.provisioning import directory, mosquitto
-from gateway.provisioning.authority import Authority
+from gateway.provisioning.authority import AUTHORITY, CERTIFICATE, Authority
 from gateway.provisioning.files import ProvisioningError
 from gateway.provisioning.mosquitto import Update
 
@@ -23,11 +24,13 @@ class Revocation:
     """What one call had to do.
 
     Attributes:
-        certificates: how many it took back.
+        has_authority: whether certificates are made here.
+        certificates: how many were taken back.
         removed: whether there was a line under [kiosks].
         update: the broker's files; None if they are not made here.
     """
 
+    has_authority: bool
     certificates: int
     removed: bool
     update: Update | None
@@ -39,40 +42,52 @@ class Revocation:
         return not (self.certificates or self.removed or changed)
 
 
-def revoke(config: Path, authority: Authority, name: str) -> Revocation:
-    """Shut a kiosk or a gateway out.
+def revoke(path: Path, config: GatewayConfig, name: str) -> Revocation:
+    """Shut a kiosk or a gateway out, whether or not it has a certificate.
 
     Args:
-        config: the gateway's configuration file, with its [kiosks].
-        authority: who has signed its certificates.
+        path: the gateway's configuration file, with its [kiosks].
+        config: what was read there.
         name: the kiosk's id, or the name in the gateway's certificate.
 
     Raises:
         ProvisioningError: a step failed, the others are done; or there was nothing to do.
     """
     faults: list[str] = []
-    done = Revocation(
-        _attempt(lambda: authority.revoke(name), faults) or 0,
-        _attempt(lambda: directory.remove(config, name), faults) or False,
-        _attempt(lambda: mosquitto.update_broker(authority), faults),
-    )
+    authority = _attempt(lambda: _authority(config.state / AUTHORITY), faults)
+    count, update = 0, None
+    if authority is not None and _attempt(lambda: _is_known(name, authority, config), faults):
+        count = _attempt(lambda: authority.revoke(name), faults) or 0
+        update = _attempt(lambda: mosquitto.update_broker(authority), faults)
+    removed = _attempt(lambda: directory.remove(path, name), faults) or False
     if faults:
         raise ProvisioningError(
             f"{name} is not shut out of everything yet: {'; '.join(faults)}; mend that and do it once more"
         )
+    done = Revocation(authority is not None, count, removed, update)
     if done.is_empty:
         raise ProvisioningError(
-            f"nothing here lets {name} in: no certificate that could be revoked, no line in {config}, nothing"
+            f"nothing here lets {name} in: no certificate that could be revoked, no line in {path}, nothing"
             " that is new for the broker; if the name is right, it is out when broker and gateways have read"
             " their files again"
         )
     return done
 
 
+def _authority(place: Path) -> Authority | None:
+    return Authority.load(place) if (place / CERTIFICATE).exists() else None
+
+
+def _is_known(name: str, authority: Authority, config: GatewayConfig) -> bool:
+    """Whether there is such a kiosk or gateway, or was: a slip of the pen shall lock nobody out."""
+    kiosks = {kid.hex() for kid in config.kiosks}
+    return name in kiosks or name in authority.names() or name in authority.locked_out()
+
+
 def _attempt(step: Callable[[], T], faults: list[str]) -> T | None:
     """A step's result; what it raises is noted."""
     try:
         return step()
-    except GatewayError as error:
+    except (GatewayError, OSError) as error:
         faults.append(str(error))
         return None

@@ -19,7 +19,7 @@ from contracts.cose import kid_of
 from contracts.messages import CertificateRequest
 from gateway.errors import GatewayError
 from gateway.provisioning import directory, kiosks
-from gateway.provisioning.authority import Authority
+from gateway.provisioning.authority import LOCKED_OUT, Authority
 from gateway.provisioning.certificates import Use, name_of
 from gateway.provisioning.files import ProvisioningError
 from gateway.provisioning.kiosks import KioskRequest, RefusedRequestError
@@ -134,11 +134,25 @@ def test_revoked_is_revoked(tmp_path: Path) -> None:
         authority.issue(KEY.public_key(), KIOSK, Use.CLIENT, days=90, now=NOW)
     assert authority.revoke(KIOSK, NOW) == 2
     assert authority.current(KIOSK, NOW) == []
-    assert authority.locked_out(NOW) == [KIOSK]
+    assert authority.locked_out() == [KIOSK]
     assert authority.revoke(KIOSK, NOW) == 0
-    kiosks.sign(authority, KIOSK, csr(), 90, NOW)
-    assert authority.locked_out(NOW) == []
+    kiosks.sign(authority, KIOSK, csr(), 90, NOW)  # as by a gateway that was about to renew it
+    assert authority.locked_out() == [KIOSK]
+    authority.let_in(KIOSK)
+    assert authority.locked_out() == []
     assert len(authority.revoked()) == 2
+
+
+def test_whom_an_earlier_authority_had_locked_out_stays_so(tmp_path: Path) -> None:
+    """It had no list of names: locked out was who had revoked certificates and no other."""
+    authority = Authority.create(tmp_path, "test", NOW)
+    for name in (KIOSK, "another"):
+        authority.issue(KEY.public_key(), name, Use.CLIENT, days=90, now=NOW)
+    authority.revoke(KIOSK, NOW)
+    (tmp_path / LOCKED_OUT).unlink()
+    assert authority.locked_out() == [KIOSK]
+    authority.revoke("another", NOW)
+    assert authority.locked_out() == sorted([KIOSK, "another"])
 
 
 @pytest.mark.parametrize(

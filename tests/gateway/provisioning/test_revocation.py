@@ -1,16 +1,22 @@
 """Shut out is shut out, at the first call or, where something was in the way, at the next one."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.config import load_config
+from gateway.provisioning import directory
 from gateway.provisioning.authority import Authority
+from gateway.provisioning.certificates import Use
 from gateway.provisioning.files import ProvisioningError
-from gateway.provisioning.revocation import revoke
+from gateway.provisioning.revocation import Revocation, revoke
+from tests.gateway.actors import KioskKey
 from tests.gateway.provisioning.conftest import KioskSite, Site
-from tests.gateway.running import run_here
+from tests.gateway.running import run_here, write_config
 
 Spoil = Callable[[Site, pytest.MonkeyPatch], Callable[[], object]]
 
@@ -20,6 +26,10 @@ def kiosk(paper: Site) -> KioskSite:
     kiosk = paper.new_kiosk("kiosk")
     paper.admit(kiosk)
     return kiosk
+
+
+def shut_out(site: Site, name: str) -> Revocation:
+    return revoke(site.config, load_config(site.config), name)
 
 
 def is_out(site: Site, kiosk: KioskSite) -> tuple[bool, bool, bool]:
@@ -74,11 +84,23 @@ def test_what_fails_halfway_is_finished_by_the_next_call(
     assert is_out(paper, kiosk) == (False, False, False)
     mend = spoil(paper, monkeypatch)
     with pytest.raises(ProvisioningError, match=f"not shut out of everything yet.*{words}.*once more"):
-        revoke(paper.config, paper.authority, kiosk.id)
+        shut_out(paper, kiosk.id)
     mend()
     assert is_out(paper, kiosk) != (True, True, True)
-    revoke(paper.config, paper.authority, kiosk.id)
+    shut_out(paper, kiosk.id)
     assert is_out(paper, kiosk) == (True, True, True)
+
+
+def test_files_that_may_not_even_be_looked_at_keep_nobody_in_the_directory(
+    paper: Site, kiosk: KioskSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Authority, "load", forbid)
+    with pytest.raises(ProvisioningError, match="Permission denied"):
+        shut_out(paper, kiosk.id)
+    assert load_config(paper.config).kiosks == {}
 
 
 @pytest.mark.parametrize("spoil", [no_room_for_the_list, a_directory_that_cannot_be_edited])
@@ -87,17 +109,80 @@ def test_a_step_that_fails_keeps_no_other_from_being_done(
 ) -> None:
     mend = spoil(paper, monkeypatch)
     with pytest.raises(ProvisioningError):
-        revoke(paper.config, paper.authority, kiosk.id)
+        shut_out(paper, kiosk.id)
     mend()
     expected = {
-        no_room_for_the_list: (True, False, False),
+        no_room_for_the_list: (True, False, True),
         a_directory_that_cannot_be_edited: (False, True, True),
     }
     assert is_out(paper, kiosk) == expected[spoil]
 
 
 def test_a_call_that_has_nothing_to_do_says_so(paper: Site, kiosk: KioskSite) -> None:
-    done = revoke(paper.config, paper.authority, kiosk.id)
+    done = shut_out(paper, kiosk.id)
     assert (done.certificates, done.removed, done.update and done.update.changed) == (1, True, True)
     ran = run_here("gateway", "provision", "revoke", kiosk.id, "--config", str(paper.config))
     assert (ran.returncode, f"nothing here lets {kiosk.id} in" in ran.stderr) == (78, True)
+
+
+def test_a_name_that_nobody_has_is_refused_and_locks_nobody_out(paper: Site, kiosk: KioskSite) -> None:
+    before = (paper.directory / "mosquitto" / "acl").read_text()
+    slip = kiosk.id[:-1] + ("0" if kiosk.id[-1] != "0" else "1")
+    with pytest.raises(ProvisioningError, match=f"nothing here lets {slip} in"):
+        shut_out(paper, slip)
+    assert (paper.authority.locked_out(), (paper.directory / "mosquitto" / "acl").read_text()) == ([], before)
+
+
+# -- without a certificate that is valid: the kiosks that are likely to be stolen
+
+
+def known(site: Site) -> str:
+    """A kiosk under [kiosks] that no certificate was made for."""
+    kiosk = KioskKey()
+    directory.add(site.config, kiosk.id, kiosk.public.public_bytes_raw().hex())
+    return kiosk.id
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> tuple[Path, str]:
+    """A gateway whose kiosks come by Bluetooth alone: no broker, no authority; and one of its kiosks."""
+    kiosk = KioskKey()
+    return write_config(tmp_path, "", [kiosk], bluetooth="ble:"), kiosk.id
+
+
+def test_a_kiosk_on_bluetooth_alone_is_taken_out(bare: tuple[Path, str]) -> None:
+    config, kiosk = bare
+    ran = run_here("gateway", "provision", "revoke", kiosk, "--config", str(config))
+    assert ran.returncode == 0, ran.stderr
+    assert load_config(config).kiosks == {}
+    assert "there is no authority here" in ran.stdout
+
+
+def test_a_kiosk_that_never_had_a_certificate_is_locked_out_by_its_name(paper: Site) -> None:
+    """On `mqtt://`; another gateway may still have it under [kiosks], and must not sign for it."""
+    kiosk = known(paper)
+    assert shut_out(paper, kiosk).removed
+    assert paper.authority.locked_out() == [kiosk]
+
+
+def test_a_kiosk_whose_certificate_has_ended_is_locked_out(paper: Site) -> None:
+    kiosk = known(paper)
+    yesterday = datetime.now(UTC) - timedelta(days=1, minutes=5)
+    public_key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    paper.authority.issue(public_key, kiosk, Use.CLIENT, days=1, now=yesterday)
+    done = shut_out(paper, kiosk)
+    assert (done.certificates, done.removed, done.update and done.update.changed) == (0, True, True)
+    assert paper.authority.locked_out() == [kiosk]
+
+
+def test_an_authority_that_is_damaged_keeps_nobody_in_the_directory(paper: Site, kiosk: KioskSite) -> None:
+    (paper.state / "authority" / "certificate.pem").write_text("damaged")
+    with pytest.raises(ProvisioningError, match="holds no certificate"):
+        shut_out(paper, kiosk.id)
+    assert load_config(paper.config).kiosks == {}
+
+
+def test_a_kiosk_that_is_found_again_is_let_in_by_its_operator(paper: Site, kiosk: KioskSite) -> None:
+    shut_out(paper, kiosk.id)
+    paper.admit(kiosk)
+    assert is_out(paper, kiosk) == (False, False, False)
