@@ -104,7 +104,10 @@ class Gateway:
             raise self._error
 
     def listen_to(self, kiosks: Mapping[bytes, Ed25519PublicKey]) -> None:
-        """Replace the directory of kiosks, as it was read again; others are no longer heard."""
+        """Replace the directory of kiosks, as it was read again; others are neither heard nor told anything.
+
+        Bluetooth looks there every second, and shows those out who are gone.
+        """
         for kid in self._kiosks.keys() - kiosks.keys():
             del self._kiosks[kid]
         self._kiosks.update(kiosks)
@@ -311,7 +314,12 @@ class Gateway:
             self._notices.announce(entry)
 
     def _send(self, kiosk_id: str, message: bytes) -> None:
-        """Over every link that takes it: none knows whether another delivers, and twice does no harm."""
+        """Over every link that takes it: none knows whether another delivers, and twice does no harm.
+
+        Who has been taken out of the directory is told nothing, though people may have enrolled there.
+        """
+        if bytes.fromhex(kiosk_id) not in self._kiosks:
+            return
         for link in self._links:
             link.send(kiosk_id, message)
 

@@ -45,7 +45,8 @@ class Gateway:
         self.appeared: queue.Queue[str] = queue.Queue()
         self.again: list[bool] = []
         self.refusing = False
-        self.link = gateway_side.BleLink(adapter, key, KNOWN, "test", self.receive, self.appeared.put)
+        self.kiosks = dict(KNOWN)
+        self.link = gateway_side.BleLink(adapter, key, self.kiosks, "test", self.receive, self.appeared.put)
         until(lambda: self.link.connected)
 
     def receive(self, kiosk_id: str, message: bytes, again: bool) -> None:
@@ -138,6 +139,15 @@ def test_the_gateway_hears_what_may_have_been_sent_before(kiosk: Kiosk, gateway:
         kiosk.link.send(MESSAGE, again=again)
         assert taken(gateway) == (kiosk.id, MESSAGE)
     assert gateway.again == [False, True]
+
+
+def test_a_kiosk_that_is_taken_out_of_the_directory_is_shown_out(kiosk: Kiosk, gateway: Gateway) -> None:
+    del gateway.kiosks[bytes.fromhex(kiosk.id)]
+    until(lambda: kiosk.link.status.state is LinkState.REFUSED, PATIENCE)
+    assert "unknown peer" in kiosk.link.status.detail
+    assert gateway.link.send(kiosk.id, b"who asks whom for what") is False
+    gateway.kiosks.update(KNOWN)
+    kiosk.stand()  # let in again
 
 
 @pytest.mark.parametrize("mishap", [Mishap.LOST_BEFORE, Mishap.LOST_AFTER, Mishap.TWICE])

@@ -1,6 +1,8 @@
 """The whole way by Bluetooth alone: kiosks' outboxes, a real gateway with its ledger, and faulty air."""
 
+import os
 import queue
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -126,3 +128,18 @@ def test_two_kiosks_get_their_consents_through_whatever_happens(
     assert kiosks[0].settled(grant) is ReceiptStatus.FINAL
     assert gateway.registry().is_granted(request)
     assert all(kiosk.outbox.waiting() == 0 for kiosk in kiosks)
+
+
+def test_a_stolen_kiosk_is_shown_out_while_it_is_connected(
+    kiosks: tuple[Kiosk, Kiosk], gateway: RunningGateway
+) -> None:
+    """By the two commands of docs/ble.md; the other one is not touched by it."""
+    stolen, other = kiosks
+    until(lambda: all(kiosk.link.status.state is LinkState.UP for kiosk in kiosks), PATIENCE)
+    revoked = ridgekey("gateway", "provision", "revoke", stolen.key.id, "--config", str(gateway.config))
+    assert revoked.returncode == 0, revoked.stderr
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    until(lambda: stolen.link.status.state is LinkState.REFUSED, PATIENCE)
+    assert other.link.status.state is LinkState.UP
+    person = Person()
+    assert other.settled(other.put(person, person.enrol())) is ReceiptStatus.FINAL

@@ -101,7 +101,7 @@ class BleLink:
         Args:
             adapter: Its name, such as `hci0`; empty for the first that will do.
             key: The gateway's.
-            kiosks: Directory of those who are let in.
+            kiosks: Directory of those who are let in; who is taken out of it later is shown out.
             environment: Name of the deployment.
             receive: Called with each kiosk message, on the thread of its session.
             appeared: Called when a kiosk has introduced itself.
@@ -178,10 +178,12 @@ class BleLink:
         LOG.info("kiosk %s has come by Bluetooth", kiosk_id)
         try:
             self._appeared(kiosk_id)
-            while True:
+            while bytes.fromhex(kiosk_id) in self._kiosks:
                 message = visitor.next()
                 if message is not None:
                     self._receive(kiosk_id, *unmarked(message))
+            LOG.warning("kiosk %s is no longer in the directory, and is shown out", kiosk_id)
+            guest.close(Refusal.UNKNOWN_PEER)
         except ContractError as error:
             LOG.warning("kiosk %s: %s", kiosk_id, error)
             guest.close(Refusal.BAD_MESSAGE)
