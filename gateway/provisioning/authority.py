@@ -101,9 +101,10 @@ class Authority:
             ProvisioningError: the copy cannot be written, or the authority has ended.
         """
         now = now or datetime.now(UTC)
-        end = min(now + timedelta(days=days), self.certificate.not_valid_after_utc)
-        if end <= now:
+        last = self.certificate.not_valid_after_utc
+        if last <= now:
             raise ProvisioningError("the authority has ended; make a new one, and provision everybody anew")
+        end = min(now + timedelta(days=days), last)
         certificate = certificates.leaf(
             self._key, self.certificate, public_key, subject, use, now, end, hosts
         )

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.config import GatewayConfig, load_config
 from gateway.provisioning import directory, files, kiosks, mosquitto, own, revocation
-from gateway.provisioning.authority import AUTHORITY, CERTIFICATE, Authority
+from gateway.provisioning.authority import AUTHORITY, CERTIFICATE, LIFE, Authority
 from gateway.provisioning.certificates import name_of, pem
 from gateway.provisioning.mosquitto import Update
 from gateway.relayers import keyring
@@ -27,6 +27,11 @@ EXAMPLES = """examples:
   ridgekey gateway provision revoke 0123456789abcdef
   ridgekey gateway provision list
 """
+
+MAX_DAYS = LIFE.days
+"""Of a certificate: none lasts longer than the authority that signs it."""
+
+DAYS_HELP = f"how long it is valid, 1 to {MAX_DAYS} (default: %(default)s)"
 
 EARLIER = "do `ridgekey gateway provision broker` again, with the words that made it, and restart mosquitto"
 
@@ -52,16 +57,16 @@ def add_to(commands: "argparse._SubParsersAction[ArgumentParser]") -> None:
         dest="hosts",
         help="name or address by which it is called; may be given several times",
     )
-    word.add_argument("--port", type=int, default=8883, help="for TLS (default: %(default)s)")
+    word.add_argument("--port", type=_port, default=8883, help="for TLS (default: %(default)s)")
     word.add_argument("--out", type=Path, metavar="DIR", help="default: mosquitto/ in the state directory")
 
     word = _add(words, "gateway", gateway, "make a gateway's own key and certificate")
-    word.add_argument("--days", type=int, default=own.DEFAULT_DAYS, help="default: %(default)s")
+    word.add_argument("--days", type=_days, default=own.DEFAULT_DAYS, help=DAYS_HELP)
     word.add_argument("--out", type=Path, metavar="DIR", help="state directory of another gateway")
 
     word = _add(words, "kiosk", kiosk, "sign a kiosk's request, and write the kiosk into [kiosks]")
     word.add_argument("request", type=Path, help="file of `ridgekey edge certificate request`")
-    word.add_argument("--days", type=int, default=kiosks.DEFAULT_DAYS, help="default: %(default)s")
+    word.add_argument("--days", type=_days, default=kiosks.DEFAULT_DAYS, help=DAYS_HELP)
     word.add_argument("--out", type=Path, metavar="FILE", help="default: KIOSK.pem")
 
     word = _add(words, "revoke", revoke, "shut a kiosk out: of [kiosks], and of the broker")
@@ -196,6 +201,25 @@ def _hex(public_key: Ed25519PublicKey) -> str:
 
 def _say(arguments: Namespace, result: dict[str, object], *lines: str) -> None:
     sys.stdout.write(json.dumps(result) + "\n" if arguments.json else "".join(f"{line}\n" for line in lines))
+
+
+def _days(text: str) -> int:
+    return _number(text, MAX_DAYS, "a number of days")
+
+
+def _port(text: str) -> int:
+    return _number(text, 65535, "a port")
+
+
+def _number(text: str, highest: int, what: str) -> int:
+    """A whole number from 1 on, as an option has it."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= highest:
+        raise argparse.ArgumentTypeError(f"{what} is a whole number from 1 to {highest}, not {text[:20]!r}")
+    return number
 
 
 def _add(

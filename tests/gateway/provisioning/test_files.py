@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from contracts.cose import kid_of
 from contracts.messages import CertificateRequest
+from gateway.cli import parser
 from gateway.errors import GatewayError
 from gateway.provisioning import directory, kiosks
 from gateway.provisioning.authority import LOCKED_OUT, Authority
@@ -286,6 +287,35 @@ def test_a_new_gateway_is_in_the_access_list_and_its_operator_is_told_to_reload(
         line for line in (paper.directory / "mosquitto" / "acl").read_text().splitlines() if "user" in line
     ]
     assert users == [f"user {name}" for name in sorted([paper.credentials.name(), second])]
+
+
+@pytest.mark.parametrize("word", [["gateway"], ["kiosk", "request.json"]])
+@pytest.mark.parametrize("days", ["0", "-5", "7301", "99999999999", "9" * 5000, "1.5", "soon"])
+def test_days_out_of_bounds_are_refused_with_the_bounds(
+    word: list[str], days: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parser().parse_args(["provision", *word, f"--days={days}"])
+    assert "a number of days is a whole number from 1 to 7300, not '" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "65536", "99999", "mqtt"])
+def test_a_port_that_is_none_is_refused_with_the_bounds(
+    port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parser().parse_args(["provision", "broker", "--host", "localhost", f"--port={port}"])
+    assert "a port is a whole number from 1 to 65535, not '" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("days", ["1", "7300"])
+def test_days_at_the_bounds_are_taken(days: str) -> None:
+    assert parser().parse_args(["provision", "gateway", "--days", days]).days == int(days)
+
+
+def test_the_longest_life_is_the_authority_s_own(authority: Authority) -> None:
+    certificate = authority.issue(KEY.public_key(), "lasting", Use.CLIENT, days=7300, now=NOW)
+    assert certificate.not_valid_after_utc == authority.certificate.not_valid_after_utc
 
 
 def test_a_broker_that_was_set_up_earlier_is_named_until_it_is_set_up_anew(paper: Site) -> None:
