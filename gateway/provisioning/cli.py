@@ -31,6 +31,8 @@ EXAMPLES = """examples:
 MAX_DAYS = LIFE.days
 """Of a certificate: none lasts longer than the authority that signs it."""
 
+ELSEWHERE = "another gateway listens on, unless it reads the same file: do the same there, with its --config"
+
 DAYS_HELP = f"how long it is valid, 1 to {MAX_DAYS} (default: %(default)s)"
 
 EARLIER = "do `ridgekey gateway provision broker` again, with the words that made it, and restart mosquitto"
@@ -156,6 +158,7 @@ def revoke(arguments: Namespace) -> int:
         f"it is out of the broker when that has read {out or 'the revocation list'} again: {RELOAD}"
         if done.has_authority
         else "there is no authority here; if it has a certificate, do the same where the authority is",
+        *([ELSEWHERE] * (not mosquitto.is_gateway(arguments.kiosk))),
     )
     return 0
 

@@ -156,6 +156,7 @@ def test_a_kiosk_on_bluetooth_alone_is_taken_out(bare: tuple[Path, str]) -> None
     assert ran.returncode == 0, ran.stderr
     assert load_config(config).kiosks == {}
     assert "there is no authority here" in ran.stdout
+    assert "another gateway listens on" in ran.stdout
 
 
 def test_a_kiosk_that_never_had_a_certificate_is_locked_out_by_its_name(paper: Site) -> None:
@@ -186,3 +187,29 @@ def test_a_kiosk_that_is_found_again_is_let_in_by_its_operator(paper: Site, kios
     shut_out(paper, kiosk.id)
     paper.admit(kiosk)
     assert is_out(paper, kiosk) == (False, False, False)
+
+
+def test_a_gateway_can_be_revoked_by_its_name(paper: Site) -> None:
+    paper.provision("gateway")
+    name = paper.credentials.name()
+    ran = run_here("gateway", "provision", "revoke", name, "--config", str(paper.config))
+    assert (ran.returncode, f"1 certificate of {name} revoked" in ran.stdout) == (0, True), ran.stderr
+    assert "another gateway listens on" not in ran.stdout
+    acl = (paper.directory / "mosquitto" / "acl").read_text()
+    assert f"user {name}\ntopic deny #\n" in acl
+    assert acl.count(name) == 1
+    paper.provision("gateway")  # given a new one, it is let in again
+    assert "deny" not in (paper.directory / "mosquitto" / "acl").read_text()
+
+
+def test_each_gateway_has_its_own_directory_and_is_told_by_its_own_call(
+    paper: Site, kiosk: KioskSite
+) -> None:
+    """As docs/mqtt.md has it for several gateways: the second one has no authority in its state."""
+    second = paper.directory / "second.toml"
+    second.write_text(paper.config.read_text().replace('"state"', '"second-state"', 1))
+    shut_out(paper, kiosk.id)
+    assert bytes.fromhex(kiosk.id) in load_config(second).kiosks
+    done = revoke(second, load_config(second), kiosk.id)
+    assert (done.has_authority, done.removed) == (False, True)
+    assert load_config(second).kiosks == {}
