@@ -81,7 +81,7 @@ class Outgoing:
         while self._waiting and len(self._sent) < connection.limits.in_flight:
             delivery = self._waiting.popleft()
             if not delivery.is_given_up and _fits(delivery, connection.limits):
-                self._sent[connection.publish(delivery.publication)] = delivery
+                self._sent[_publish(delivery, connection)] = delivery
 
     def acknowledge(self, word: Acknowledged) -> str:
         """Take the broker's word on a message; returns the topic that a refusal is about, or nothing."""
@@ -105,6 +105,15 @@ class Outgoing:
         for delivery in waiting:
             if not delivery.lasting:
                 delivery.end(DownError("the connection to the broker was lost"))
+
+
+def _publish(delivery: Delivery, connection: Connection) -> int:
+    """Send a message; one that cannot be sent is not tried again, and its sender knows at once."""
+    try:
+        return connection.publish(delivery.publication)
+    except Exception as error:
+        delivery.end(NotTakenError(f"the message cannot be sent: {type(error).__name__}"))
+        raise
 
 
 def _fits(delivery: Delivery, limits: Limits) -> bool:

@@ -1,13 +1,15 @@
 """A thread that stays connected to a broker: it asks `machine` what to do, and does it.
 
 Everything that happens reaches the thread through one queue: what paho says, what a sender wants, and the
-end. So nothing here is shared but the queue and the state.
+end. So nothing here is shared but the queue and the state. A fault that nobody foresaw is taken for a lost
+connection: a thread that ended by it would leave kiosk or gateway without a broker, and say nothing.
 """
 
 import logging
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +27,8 @@ from drivers.mqtt.machine import (
     End,
     Event,
     Failed,
+    Failure,
+    Fault,
     Phase,
     State,
     Timing,
@@ -182,10 +186,16 @@ class Session:
             self._tell()
 
     def _do(self, action: Action) -> Failed | None:
-        connection = self._connection
-        if action is Action.OPEN:
-            return self._open()
-        assert connection is not None  # noqa: S101 - the machine closes only what it has opened
+        try:
+            if action is Action.OPEN:
+                return self._open()
+            if self._connection is not None:  # a fault may have kept it from being made
+                self._act(action, self._connection)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the machine goes on
+            return self._fault(error)
+        return None
+
+    def _act(self, action: Action, connection: Connection) -> None:
         if action is Action.SUBSCRIBE:
             connection.subscribe()
         elif action is Action.ANNOUNCE:
@@ -193,10 +203,9 @@ class Session:
         elif action is Action.GOODBYE:
             connection.farewell(self._manners.goodbye)
         elif action is Action.CLOSE:
-            connection.close()
             self._connection = None
             self._outgoing.lose()
-        return None
+            connection.close()
 
     def _open(self) -> Failed | None:
         self._manners = self._ask_manners()
@@ -224,7 +233,10 @@ class Session:
 
     def _send(self) -> None:
         if self.is_up and self._connection is not None:
-            self._outgoing.send(self._connection)
+            try:
+                self._outgoing.send(self._connection)
+            except Exception as error:  # noqa: BLE001 - as in `_do`
+                self._go(self._fault(error))
 
     def _tell(self) -> None:
         """The same failure, again and again, is one line in the log."""
@@ -234,4 +246,13 @@ class Session:
             self._logged = words
             level = logging.WARNING if failure else logging.INFO
             log.log(level, "broker %s: %s", self.dial.broker, words)
-        self._changed(self.state)
+        try:
+            self._changed(self.state)
+        except Exception as error:  # noqa: BLE001 - its owner's fault is no reason to give the connection up
+            self._fault(error)
+
+    def _fault(self, error: Exception) -> Failed:
+        """Log what nobody foresaw, by kind and place: its text may have some of a message."""
+        kind, place = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1]
+        log.error("broker %s: fault %s at %s:%s", self.dial.broker, kind, place.filename, place.lineno)
+        return Failed(Failure(Fault.LOST, f"a fault in ridgekey: {kind}"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from drivers.mqtt.broker import Broker
+from drivers.mqtt.connection import Connection
 from drivers.mqtt.dial import Dial, Publication
 from drivers.mqtt.errors import ComeAgainError, DownError, LostError, MqttError, NotTakenError
 from drivers.mqtt.hearing import Heard, OnMessage
@@ -333,3 +334,73 @@ def test_a_resend_says_so_beside_the_message() -> None:
         assert b"\x26\0\5again\0\0011" in scripted.of_kind(PUBLISH)
         running.publish(Publication("a/b", b"x"))
         assert b"again" not in scripted.of_kind(PUBLISH)
+
+
+# Faults that nobody foresaw
+
+
+class UnforeseenError(Exception):
+    """Of no kind that anybody expects; its text has a part of a message."""
+
+
+def is_taken(running: Session) -> bool:
+    """Whether a message arrives now; at once after a fault the connection may be on its way down."""
+    try:
+        running.publish(Publication("a/b", b"all is well"))
+    except MqttError:
+        return False
+    return True
+
+
+def failing(times: int, then: Callable[..., object]) -> Callable[..., object]:
+    """Raises so many times, and does what it should from then on."""
+    left = iter(range(times))
+
+    def call(*arguments: object, **more: object) -> object:
+        if next(left, None) is not None:
+            raise UnforeseenError("a secret")
+        return then(*arguments, **more)
+
+    return call
+
+
+@pytest.mark.parametrize("at_fault", ["__init__", "open", "subscribe", "close"])
+def test_a_fault_in_a_connection_costs_that_connection(
+    at_fault: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Connection, at_fault, failing(1, getattr(Connection, at_fault)))
+    with broker(Script()) as (scripted, at), session(at) as running:
+        if at_fault == "close":
+            until(lambda: running.is_up)
+            scripted.wires[0].shutdown(socket.SHUT_RDWR)
+            until(lambda: not running.is_up)
+        until(lambda: is_taken(running))
+    assert "UnforeseenError at " in caplog.text
+    assert "a secret" not in caplog.text
+
+
+def test_a_message_that_cannot_be_sent_is_dropped_and_its_sender_knows(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Connection, "publish", failing(1, Connection.publish))
+    with broker(Script()) as (_, at), session(at) as running:
+        until(lambda: running.is_up)
+        with pytest.raises(NotTakenError, match="cannot be sent: UnforeseenError"):
+            running.publish(Publication("a/b", b"a secret"))
+        until(lambda: is_taken(running))
+    assert "a secret" not in caplog.text
+
+
+def test_a_fault_in_whoever_is_told_or_asked_ends_no_session(caplog: pytest.LogCaptureFixture) -> None:
+    more = {"changed": failing(100, lambda _: None), "manners": failing(2, Manners)}
+    with broker(Script()) as (_, at), session(at, **more) as running:
+        until(lambda: is_taken(running))
+    assert "UnforeseenError at " in caplog.text
+
+
+def test_a_fault_in_the_goodbye_keeps_nobody_from_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "farewell", failing(1, Connection.farewell))
+    with broker(Script()) as (scripted, at), session(at) as running:
+        until(lambda: running.is_up)
+        running.stop()
+        scripted.of_kind(DISCONNECT)
