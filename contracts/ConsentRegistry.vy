@@ -224,6 +224,7 @@ recoveries: HashMap[address, Recovery]  # subject -> the recovery under way
 nonces: HashMap[address, HashMap[uint256, uint256]]  # subject -> word -> 256 used-up bits
 commitments: HashMap[address, HashMap[bytes32, bytes32]]  # subject -> record -> commitment
 consents: HashMap[bytes32, uint256]  # request id -> packed consent
+begun: HashMap[bytes32, bool]  # recovery id -> whether it has ever begun
 
 
 @deploy
@@ -300,7 +301,8 @@ def register(
 def publish(subject: address, record: bytes32, object: Bytes[24576]):
     """
     @notice Put an encrypted record itself on the ledger, for persons who chose that.
-    @dev Needs no signature: only the object that the person committed to is taken.
+    @dev Needs no signature: only the object that the person committed to is taken. So whoever has come to hold it can
+         put it here, also against the person's wish; but they can put the same bytes on this or any ledger without us.
     @param subject Whose record.
     @param record Which record.
     @param object The encrypted object.
@@ -315,13 +317,15 @@ def publish(subject: address, record: bytes32, object: Bytes[24576]):
 def request(r: Request, signature: Bytes[65]):
     """
     @notice A trusted entity asks for a record.
-    @dev The id is the hash of the Request struct; that it is taken from now on stops a repetition.
+    @dev The id is the hash of the Request struct; that it is taken from now on stops a repetition. Who has a record
+         has enrolled; an identity that has ended is not asked, as nobody could answer.
     @param r What is asked for.
     @param signature The requester's, over the Request struct.
     """
     id: bytes32 = self._id_of(r)
     assert self.consents[id] == 0, "already requested"
     assert self.commitments[r.subject][r.record] != empty(bytes32), "unknown record"
+    self._key_of(r.subject)
     assert block.timestamp < convert(r.expiry, uint256), "past expiry"
     self._check_signed(r.requester, id, r.deadline, signature)
     self.consents[id] = self._packed(r.subject, r.expiry, REQUESTED)
@@ -499,22 +503,26 @@ def recover(
 ):
     """
     @notice The guardian begins to give a person who lost the key another one.
-    @dev The recovery's id is the hash of the Recover struct. Until it is completed the present key stays.
+    @dev The recovery's id is the hash of the Recover struct; that it is taken from now on stops a repetition. No nonce
+         is used up: with one of the person's, a guardian could void what the person has signed and not yet submitted;
+         with one of its own, so could whoever has the first key of an identity that has another one now, as that
+         key's address is the identifier. Until the recovery is completed the present key stays.
     @param subject The person's identifier.
     @param new_key Address of the key that is to take over.
     @param encryption_key X25519 public key to which data keys are wrapped from then on.
-    @param nonce Any nonce that the person has not used.
+    @param nonce Makes two equal recoveries two.
     @param deadline Last second at which the act is taken.
     @param signature The guardian's, over the Recover struct.
     """
+    id: bytes32 = keccak256(abi_encode(RECOVER_TYPEHASH, subject, new_key, encryption_key, nonce, deadline))
+    assert not self.begun[id], "already begun"
     self._check_new_key(new_key)
     self._key_of(subject)
     guardian: address = self.guardians[subject]
     assert guardian != empty(address), "no guardian"
     assert self.recoveries[subject].ready == 0, "recovery pending"
-    id: bytes32 = keccak256(abi_encode(RECOVER_TYPEHASH, subject, new_key, encryption_key, nonce, deadline))
     self._check_signed(guardian, id, deadline, signature)
-    self._use_nonce(subject, nonce)
+    self.begun[id] = True
     self.recoveries[subject] = Recovery(id=id, key=new_key, ready=block.timestamp + RECOVERY_DELAY)
     log RecoveryBegun(
         subject=subject,
@@ -530,7 +538,7 @@ def recover(
 def contest(subject: address, recovery: bytes32, deadline: uint64, signature: Bytes[65]):
     """
     @notice The person still has the key: the recovery ends.
-    @dev Needs no nonce: the same recovery cannot begin again, as its own nonce is used up.
+    @dev Needs no nonce: the same recovery cannot begin again, as its id is taken.
     @param subject The person's identifier.
     @param recovery The recovery's id.
     @param deadline Last second at which the act is taken.
@@ -632,6 +640,16 @@ def consentOf(request: bytes32) -> (uint8, uint64):
     """
     consent: uint256 = self.consents[request]
     return convert(consent & STATE_MASK, uint8), convert(self._expiry_in(consent), uint64)
+
+
+@external
+@view
+def subjectOf(request: bytes32) -> address:
+    """
+    @notice Of whom a request asks a record; empty for an unknown one.
+    @param request The request's id.
+    """
+    return convert(self.consents[request] >> SUBJECT_SHIFT, address)
 
 
 @external

@@ -256,7 +256,7 @@ class Recover(Struct):
         subject: the person's identifier, which stays.
         new_key: address of the key that is to take over.
         encryption_key: X25519 public key to which data keys are wrapped from then on.
-        nonce: one of the subject's, see `fresh_nonce`.
+        nonce: makes two equal recoveries two; a guardian uses up none of the person's.
         deadline: last second, Unix time, at which the contract takes the act.
     """
 

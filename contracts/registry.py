@@ -117,6 +117,7 @@ REASONS: Mapping[str, str] = {
     "no such key": "the new key is none that could sign",
     "no guardian": "the person entrusted nobody with a recovery",
     "recovery pending": "a recovery is under way already",
+    "already begun": "this very recovery was begun before; the guardian signs another",
     "no such recovery": "no such recovery is under way; it may be contested or completed already",
     "too early": "the person can still contest this recovery; complete it when its time has come",
 }

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from contracts.acts import Recover
+from contracts.acts import Recover, fresh_nonce
 from edge.identity import recovery_code
 from edge.identity.keyring import Keyring, Policy, Position, fresh_root
 from edge.identity.keys import signer, wipe
 from edge.journeys.finger import bind_fingers, bound_to, check_fingers
 from edge.journeys.handing_in import SignedAct, hand_in, sign
 from edge.journeys.visit import Visit
-from edge.state import nonces, successors
+from edge.state import successors
 from edge.state.successors import Successor
 
 
@@ -46,8 +46,8 @@ def recover(
         root = fresh_root()
         try:
             with signer(bytearray(root), subject) as heir:
-                nonce = nonces.take(desk.database, subject)
-                act = Recover(subject, heir.address, heir.encryption_public_key, nonce, visit.deadline())
+                nonce, until = fresh_nonce(), visit.deadline()
+                act = Recover(subject, heir.address, heir.encryption_public_key, nonce, until)
                 keyring = Keyring(bound_to(made, root, subject, desk.now()), heir.address)
                 signed = sign(visit, guardian, act)
         finally:

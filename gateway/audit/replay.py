@@ -69,6 +69,7 @@ class Replay:
     commitments: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
     consents: dict[bytes, Consent] = field(default_factory=dict)
     _nonces: set[tuple[bytes, int]] = field(default_factory=set)
+    _begun: set[bytes] = field(default_factory=set)  # ids of recoveries
 
     def apply(self, event: Event, time: int) -> Findings:
         """Take the next event, in a block of this time (Unix seconds); what does not hold about it."""
@@ -133,8 +134,8 @@ class Replay:
         return self.keys.get(act.subject)
 
     def _nonce(self, act: Act) -> Findings:
-        if isinstance(act, Request | Deny | Withdraw | Contest | Deactivate):
-            return []  # what they change can't be changed back, so they can't be repeated
+        if isinstance(act, Request | Deny | Withdraw | Recover | Contest | Deactivate):
+            return []  # an id that is taken, or a change that can't be changed back, stops a repetition
         used = (act.subject, act.nonce)
         if used in self._nonces:
             return ["its nonce was used before"]
@@ -167,6 +168,8 @@ class Replay:
             findings.append("this very request was made before")
         if (act.subject, act.record) not in self.commitments:
             findings.append("the record was not registered before it was requested")
+        if self.keys.get(act.subject) == DEACTIVATED:
+            findings.append("the identity had ended")
         if time >= act.expiry:
             findings.append("it was past its expiry")
         self.consents[request] = Consent(act, ConsentState.REQUESTED, act.expiry)
@@ -207,6 +210,9 @@ class Replay:
 
     def _recover(self, act: Recover, time: int) -> Findings:
         findings = _usable(act.new_key)
+        if act.hash_struct() in self._begun:
+            findings.append("this very recovery was begun before")
+        self._begun.add(act.hash_struct())
         if act.subject in self.recoveries:
             findings.append("another recovery was under way")
         self.recoveries[act.subject] = Recovery(act, time + RECOVERY_DELAY)

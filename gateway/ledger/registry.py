@@ -140,6 +140,11 @@ class Registry:
         state, expiry = self._ask("consentOf", request)
         return ConsentState(state), expiry
 
+    def subject_of(self, request: bytes) -> bytes | None:
+        """Of whom the request with this id asks a record; None if the ledger has no such request."""
+        (subject,) = self._ask("subjectOf", request)
+        return address(subject)
+
     def is_granted(self, request: Request) -> bool:
         """Whether the person's consent to this very request counts now."""
         (granted,) = self._ask("isGranted", request_tuple(request))

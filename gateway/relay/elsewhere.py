@@ -5,7 +5,17 @@ reason it refuses depends on what came after the act: a register act that stands
 person has another key. So the reason decides only where it can be but one.
 """
 
-from contracts.acts import ACT_LIFETIME, Act, ActKind, Contest, Deactivate, Deny, Request, Withdraw
+from contracts.acts import (
+    ACT_LIFETIME,
+    Act,
+    ActKind,
+    Contest,
+    Deactivate,
+    Deny,
+    Recover,
+    Request,
+    Withdraw,
+)
 from contracts.registry import EVENT_OF, REASONS, event_topic
 from gateway.ledger.answers import Log
 from gateway.ledger.events import ActEvent, UndecodableEventError, decode
@@ -16,6 +26,7 @@ REPEATED = {
     ActKind.REQUEST: "already requested",
     ActKind.DENY: "not requested",
     ActKind.WITHDRAW: "not granted",
+    ActKind.RECOVER: "already begun",
     ActKind.CONTEST: "no such recovery",
     ActKind.DEACTIVATE: "deactivated",
 }
@@ -54,7 +65,7 @@ def find(registry: Registry, act: Act, reason: str, now: float) -> Log | None:
 
 
 def _may_stand(registry: Registry, act: Act, reason: str) -> bool:
-    if isinstance(act, Request | Deny | Withdraw | Contest | Deactivate):
+    if isinstance(act, Request | Deny | Withdraw | Recover | Contest | Deactivate):
         return reason == REPEATED[act.KIND] or reason not in REASONS  # the node's own words, or none
     return registry.is_nonce_used(act.subject, act.nonce)
 

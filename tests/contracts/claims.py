@@ -10,6 +10,7 @@ from contracts.acts import ACTS, Act, Contest, Deactivate, Deny, Enrol, Recover,
 from contracts.registry import EVENT_OF, PUBLISHED, RECOVERED, RECOVERY_DELAY, ConsentState
 from contracts.signing import HALF_ORDER
 from tests.contracts.proving import (
+    BEGUN,
     COMMITMENTS,
     CONSENTS,
     GUARDIANS,
@@ -24,7 +25,7 @@ from tests.contracts.symbolic import Value, byte_of, term, word_of
 
 DEACTIVATED = 2**160 - 1
 WORDS_OF_A_RECOVERY = 3
-NO_NONCE = {Request, Deny, Deactivate, Contest, Withdraw}
+NO_NONCE = {Request, Deny, Recover, Deactivate, Contest, Withdraw}
 FUNCTION_OF = {act: "recover" if act is Recover else act.__name__.lower() for act in ACTS}
 REQUESTED, GRANTED, DENIED, WITHDRAWN = (int(state) for state in list(ConsentState)[1:])
 
@@ -67,6 +68,7 @@ def consents_move_as_they_may(proof: Proof, act: type[Act] | None) -> None:
     if call.name == "request":
         known = proof.before(COMMITMENTS, call.own("subject"), call.own("record"))
         proof.holds(known != 0, "only a record that is registered is asked for")
+        proof.holds(usable(proof.before(KEYS, call.own("subject"))), "of an identity that has not ended")
 
 
 def keys_change_hands_as_they_may(proof: Proof, act: type[Act] | None) -> None:
@@ -114,6 +116,17 @@ def recoveries_begin_and_end_as_they_may(proof: Proof, act: type[Act] | None) ->
         proof.holds(found == word, "a recovery begins with all its delay, or is over")
         others = lambda person, *_: person == subject  # noqa: E731
         proof.changes_only(RECOVERIES, 1, others, "no other person's recovery changes", offset)
+
+
+def no_recovery_begins_again(proof: Proof, act: type[Act] | None) -> None:
+    if act is not Recover:
+        proof.changes_only(BEGUN, 1, lambda *_: False, "no recovery begins")
+        return
+    this = term(proof.struct_hash(Recover))
+    allowed = lambda key, was, becomes: z3.And(key == this, was == 0, becomes == 1)  # noqa: E731
+    proof.changes_only(BEGUN, 1, allowed, "one recovery begins, which never had")
+    proof.holds(proof.before(BEGUN, this) == 0, "its id was free")
+    proof.holds(proof.after(BEGUN, this) == 1, "and is taken")
 
 
 def nonces_are_used_up(proof: Proof, act: type[Act] | None) -> None:
@@ -190,6 +203,7 @@ CLAIMS = [
     consents_move_as_they_may,
     keys_change_hands_as_they_may,
     recoveries_begin_and_end_as_they_may,
+    no_recovery_begins_again,
     nonces_are_used_up,
     records_are_registered,
     the_right_key_has_signed_just_this,

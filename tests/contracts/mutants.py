@@ -62,6 +62,10 @@ MUTANTS = {
         "    return True\n",
     ),
     "granted for anything": ("self._is_valid(self._id_of(r))", "self._is_valid(r.record)"),
+    "ended is asked": ("    self._key_of(r.subject)\n    assert block", "    assert block"),
+    "recovers twice": ("    self.begun[id] = True\n", ""),
+    "guardian voids": ("    self.begun[id] = True\n", "    self._use_nonce(subject, nonce)\n"),
+    "first key voids": ("    self.begun[id] = True\n", "    self._use_nonce(guardian, nonce)\n"),
 }
 """Weaker contracts: the text that is replaced, and by what."""
 

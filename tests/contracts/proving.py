@@ -16,7 +16,7 @@ from contracts.struct import type_hash
 from tests.contracts.evm import Evm, Registry
 from tests.contracts.symbolic import Hashes, Machine, Path, Place, Value, before, byte_of, term, word_of
 
-KEYS, GUARDIANS, RECOVERIES, NONCES, COMMITMENTS, CONSENTS = range(1, 7)
+KEYS, GUARDIANS, RECOVERIES, NONCES, COMMITMENTS, CONSENTS, BEGUN = range(1, 8)
 """Where the variables lie, as Vyper lays them out; `test_the_layout` looks."""
 
 IMMUTABLES = 3 * 32

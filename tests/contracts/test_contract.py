@@ -39,7 +39,7 @@ def test_the_event_of_each_act_proves_it_alone(world, kind):
     if kind is ActKind.REQUEST:
         assert values["request"] == act.hash_struct()
     elif hasattr(act, "nonce"):
-        assert world.registry.view("isNonceUsed", act.subject, act.nonce)
+        assert world.registry.view("isNonceUsed", act.subject, act.nonce) is (kind is not ActKind.RECOVER)
 
 
 def test_a_consent_goes_its_way(world):
@@ -98,6 +98,14 @@ def test_keys_and_commitments_can_be_looked_up(world):
     assert to_canonical_address(view("keyOf", subject)) == subject
     assert view("commitmentOf", subject, RECORD) == commitment(OBJECT)
     assert to_canonical_address(view("keyOf", world.requester.address)) == bytes(20)
+
+
+def test_whom_a_request_is_about_can_be_looked_up(world):
+    request = world.ready_for(ActKind.REQUEST).hash_struct()
+    assert to_canonical_address(world.registry.view("subjectOf", request)) == bytes(20)
+    for act in (world.asked, world.grant(), world.withdraw()):
+        world.done(act)
+        assert to_canonical_address(world.registry.view("subjectOf", request)) == world.person.address
 
 
 def test_a_requester_need_not_be_enrolled(world):

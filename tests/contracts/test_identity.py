@@ -9,7 +9,7 @@ from contracts.acts import ActKind, Contest
 from contracts.registry import DEACTIVATED, RECOVERY_DELAY, ConsentState
 from tests.contracts.evm import NOW, decode_log
 from tests.contracts.people import Person
-from tests.contracts.world import DEADLINE, EXPIRY
+from tests.contracts.world import DEADLINE, EXPIRY, World
 
 NOBODY = bytes(20)
 
@@ -36,6 +36,15 @@ def recovered(world):
     world.done(world.ready_for(ActKind.RECOVER))
     world.evm.time = NOW + RECOVERY_DELAY
     assert world.complete().reason is None
+
+
+def beside(world, person, **others):
+    """Another identity in the same registry, which has entrusted its guardian."""
+    other = World(person=person, **others)
+    other.registry, other.domain = world.registry, world.domain
+    other.done(other.enrol())
+    other.done(other.entrust())
+    return other
 
 
 def later(act):
@@ -109,7 +118,7 @@ def test_the_present_key_contests_a_recovery_to_its_last_second_and_after(world)
 
 def test_a_contested_recovery_cannot_begin_again_but_another_can(world):
     world.done(world.ready_for(ActKind.CONTEST))
-    assert world.submit(world.recovery).reason == "used nonce"
+    assert world.submit(world.recovery).reason == "already begun"
     world.done(world.recover())
     world.done(world.contest())
 
@@ -161,6 +170,36 @@ def test_a_guardian_who_recovers_again_and_again_can_be_dismissed(world):
     assert by(other, world, world.recover()) is None
 
 
+def test_a_guardian_voids_nothing_that_the_person_has_signed(world):
+    """The next nonce of a kiosk is easily foreseen, as it fills its word in order."""
+    grant = world.ready_for(ActKind.GRANT)
+    world.done(world.entrust())
+    world.done(replace(world.recover(), nonce=grant.nonce))
+    world.done(grant)
+
+
+def test_a_first_key_that_signs_no_more_voids_nothing_as_somebodys_guardian(world):
+    """Its address is the identifier of the person, who has another key now; whoever has it entrusts it."""
+    world.done(world.ready_for(ActKind.ROTATE))
+    thief = beside(world, Person(8), guardian=world.person)
+    register = world.register()
+    thief.done(replace(thief.recover(), nonce=register.nonce))
+    assert by(world.heir, world, register) is None
+
+
+def test_a_recovery_is_good_once_and_for_one_identity_alone(world):
+    """Also where the same guardian is named again, and by somebody else."""
+    recover = world.ready_for(ActKind.RECOVER)
+    signature = world.sign(recover)
+    other = beside(world, Person(8))
+    assert world.submit(replace(recover, subject=other.person.address), signature).reason == "wrong signer"
+    world.done(recover)
+    for guardian in (Person(9), world.guardian):
+        world.done(replace(world.entrust(), guardian=guardian.address))
+        assert world.submit(recover, signature).reason == "already begun"
+    other.done(replace(recover, subject=other.person.address))
+
+
 def test_after_a_recovery_the_guardian_stays_and_the_old_key_is_out(world):
     recovered(world)
     assert guardian_of(world) == world.guardian.address
@@ -179,6 +218,12 @@ def test_an_identity_that_has_ended_signs_nothing_and_its_consents_are_over(worl
     for act in (withdraw, renew, world.register(), world.rotate(), world.entrust(), world.recover()):
         assert world.submit(act).reason == "deactivated"
     assert world.submit(world.enrol()).reason == "already enrolled"
+
+
+def test_of_an_identity_that_has_ended_nothing_is_asked(world):
+    world.done(world.ready_for(ActKind.GRANT) and world.deactivate())
+    assert world.submit(world.request()).reason == "deactivated"
+    assert world.submit(world.asked).reason == "already requested"
 
 
 def test_the_end_of_an_identity_ends_its_recovery(world):

@@ -78,6 +78,7 @@ class Model(RuleBasedStateMachine):
         self.guardians = {}
         self.recoveries = {}
         self.over = [bytes(32)]  # recoveries that are no longer under way
+        self.begun = set()  # recoveries, whether under way or not
         self.used = set()
         self.registered = {}
         self.consents = {}
@@ -127,7 +128,7 @@ class Model(RuleBasedStateMachine):
         begun, asked = beginning()
         self.evm = begun.evm.fork(begun.evm.chain_id)
         self.registry = begun.registry.on(self.evm)
-        for name in ("keys", "guardians", "recoveries", "used", "registered", "consents"):
+        for name in ("keys", "guardians", "recoveries", "begun", "used", "registered", "consents"):
             setattr(self, name, copy(getattr(begun, name)))
         return multiple(*asked)
 
@@ -163,7 +164,8 @@ class Model(RuleBasedStateMachine):
         expiry = self.at(lead)
         act = Request(*parties, record, bytes(32), bytes(32), expiry, nonce, self.evm.time + 30)
         known = (person, record) in self.registered
-        allowed = known and act not in self.consents and self.evm.time < act.expiry
+        fresh = act not in self.consents
+        allowed = known and fresh and self.alive(person) and self.evm.time < act.expiry
         if not self.submit(act, REQUESTER, signer, allowed):
             return None
         self.consents[act] = (ConsentState.REQUESTED, expiry)
@@ -233,9 +235,10 @@ class Model(RuleBasedStateMachine):
     @rule(person=persons, heir=heirs, nonce=nonces, lead=leads, signer=signers)
     def recover(self, person, heir, nonce, lead, signer):
         act = Recover(person.address, heir.address, bytes(32), nonce, self.at(lead))
-        guardian = self.guardians.get(person)
-        allowed = self.alive(person) and guardian is not None and person not in self.recoveries
-        if self.submit_used(act, person, signer, allowed, owner=guardian or STRANGER):
+        guardian, fresh = self.guardians.get(person), act not in self.begun
+        allowed = self.alive(person) and guardian is not None and person not in self.recoveries and fresh
+        if self.submit(act, guardian or STRANGER, signer, allowed):
+            self.begun.add(act)
             self.recoveries[person] = Recovery(act, heir, self.evm.time + RECOVERY_DELAY)
 
     @rule(person=persons, stale=st.booleans(), lead=leads, signer=signers)

@@ -103,6 +103,11 @@ def recover_without_guardian(world: World) -> Outcome:
     return world.submit(world.recover())
 
 
+def recover_twice(world: World) -> Outcome:
+    world.done(world.ready_for(ActKind.RECOVER))
+    return world.submit(world.recover())
+
+
 def complete_early(world: World) -> Outcome:
     world.done(world.ready_for(ActKind.RECOVER))
     return world.complete()
@@ -145,7 +150,8 @@ CASES: dict[Site, Callable[[World], Outcome]] = {
     ("renew", "not granted"): without(ActKind.GRANT, "renew"),
     ("renew", "past expiry"): changed(ActKind.RENEW, expiry=0),
     ("recover", "no guardian"): recover_without_guardian,
-    ("recover", "recovery pending"): again(ActKind.RECOVER),
+    ("recover", "already begun"): again(ActKind.RECOVER),
+    ("recover", "recovery pending"): recover_twice,
     ("complete", "too early"): complete_early,
     ("_key_of", "not enrolled"): stranger_registers,
     ("_key_of", "deactivated"): ended,

@@ -25,7 +25,7 @@ REPEATED = {
     ActKind.RENEW: "used nonce",
     ActKind.ROTATE: "wrong signer",
     ActKind.ENTRUST: "used nonce",
-    ActKind.RECOVER: "recovery pending",
+    ActKind.RECOVER: "already begun",
     ActKind.CONTEST: "no such recovery",
     ActKind.DEACTIVATE: "deactivated",
 }

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts import registry, signing
-from contracts.acts import Contest, Grant, RecordKind, Renew, Request, Rotate
+from contracts.acts import Contest, Grant, RecordKind, Recover, Renew, Request, Rotate
 from contracts.envelope import Envelope, decrypt
 from contracts.hexes import to_hex
 from contracts.messages import IdentityNotice, KioskMessage, PendingRecovery, Receipt, ReceiptStatus
@@ -36,7 +36,7 @@ from edge.journeys.visit import Desk, Visit
 from edge.journeys.withdraw import withdraw
 from edge.links.inbox import Inbox
 from edge.links.outbox import Outbox
-from edge.state import identities, requests, subjects, successors
+from edge.state import identities, nonces, requests, subjects, successors
 from edge.state.database import FILE_NAME, Database
 from gateway.ledger.signatures import with_recovery_id
 from tests.contracts.evm import Evm, Registry
@@ -324,6 +324,18 @@ def test_a_recovery_is_told_to_the_person_who_contests_it(kiosk: Kiosk, other: K
     with pytest.raises(NotFoundError):
         subjects.find(other.database, subject)
     assert kiosk.key(subject, INDEX) == kiosk.key_on_ledger(subject) == subject
+
+
+def test_a_recovery_takes_none_of_the_persons_nonces(kiosk: Kiosk) -> None:
+    subject = kiosk.joined(INDEX)
+    kiosk.presses(INDEX)
+    assert kiosk.bring(entrust(kiosk.visit, None, subject)) is None
+    code, last = code_of(kiosk), nonces.take(kiosk.database, subject)
+    kiosk.presses(*[THUMB] * 3)
+    act = recover(kiosk.visit, subject, code, [Position(THUMB)]).act
+    assert isinstance(act, Recover)
+    assert act.nonce >> 8 != last >> 8
+    assert nonces.take(kiosk.database, subject) == last + 1
 
 
 def test_a_recovery_at_the_persons_own_kiosk_leaves_the_old_fingers_in_until_it_is_over(kiosk: Kiosk) -> None:

@@ -508,12 +508,12 @@ def recovered_without_a_guardian(scene: Scene) -> None:
     scene.forge.act(scene.requester, scene.later(scene.person.recover(Person())))
 
 
-def recovery(scene: Scene) -> Recover:
+def recovery(scene: Scene) -> tuple[Recover, Person]:
     guardian = Person()
     begun = scene.later(scene.person.recover(Person()))
     scene.forge.act(scene.person, scene.later(scene.person.entrust(guardian)))
     scene.forge.act(guardian, begun)
-    return begun
+    return begun, guardian
 
 
 def recovered_by_another(scene: Scene) -> None:
@@ -522,20 +522,20 @@ def recovered_by_another(scene: Scene) -> None:
 
 
 def recovered_too_early(scene: Scene) -> None:
-    begun = recovery(scene)
+    begun, _ = recovery(scene)
     scene.forge.time += RECOVERY_DELAY - 11  # ten seconds went by since
     scene.forge.recovered(scene.person.address, begun.hash_struct())
 
 
 def recovered_after_an_objection(scene: Scene) -> None:
-    begun = recovery(scene)
+    begun, _ = recovery(scene)
     scene.forge.act(scene.person, scene.later(scene.person.contest(begun)))
     scene.forge.time += RECOVERY_DELAY
     scene.forge.recovered(scene.person.address, begun.hash_struct())
 
 
 def old_key_after_a_recovery(scene: Scene) -> None:
-    begun = recovery(scene)
+    begun, _ = recovery(scene)
     scene.forge.time += RECOVERY_DELAY
     scene.forge.recovered(scene.person.address, begun.hash_struct())
     scene.forge.act(scene.person, scene.register())
@@ -548,6 +548,12 @@ def two_recoveries_at_once(scene: Scene) -> None:
         scene.forge.act(guardian, scene.later(scene.person.recover(Person())))
 
 
+def recovered_twice(scene: Scene) -> None:
+    begun, guardian = recovery(scene)
+    scene.forge.act(scene.person, scene.later(scene.person.contest(begun)))
+    scene.forge.act(guardian, begun)
+
+
 def contested_without_a_recovery(scene: Scene) -> None:
     scene.forge.act(scene.person, scene.later(scene.person.contest(scene.person.recover(Person()))))
 
@@ -555,6 +561,11 @@ def contested_without_a_recovery(scene: Scene) -> None:
 def signed_after_the_end(scene: Scene) -> None:
     scene.forge.act(scene.person, scene.later(scene.person.deactivate()))
     scene.forge.act(scene.person, scene.register())
+
+
+def requested_after_the_end(scene: Scene) -> None:
+    scene.forge.act(scene.person, scene.later(scene.person.deactivate()))
+    scene.forge.act(scene.requester, scene.request())
 
 
 def an_event_of_another_contract(scene: Scene) -> None:
@@ -617,7 +628,9 @@ def a_forked_header(scene: Scene) -> None:
         (old_key_after_a_recovery, "signature does not hold"),
         (two_recoveries_at_once, "another recovery was under way"),
         (contested_without_a_recovery, "no such recovery was under way"),
+        (recovered_twice, "this very recovery was begun before"),
         (signed_after_the_end, "the identity had ended"),
+        (requested_after_the_end, "the identity had ended"),
         (an_event_of_another_contract, "no event of this contract"),
         (an_ill_formed_event, "cannot be read"),
         (a_header_that_is_none, "its header"),

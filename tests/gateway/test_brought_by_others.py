@@ -124,6 +124,11 @@ class Other:
         self.own(replace(self.person.entrust(self.guardian), guardian=bytes(20)))
         return act
 
+    def recover_then_deactivate(self) -> Act:
+        act = self.recovering()
+        self.own(self.person.deactivate())
+        return act
+
     def recover(self) -> Act:
         return self.recovering()
 

@@ -103,7 +103,8 @@ def _identity(bench: Bench, person: Person) -> dict[str, int]:
     guardian, heir = Account("bench gas 3"), Account("bench gas 4")
     entrust = Entrust(person.address, guardian.address, person.nonce(), DEADLINE)
     keys = (heir.address, heir.octets("encryption", 32))
-    recover = Recover(person.address, *keys, person.nonce(), DEADLINE)
+    nonce = int.from_bytes(guardian.octets("nonce", 32), "big")
+    recover = Recover(person.address, *keys, nonce, DEADLINE)
     rotate = Rotate(person.address, *keys, person.nonce(), DEADLINE)
     return {
         "gas_entrust": bench.send(person, entrust),

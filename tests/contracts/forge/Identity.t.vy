@@ -122,6 +122,17 @@ def test_the_present_key_ends_a_recovery(drawn: uint256, wait: uint256, how: uin
     assert self._key() == key
 
 
+@external
+def test_a_guardian_uses_up_no_nonce(number: uint128):
+    """Of nobody: not the person's, nor that of whoever once had the guardian's key as an identity's first."""
+    self._begin()
+    nonce: uint256 = 2_000 + convert(number, uint256)
+    assert words._try(self._recover(GUARDIAN, words.requester, convert(number, uint256)))
+    for somebody: address in [words.person, self._address(GUARDIAN), words.requester]:
+        assert not staticcall words.Registry(words.registry).isNonceUsed(somebody, nonce)
+    assert words._try(words._register(words.PERSON, nonce, words.COMMITMENT))
+
+
 # --- Keys ---
 
 
@@ -159,6 +170,9 @@ def test_an_ended_identity_stays_so(acts: uint256, drawn: uint256, wait: uint256
     assert words._try(self._deactivate(words.PERSON))
     assert not staticcall words.Registry(words.registry).isGranted(r)
     assert not staticcall words.Registry(words.registry).isValid(words._id(r))
+    another: words.Request = r
+    another.nonce = 6
+    assert not words._try(words._requested(another))
     keys: uint256[4] = [words.PERSON, GUARDIAN, words.REQUESTER, self._other(drawn)]
     for position: uint256 in range(8):
         draw: uint256 = acts >> (8 * position + 1)
@@ -271,7 +285,7 @@ def _entrust(key: uint256, guardian: address) -> Bytes[words.CALL]:
 
 @internal
 def _recover(key: uint256, new_key: address, number: uint256) -> Bytes[words.CALL]:
-    """With the nonce of this number among the guardian's, so that it can be brought twice."""
+    """With the nonce of this number, so that it can be brought twice."""
     nonce: uint256 = 2_000 + number
     hash: bytes32 = keccak256(abi_encode(RECOVER, words.person, new_key, words.RECORD, nonce, words.DEADLINE))
     return abi_encode(
