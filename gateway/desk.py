@@ -3,18 +3,18 @@
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from contracts.acts import ActKind
 from contracts.eip712 import Domain
 from contracts.messages import SignedRequest
-from contracts.registry import ConsentState
+from contracts.registry import DEACTIVATED
 from gateway.entries import Arrival, Entry, State
 from gateway.errors import GatewayError
 from gateway.journal import Journal
 from gateway.ledger.registry import Registry
 from gateway.rates import Rate
 from gateway.room import Room
+from gateway.standing import Standing, on_ledger
 
 MAX_OPEN_REQUESTS = 32
 """Unanswered requests of one requester, and about one person: one that asks everybody about everything does
@@ -31,23 +31,6 @@ class TooManyRequestsError(RefusedRequestError):
 
 class NoRoomError(RefusedRequestError):
     """As many requests wait for the ledger as may."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a request stands.
-
-    Attributes:
-        state: "received" on its way to the ledger, "rejected" by it, then "requested", "granted", "denied",
-            "withdrawn" as the ledger says, or "expired".
-        expiry: First second at which the consent, or the request, no longer counts; None before the ledger
-            has it.
-        reason: Why it was rejected.
-    """
-
-    state: str
-    expiry: int | None
-    reason: str
 
 
 class RequestDesk:
@@ -81,7 +64,7 @@ class RequestDesk:
 
         Raises:
             ContractError: Ill-formed, or a signature, address or purpose that does not hold.
-            RefusedRequestError: Stale, or about somebody or something that is not on the ledger.
+            RefusedRequestError: Stale, or about somebody or something that is not on the ledger, or no more.
             TooManyRequestsError: The requester must wait for answers first, or for the person's.
             NoRoomError: The ledger must take others first.
         """
@@ -113,8 +96,11 @@ class RequestDesk:
             raise RefusedRequestError(
                 "the request's deadline or expiry has passed; check the clock and ask again"
             )
-        if self._registry.key_of(request.subject) is None:
+        key = self._registry.key_of(request.subject)
+        if key is None:
             raise RefusedRequestError("nobody with this identifier is enrolled; check --subject")
+        if key == DEACTIVATED:
+            raise RefusedRequestError("the person has ended this identity; nobody can answer for it any more")
         if self._registry.commitment_of(request.subject, request.record) is None:
             raise RefusedRequestError("the person has no such record; check --record")
         if not self._room.is_there(None):
@@ -137,11 +123,11 @@ class RequestDesk:
         """
         if entry.state is not State.FINAL:
             return entry.state is not State.REJECTED
-        request = SignedRequest.decode(entry.message).request
-        state, expiry = self._registry.consent_of(request.hash_struct())
-        if state is ConsentState.REQUESTED and time.time() < expiry:
+        request = SignedRequest.decode(entry.message).request.hash_struct()
+        standing = on_ledger(self._registry, request)
+        if standing is not None and standing.state == "requested":
             return True
-        self._journal.set_answered(request.hash_struct())
+        self._journal.set_answered(request)
         return False
 
     def standing(self, request: bytes) -> Standing | None:
@@ -150,10 +136,9 @@ class RequestDesk:
         Raises:
             LedgerUnreachableError: The ledger can't be asked.
         """
-        state, expiry = self._registry.consent_of(request)
-        if state is not ConsentState.UNKNOWN:
-            over = state in (ConsentState.REQUESTED, ConsentState.GRANTED) and time.time() >= expiry
-            return Standing("expired" if over else state.name.lower(), expiry, "")
+        standing = on_ledger(self._registry, request)
+        if standing is not None:
+            return standing
         entry = self._journal.request(request)
         if entry is None:
             return None

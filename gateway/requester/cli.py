@@ -12,7 +12,6 @@ from contracts.errors import ContractError
 from contracts.hexes import checksum_address, from_hex, to_hex
 from contracts.messages import SignedRequest
 from contracts.purpose import Purpose
-from contracts.registry import ConsentState
 from contracts.signing import sign
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.registry import Registry
@@ -21,6 +20,7 @@ from gateway.requester.client import GatewayClient, GatewayRefusedError
 from gateway.requester.opening import open_record
 from gateway.requester.report import deliver, print_json, report
 from gateway.requester.state import Requester, Settings
+from gateway.standing import on_ledger
 
 SIGNATURE_LIFE = 3600
 """Seconds that the gateway has to bring a request to the ledger."""
@@ -201,10 +201,9 @@ def _domain(registry: Registry, settings: Settings, gateway: GatewayClient) -> D
 
 def _standing(gateway: GatewayClient, registry: Registry, identifier: bytes) -> dict[str, object]:
     """How a request stands: the ledger's word if it has one, else the gateway's."""
-    found, expiry = registry.consent_of(identifier)
-    if found is not ConsentState.UNKNOWN:
-        over = found in (ConsentState.REQUESTED, ConsentState.GRANTED) and time.time() >= expiry
-        return {"state": "expired" if over else found.name.lower(), "expiry": expiry, "reason": ""}
+    found = on_ledger(registry, identifier)
+    if found is not None:
+        return vars(found)
     told = gateway.standing(identifier)
     if told is None:
         raise GatewayRefusedError(f"no request {to_hex(identifier)} is known to ledger or gateway")

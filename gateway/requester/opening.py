@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contracts.acts import Grant, Register, Request
 from contracts.envelope import Envelope, check_commitment, commitment, decrypt
 from contracts.errors import ContractError
-from contracts.registry import EVENT_OF, PUBLISHED, ConsentState, event_topic
+from contracts.registry import DEACTIVATED, EVENT_OF, PUBLISHED, ConsentState, event_topic
 from contracts.sealing import open_sealed, seal_info
 from gateway.errors import GatewayError
 from gateway.ledger.answers import Log
@@ -38,7 +38,8 @@ def open_record(registry: Registry, requester: Requester, request_id: bytes, fet
     """The plaintext of the record that a request is about, if the person's consent counts now.
 
     Raises:
-        NotOpenError: Denied, withdrawn, expired, unanswered, another requester's, or the object is gone.
+        NotOpenError: Denied, withdrawn, expired, unanswered, another requester's, the object is gone, or the
+            identity has ended.
         VerificationError: The object or the sealed key is not what the ledger says it should be.
         LedgerError: The ledger can't be asked.
     """
@@ -68,6 +69,8 @@ def check_granted(registry: Registry, requester: Requester, request_id: bytes) -
     if request.requester != requester.address:
         raise NotOpenError("this is the request of another requester")
     if not registry.is_granted(request):
+        if registry.key_of(request.subject) == DEACTIVATED:
+            raise NotOpenError("the person has ended this identity, and with it the consent")
         raise NotOpenError(f"the consent expired at {moment(expiry)}; request again")
     return request
 

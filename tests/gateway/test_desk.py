@@ -103,6 +103,28 @@ def test_a_request_that_the_ledger_refuses_stands_rejected_with_the_reason(case:
     assert (standing.state, "over" in standing.reason) == ("rejected", True)
 
 
+def test_of_an_identity_that_has_ended_nothing_is_asked(case: Case) -> None:
+    case.bench.relay_all((case.person, case.person.deactivate()))
+    with pytest.raises(RefusedRequestError, match="ended this identity"):
+        case.ask()
+    assert case.bench.journal.open_requests_about(case.person.address) == []
+
+
+def test_a_request_ends_with_the_identity(case: Case) -> None:
+    waiting, granted, denied = case.ask(), case.ask(), case.ask()
+    case.bench.relay.advance()
+    person = case.person
+    case.bench.relay_all((person, person.grant(granted, case.data)), (person, person.deny(denied)))
+    assert case.greeted() == [waiting]
+    case.bench.relay_all((person, person.deactivate()))
+    assert [case.state(request) for request in (waiting, granted, denied)] == ["ended", "ended", "denied"]
+    standing = case.bench.desk.standing(waiting.hash_struct())
+    assert standing is not None
+    assert standing.reason == "this identity was ended by its person"
+    assert case.greeted() == []
+    assert case.bench.journal.open_requests_about(person.address) == []
+
+
 def test_a_requester_has_so_many_unanswered_requests(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk_module, "MAX_OPEN_REQUESTS", 2)
     first, _ = case.ask(), case.ask()

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from contracts.hexes import checksum_address
+from contracts.hexes import checksum_address, to_hex
 from contracts.messages import ReceiptStatus
 from contracts.registry import ConsentState
 from tests.gateway.actors import Person
@@ -36,6 +36,19 @@ def test_a_denied_request_opens_nothing(house: House) -> None:
     identifier, signed = house.ask(person, record)
     assert house.send(person, person.deny(signed.request)).status is ReceiptStatus.FINAL
     assert "denied" in house.refused("open", identifier)
+
+
+def test_a_granted_consent_ends_with_the_identity(house: House) -> None:
+    person = Person()
+    house.enrol(person)
+    record, data = house.store(person)
+    identifier, signed = house.ask(person, record)
+    assert house.send(person, person.grant(signed.request, data)).status is ReceiptStatus.FINAL
+    assert house.send(person, person.deactivate()).status is ReceiptStatus.FINAL
+    assert house.command("status", identifier)["state"] == "ended"
+    assert "ended this identity" in house.refused("open", identifier)
+    request = ("--subject", checksum_address(person.address), "--record", to_hex(record), "--purpose", "x")
+    assert "ended this identity" in house.refused("request", *request)
 
 
 def test_a_repeat_gets_the_same_receipt_and_counts_once(house: House) -> None:
