@@ -138,7 +138,7 @@ def questions(life: Life) -> list[tuple[str, bytes]]:
         ("commitmentOf", (subject, record)),
         ("isNonceUsed", (subject, 0)),
         ("domainSeparator", ()),
-        *((name, (request,)) for name in ("consentOf", "isValid") for request in ids),
+        *((name, (request,)) for name in ("consentOf", "subjectOf", "isValid") for request in ids),
         *(("isGranted", (request_tuple(request),)) for request in life.asked),
     ]
     return [(name, calldata(name, arguments)) for name, arguments in asked]

@@ -122,7 +122,9 @@ def test_every_act_and_what_the_contract_says_after_it(registry: Registry, bring
     request = requester.request(person.address, register.record, Purpose.of("a loan"))
     assert registry.consent_of(request.hash_struct()) == (ConsentState.UNKNOWN, 0)
     assert registry.request(request.hash_struct()) is None
+    assert registry.subject_of(request.hash_struct()) is None
     bring(requester, request)
+    assert registry.subject_of(request.hash_struct()) == person.address
     assert registry.consent_of(request.hash_struct()) == (ConsentState.REQUESTED, request.expiry)
     assert registry.request(request.hash_struct()) == request
     assert not registry.is_granted(request)
