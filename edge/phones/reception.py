@@ -10,7 +10,6 @@ from contracts.cose import kid_of
 from contracts.errors import ContractError
 from contracts.messages import SignedRequest
 from contracts.pairing import (
-    Channel,
     FrameKind,
     KioskPairing,
     Refusal,
@@ -45,7 +44,7 @@ from edge.state import phones, requests
 log = logging.getLogger(__name__)
 
 GREETING_SECONDS = 15.0
-"""Time for each message of a handshake."""
+"""Time for each message of a handshake, and for a session's first sealed one."""
 
 NEWS_SECONDS = 1.0
 """Between two looks for something new to tell."""
@@ -78,7 +77,7 @@ class Reception:
         try:
             guest = self._let_in(duplex)
             if guest is not None:
-                self._attend(guest)
+                self._attend(duplex, guest)
         except DuplexClosedError as error:
             log.info("%s", error)
         except StateError as error:
@@ -114,7 +113,8 @@ class Reception:
             return None
         label, channel = pairing.finish(finish)
         showing.use_up(self._desk.now())
-        guest = self._guest(duplex, channel, label, None)
+        duplex.know()
+        guest = Guest(Talk(duplex, channel, FROM_PHONE), label, None)
         frame, number = pairing.reveal(channel)
         try:
             duplex.send(frame)
@@ -131,28 +131,26 @@ class Reception:
         if phone is None:  # revoked this very moment
             return None
         duplex.send(reply)
-        return self._guest(duplex, channel, phone.label, phone.subject)
+        return Guest(Talk(duplex, channel, FROM_PHONE), phone.label, phone.subject)
 
-    def _guest(self, duplex: Duplex, channel: Channel, label: str, subject: bytes | None) -> Guest:
-        duplex.know()
-        return Guest(Talk(duplex, channel, FROM_PHONE), label, subject)
-
-    def _attend(self, guest: Guest) -> None:
+    def _attend(self, duplex: Duplex, guest: Guest) -> None:
         """Talk until the phone leaves.
 
-        It is in the room once its first message has opened: before that, the hello may be a repeated one. One
-        that is nobody's leaves when no finger has said whose it is: the room has few places.
+        It is known, and in the room, once its first message has opened: before that, the hello may be a
+        repeated one. Who sends no such message leaves soon, and one that is nobody's when no finger has said
+        whose it is: there are few places.
         """
         told: dict[bytes, bytes] | None = None
-        finger_by = monotonic() + FINGER_SECONDS
         inside = guest.subject is None
+        leaves_at = monotonic() + (FINGER_SECONDS if inside else GREETING_SECONDS)
         if inside:
             self._desk.room.enter(guest)
         try:
-            while guest.subject is not None or monotonic() < finger_by:
+            while (inside and guest.subject is not None) or monotonic() < leaves_at:
                 message = guest.talk.receive(NEWS_SECONDS)
                 if message is not None and not inside:
                     inside = True
+                    duplex.know()
                     self._desk.room.enter(guest)
                 if isinstance(message, Follow):
                     told = {} if told is None else told

@@ -497,6 +497,26 @@ def test_a_stranger_and_somebody_who_listens(kiosk: Kiosk, phone: Phone) -> None
     assert not kiosk.desk.room.phones_of(pairing.phone.subject)
 
 
+def test_a_repeated_hello_alone_holds_no_place(
+    kiosk: Kiosk, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be told from a phone's own until something sealed has opened: so it is known by that."""
+    _, companion = kiosk.pair(phone)
+    companion.close()
+    end = kiosk.connect()
+    companion = Companion.connect(end, phone.state.kiosk(), phone.state, phone.tell)
+    assert not end.other.known, "it has said no more than its hello"
+    companion.catch_up()
+    assert end.other.known
+    companion.close()
+    monkeypatch.setattr(reception, "GREETING_SECONDS", 0.3)
+    strangers = [kiosk.connect() for _ in range(reception.MAX_GUESTS)]
+    for stranger in strangers:
+        stranger.send(end.sent[0])
+    until(lambda: all(stranger.other.closed for stranger in strangers))
+    assert not any(stranger.other.known for stranger in strangers)
+
+
 @pytest.mark.parametrize("direction", ["to_kiosk", "to_phone"])
 @pytest.mark.parametrize("number", range(4))
 def test_an_altered_message_ends_the_talk(kiosk: Kiosk, phone: Phone, direction: str, number: int) -> None:
