@@ -65,6 +65,8 @@ class News(PhoneMessage):
 class ReceiptCopy(PhoneMessage):
     """Kiosk: the gateway's receipt for an act of this person, signed by the gateway.
 
+    The receipt names the act by its digest alone: which act that is, and about what, is the kiosk's word.
+
     Attributes:
         act: number of the act's kind.
         about: the subject, record or request that it is about.

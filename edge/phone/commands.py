@@ -22,12 +22,14 @@ from edge.phone.companion import Carrier, Companion
 from edge.phone.gateway import HttpCarrier
 from edge.phone.happening import Happened, Tell, receipt_json, request_json
 from edge.phone.radio import Radio
-from edge.phone.state import HeldReceipt, Kiosk, PhoneState
+from edge.phone.state import HeardRequest, HeldReceipt, Kiosk, PhoneState
 from edge.phones.duplex import Duplex, DuplexClosedError
 
 STAY = {"requests": "not at all", "withdraw": "10 minutes", "carry": "until Ctrl-C", "relay": "until Ctrl-C"}
 WITHDRAW_SECONDS = 600.0
 """As long as the kiosk waits for the finger."""
+
+WITHDRAWN = ("withdrawing", "withdrawn")
 
 LOOK_SECONDS = 0.5
 
@@ -57,8 +59,8 @@ def requests(arguments: argparse.Namespace) -> int:
                 talk.catch_up()
                 if arguments.seconds:
                     _attend(talk, arguments.seconds)
-        heard = state.requests()
-        _done(arguments, {"requests": [request_json(each) for each in heard]}, render.requests_table(heard))
+        heard = [_request(state, each) for each in state.requests()]
+        _done(arguments, {"requests": heard}, render.requests_table([plain(each) for each in heard]))
     return 0
 
 
@@ -66,9 +68,10 @@ def show(arguments: argparse.Namespace) -> int:
     """Show one request."""
     with _state(arguments) as state:
         heard = state.request(arguments.request)
+        words = [_request(state, each) for each in state.words_on(heard.request)]
         about = [_receipt(state, held) for held in state.receipts() if held.about == heard.request]
-        result = request_json(heard) | {"receipts": about}
-        _done(arguments, result, render.request_text(plain(result)))
+        result = words[0] | {"other_words": words[1:], "receipts": about}
+        _done(arguments, result, Text("\n\n").join(render.request_text(plain(each)) for each in words))
     return 0
 
 
@@ -87,16 +90,14 @@ def withdraw(arguments: argparse.Namespace) -> int:
     """Start a withdrawal, and stay until it is done, with the record if this phone carries it."""
     with _state(arguments) as state:
         heard = state.request(arguments.request)
-        with _talk(arguments, state) as (talk, _):
+        with _talk(arguments, state) as (talk, kiosk):
             talk.catch_up()
             told = talk.withdraw(heard)
             _say(arguments, Happened("started", {"request": heard.request, "next": told}))
             seconds = WITHDRAW_SECONDS if arguments.seconds is None else arguments.seconds
-            _attend(
-                talk, seconds, lambda: state.request(arguments.request).state in ("withdrawing", "withdrawn")
-            )
+            _attend(talk, seconds, lambda: _is_withdrawn(state.words_on(heard.request), kiosk))
         heard = state.request(arguments.request)
-        _done(arguments, request_json(heard), f"This request is {heard.state}.")
+        _done(arguments, _request(state, heard), f"This request is {heard.state}.")
     return 0
 
 
@@ -224,10 +225,20 @@ def _done(arguments: argparse.Namespace, result: JsonObject, text: str | Text | 
         Console().print(text, highlight=False)
 
 
+def _is_withdrawn(words: list[HeardRequest], kiosk: Kiosk) -> bool:
+    """Whether the kiosk that the phone is at has the withdrawal; another's word does not end the wait."""
+    return any(each.kiosk == kiosk.number and each.state in WITHDRAWN for each in words)
+
+
+def _request(state: PhoneState, heard: HeardRequest) -> dict[str, object]:
+    """A request, with the kiosk that told of it."""
+    return request_json(heard, state.kiosk_of(heard))
+
+
 def _receipt(state: PhoneState, held: HeldReceipt) -> dict[str, object]:
     """A receipt, verified once more by the key of the gateway whose it is."""
-    kiosk = next(each for each in state.kiosks() if each.number == held.kiosk)
-    return receipt_json(held, Receipt.verify(held.receipt, kiosk.gateway_key))
+    kiosk = state.kiosk_of(held)
+    return receipt_json(held, Receipt.verify(held.receipt, kiosk.gateway_key), kiosk)
 
 
 def _kiosk_json(kiosk: Kiosk, state: PhoneState) -> JsonObject:

@@ -169,7 +169,7 @@ class Companion:
                 self._carry(parcel)
 
     def _hear_request(self, news: News) -> None:
-        """Believe the kiosk its directory, but the requester's signature nobody but the requester."""
+        """Take the kiosk's word for what nobody has signed, and for nothing else."""
         signed = SignedRequest.decode(news.signed_request)
         signed.check(self._kiosk.domain)
         if signed.request.subject != self._kiosk.paired.subject:
@@ -183,13 +183,15 @@ class Companion:
             news.state,
         )
         if self._state.put_request(heard):
-            self._tell(Happened("request", request_json(heard)))
+            self._tell(Happened("request", request_json(heard, self._kiosk)))
 
     def _hear_receipt(self, copy: ReceiptCopy) -> None:
         receipt = Receipt.verify(copy.receipt, self._kiosk.gateway_key)
+        if receipt.environment != self._kiosk.paired.environment:
+            raise BadDataError("the kiosk sent a receipt of another environment")
         held = HeldReceipt(receipt.digest, self._kiosk.number, copy.act_name, copy.about, copy.receipt)
         if self._state.put_receipt(held):
-            self._tell(Happened("receipt", receipt_json(held, receipt)))
+            self._tell(Happened("receipt", receipt_json(held, receipt, self._kiosk)))
 
     def _lend(self, subject: bytes) -> None:
         sealed = self._state.record(subject) if subject == self._kiosk.paired.subject else None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contracts.messages import Receipt
-from edge.phone.state import HeardRequest, HeldReceipt
+from edge.phone.state import HeardRequest, HeldReceipt, Kiosk
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Happened:
 Tell = Callable[[Happened], None]
 
 
-def request_json(heard: HeardRequest) -> dict[str, object]:
-    """A request for a screen or a script."""
+def request_json(heard: HeardRequest, kiosk: Kiosk) -> dict[str, object]:
+    """A request for a screen or a script, with the kiosk whose word it is."""
     request = heard.signed.request
     return {
         "request": heard.request,
@@ -37,11 +37,12 @@ def request_json(heard: HeardRequest) -> dict[str, object]:
         "record": request.record,
         "expiry": request.expiry,
         "state": heard.state,
+        "kiosk": kiosk.kiosk_id.hex(),
     }
 
 
-def receipt_json(held: HeldReceipt, receipt: Receipt) -> dict[str, object]:
-    """A receipt for a screen or a script."""
+def receipt_json(held: HeldReceipt, receipt: Receipt, kiosk: Kiosk) -> dict[str, object]:
+    """A receipt for a screen or a script, with the kiosk by whose word it is for this act."""
     return {
         "act": held.act,
         "about": held.about,
@@ -51,4 +52,5 @@ def receipt_json(held: HeldReceipt, receipt: Receipt) -> dict[str, object]:
         "block": receipt.block,
         "reason": receipt.reason,
         "at": receipt.at,
+        "kiosk": kiosk.kiosk_id.hex(),
     }

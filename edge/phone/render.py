@@ -5,9 +5,6 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from edge.events import plain
-from edge.phone.happening import request_json
-from edge.phone.state import HeardRequest
 from edge.render import SHORT, moment, table
 
 
@@ -23,7 +20,10 @@ def line(what: str, detail: dict[str, Any]) -> Text:
         case "request":
             return request_text(detail)
         case "receipt":
-            return Text.assemble(("receipt", "green"), f": {detail['act']} {detail['status']}")
+            return Text.assemble(
+                ("receipt", "green"),
+                f": {detail['status']}; for: {detail['act']}, by the word of kiosk {detail['kiosk']}",
+            )
         case "lent":
             return Text("  lent the record to the kiosk, for this visit")
         case "handed_over":
@@ -51,26 +51,28 @@ def request_text(detail: dict[str, Any]) -> Text:
         (detail["requester_name"], "bold"),
         f" asks for: {detail['kind']}\n"
         f"  purpose: {detail['purpose']}\n  until:   {moment(detail['expiry'])}\n"
-        f"  state:   {detail['state']}\n  request: {detail['request']}",
+        f"  state:   {detail['state']}\n  request: {detail['request']}\n"
+        f"  name, kind and state by the word of kiosk {detail['kiosk']}",
     )
 
 
-def requests_table(heard: list[HeardRequest]) -> Table | Text:
+def requests_table(heard: list[dict[str, Any]]) -> Table | Text:
     """All requests."""
     if not heard:
         return Text("No requests yet.")
     return table(
-        ("request", "from", "for", "purpose", "until", "state"),
+        ("request", "from", "for", "purpose", "until", "state", "told by kiosk"),
         (
             (
-                str(each["request"])[:SHORT],
-                str(each["requester_name"]),
-                str(each["kind"]),
-                str(each["purpose"]),
-                moment(each["expiry"]),  # type: ignore[arg-type]  # a number, by request_json
-                str(each["state"]),
+                each["request"][:SHORT],
+                each["requester_name"],
+                each["kind"],
+                each["purpose"],
+                moment(each["expiry"]),
+                each["state"],
+                each["kiosk"],
             )
-            for each in map(plain, map(request_json, heard))
+            for each in heard
         ),
     )
 
@@ -80,7 +82,7 @@ def receipts_table(held: list[dict[str, Any]]) -> Table | Text:
     if not held:
         return Text("No receipts yet.")
     return table(
-        ("at", "act", "about", "status", "block"),
+        ("at", "act", "about", "status", "block", "told by kiosk"),
         (
             (
                 moment(each["at"]),
@@ -88,6 +90,7 @@ def receipts_table(held: list[dict[str, Any]]) -> Table | Text:
                 each["about"][:SHORT],
                 each["status"] + (f": {each['reason']}" if each["reason"] else ""),
                 str(each["block"] or ""),
+                each["kiosk"],
             )
             for each in held
         ),

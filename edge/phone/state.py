@@ -14,51 +14,13 @@ from contracts.errors import ContractError
 from contracts.messages import SignedRequest
 from contracts.phone import Paired
 from edge.errors import BadDataError, NotFoundError, StateError
+from edge.phone.tables import SCHEMAS
 from edge.state.database import Database, Row
 
 FILE_NAME = "phone.sqlite"
 
 KEPT = 256
-"""Requests, and receipts, that are kept; the oldest go first."""
-
-SCHEMAS = (
-    """
-CREATE TABLE kiosks (
-    number      INTEGER PRIMARY KEY AUTOINCREMENT,
-    kiosk_id    BLOB NOT NULL,
-    kiosk_key   BLOB NOT NULL,
-    phone_key   BLOB NOT NULL,        -- X25519 seed, of this pairing alone
-    subject     BLOB NOT NULL,
-    environment TEXT NOT NULL,
-    chain_id    BLOB NOT NULL,        -- may take 64 bits
-    contract    BLOB NOT NULL,
-    gateway_key BLOB NOT NULL,
-    gateway_url TEXT NOT NULL,
-    UNIQUE (kiosk_id, subject)
-);
-CREATE TABLE requests (
-    request     BLOB PRIMARY KEY,
-    kiosk       INTEGER NOT NULL REFERENCES kiosks ON DELETE CASCADE,
-    signed      BLOB NOT NULL,
-    name        TEXT NOT NULL,        -- of the requester, by the kiosk's directory
-    kind        TEXT NOT NULL,
-    state       TEXT NOT NULL,
-    sequence    INTEGER NOT NULL
-);
-CREATE TABLE receipts (
-    digest      BLOB PRIMARY KEY,
-    kiosk       INTEGER NOT NULL REFERENCES kiosks ON DELETE CASCADE,
-    act         TEXT NOT NULL,
-    about       BLOB NOT NULL,
-    receipt     BLOB NOT NULL,
-    sequence    INTEGER NOT NULL
-);
-CREATE TABLE records (
-    subject     BLOB PRIMARY KEY,
-    sealed      BLOB NOT NULL
-) WITHOUT ROWID;
-""",
-)
+"""Requests, and receipts, that are kept of each pairing; the oldest go first."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +54,7 @@ class Kiosk:
 
 @dataclass(frozen=True)
 class HeardRequest:
-    """A request of which a kiosk told.
+    """A request of which a kiosk told. Nobody has signed name, kind and state: they are that kiosk's word.
 
     Attributes:
         request: 32 bytes, its identifier.
@@ -113,13 +75,13 @@ class HeardRequest:
 
 @dataclass(frozen=True)
 class HeldReceipt:
-    """A receipt of the gateway; checked when it came.
+    """A receipt of the gateway; checked when it came. What it is for is the kiosk's word: a digest tells not.
 
     Attributes:
         digest: 32 bytes, the act's.
         kiosk: number of the pairing that it came by.
-        act: name of the act.
-        about: subject, record or request.
+        act: name of the act, by that kiosk's word.
+        about: subject, record or request, by that kiosk's word.
         receipt: COSE bytes.
     """
 
@@ -201,12 +163,16 @@ class PhoneState:
             connection.execute("DELETE FROM kiosks WHERE number = ?", (kiosk.number,))
         self._database.scrub()
 
-    # Requests and receipts
+    def kiosk_of(self, told: HeardRequest | HeldReceipt) -> Kiosk:
+        """The pairing by which something came."""
+        return next(each for each in self.kiosks() if each.number == told.kiosk)
+
+    # Requests and receipts: each kiosk's word by itself, so that none speaks for another
 
     def put_request(self, heard: HeardRequest) -> bool:
-        """Remember a request; whether it is new, or stands otherwise than before."""
-        before = self._database.row("SELECT state FROM requests WHERE request = ?", (heard.request,))
-        if before is not None and before["state"] == heard.state:
+        """Remember a request as its kiosk tells it; whether that is new, or otherwise than it told before."""
+        told = "SELECT 1 FROM requests WHERE (kiosk, request, name, kind, state) = (?, ?, ?, ?, ?)"
+        if self._database.row(told, (heard.kiosk, heard.request, heard.name, heard.kind, heard.state)):
             return False
         with self._database.transaction() as connection:
             connection.execute(
@@ -214,41 +180,49 @@ class PhoneState:
                 " (SELECT coalesce(max(sequence), 0) + 1 FROM requests))",
                 (heard.request, heard.kiosk, heard.signed.encode(), heard.name, heard.kind, heard.state),
             )
-            connection.execute(_TRIM.format(table="requests"), (KEPT,))
+            connection.execute(_TRIM.format(table="requests"), (heard.kiosk, heard.kiosk, KEPT))
         return True
 
     def requests(self) -> list[HeardRequest]:
-        """All requests, the latest news first."""
+        """All requests, the latest news first; one of which two kiosks told is there twice."""
         return [_request(row) for row in self._database.rows("SELECT * FROM requests ORDER BY sequence DESC")]
 
+    def words_on(self, request: bytes) -> list[HeardRequest]:
+        """What each kiosk told of a request, the latest first."""
+        return [each for each in self.requests() if each.request == request]
+
     def request(self, prefix: str) -> HeardRequest:
-        """The request whose identifier begins with these hex digits.
+        """The latest word on the request whose identifier begins with these hex digits.
 
         Raises:
             NotFoundError: none does, or several do.
         """
         digits = prefix.lower().removeprefix("0x")
         found = [each for each in self.requests() if digits and each.request.hex().startswith(digits)]
-        if len(found) != 1:
+        several = len({each.request for each in found})
+        if several != 1:
             raise NotFoundError(
-                f"{len(found) or 'no'} requests on this phone begin with {prefix[:20]!r};"
+                f"{several or 'no'} requests on this phone begin with {prefix[:20]!r};"
                 " list them with: ridgekey phone requests"
             )
         return found[0]
 
     def put_receipt(self, held: HeldReceipt) -> bool:
-        """Keep a receipt; whether it is new."""
+        """Keep a receipt as its kiosk tells it; whether that is new, or otherwise than it told before."""
+        told = "SELECT 1 FROM receipts WHERE (kiosk, digest, act, about, receipt) = (?, ?, ?, ?, ?)"
+        if self._database.row(told, (held.kiosk, held.digest, held.act, held.about, held.receipt)):
+            return False
         with self._database.transaction() as connection:
-            added = connection.execute(
-                "INSERT OR IGNORE INTO receipts VALUES (?, ?, ?, ?, ?,"
+            connection.execute(
+                "REPLACE INTO receipts VALUES (?, ?, ?, ?, ?,"
                 " (SELECT coalesce(max(sequence), 0) + 1 FROM receipts))",
                 (held.digest, held.kiosk, held.act, held.about, held.receipt),
-            ).rowcount
-            connection.execute(_TRIM.format(table="receipts"), (KEPT,))
-        return added == 1
+            )
+            connection.execute(_TRIM.format(table="receipts"), (held.kiosk, held.kiosk, KEPT))
+        return True
 
     def receipts(self) -> list[HeldReceipt]:
-        """All receipts, the latest first."""
+        """All receipts, the latest first; one that two kiosks sent is there twice."""
         rows = self._database.rows("SELECT * FROM receipts ORDER BY sequence DESC")
         return [
             HeldReceipt(row["digest"], row["kiosk"], row["act"], row["about"], row["receipt"]) for row in rows
@@ -272,7 +246,8 @@ class PhoneState:
 
 
 _TRIM = """
-DELETE FROM {table} WHERE sequence <= (SELECT sequence FROM {table} ORDER BY sequence DESC LIMIT 1 OFFSET ?)
+DELETE FROM {table} WHERE kiosk = ? AND sequence <=
+    (SELECT sequence FROM {table} WHERE kiosk = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?)
 """
 
 

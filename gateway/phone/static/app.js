@@ -207,7 +207,7 @@ function drawRequest(card, request, several) {
   const until = new Date(request.expiry * 1000);
   card.querySelector("h3").textContent = request.requesterName;
   const parts = { kind: request.kind, purpose: request.purpose, state: STATES[request.state] ?? request.state,
-    until: Number.isNaN(until.getTime()) ? "the end of time" : until.toLocaleString() };
+    word: teller(request), until: Number.isNaN(until.getTime()) ? "the end of time" : until.toLocaleString() };
   for (const [name, text] of Object.entries(parts)) card.querySelector(`[data-is=${name}]`).textContent = text;
   const button = on(card, "withdraw", () => withdraw(request));
   // What stands as open at this kiosk may have been granted at another.
@@ -220,8 +220,11 @@ function drawReceipt(card, receipt) {
   const at = new Date(receipt.at * 1000).toLocaleString();
   card.querySelector("h3").textContent = `${receipt.act}: ${receipt.final ? "final" : "rejected"}`;
   card.querySelector(".detail").textContent =
-    receipt.final ? `${at}, block ${receipt.block}` : `${at}, ${receipt.reason}`;
+    `${at}, ${receipt.final ? `block ${receipt.block}` : receipt.reason} · by the word of ${teller(receipt)}`;
 }
+
+// Nobody has signed who asks, for what, how it stands, or which act a receipt is for.
+const teller = ({ kiosk }) => `kiosk ${kiosk.split("/")[0]}`;
 
 function on(card, action, work) {
   const button = card.querySelector(`[data-do=${action}]`);

@@ -93,6 +93,6 @@ export async function readReceipt(receipt, gatewayKey) {
     throw new Malformed("a receipt that the gateway did not sign");
   }
   const map = decode(payload);
-  return { digest: hex(map.get(2)), final: map.get(3) === 1, block: map.get(5) ?? null,
+  return { environment: map.get(1), digest: hex(map.get(2)), final: map.get(3) === 1, block: map.get(5) ?? null,
     reason: signedText(map.get(6), 0, 200), at: Number(map.get(7)) };
 }

@@ -131,7 +131,7 @@ export class Talk extends EventTarget {
     }
     if (request.subject !== hex(this.kiosk.subject)) return;
     const id = hex(await sha256(signedRequest));
-    const before = await store.get("requests", id);
+    const before = await store.get("requests", [this.kiosk.id, id]);
     const order = before?.order ?? Date.now();
     await store.put("requests",
       { ...request, id, kiosk: this.kiosk.id, order, signedRequest, requesterName, kind, state });
@@ -145,6 +145,9 @@ export class Talk extends EventTarget {
       read = await readReceipt(receipt, this.kiosk.gatewayKey);
     } catch {
       return this.tell("told", "The kiosk sent a receipt that the gateway did not sign. It was not kept.");
+    }
+    if (read.environment !== this.kiosk.environment) {
+      return this.tell("told", "The kiosk sent a receipt of another environment. It was not kept.");
     }
     const name = ACTS[act] ?? `act ${act}`;
     await store.put("receipts", { ...read, act: name, kiosk: this.kiosk.id, receipt });

@@ -11,12 +11,14 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.labels import clean
-from contracts.phone import MAX_TEXT, Paired, Parcel
+from contracts.messages import Receipt, ReceiptStatus
+from contracts.phone import MAX_TEXT, News, Paired, Parcel, ReceiptCopy
 from edge.errors import ConfigError, NotFoundError, RefusedError, StateError, UnavailableError
 from edge.links.link import LinkDownError, LinkLostError, LinkRefusedError, LinkState
 from edge.links.phones import PhoneLink
@@ -26,6 +28,7 @@ from edge.phone.companion import Companion
 from edge.phone.gateway import HttpCarrier
 from edge.phone.happening import Happened
 from edge.phone.state import HeardRequest, HeldReceipt, Kiosk, PhoneState
+from edge.phone.tables import SCHEMAS
 from edge.phones.cli import Code
 from edge.phones.duplex import DuplexClosedError
 from edge.phones.guest import Guest
@@ -35,7 +38,7 @@ from edge.state import phones
 from edge.state.database import Database
 from edge.state.phones import Phone
 from tests.contracts.vectors import OFFER
-from tests.edge.standin import Requester
+from tests.edge.standin import DOMAIN, Requester
 
 KIOSK_ID = bytes(range(8))
 PAIRED = Paired(bytes(20), "test", 2**63, bytes(20), bytes(32), "https://gateway.test", False)
@@ -216,6 +219,89 @@ def test_the_latest_are_kept_and_go_with_their_kiosk(
     assert not state.requests()
     assert not state.receipts()
     assert state.carried() == [bytes(20)], "the record is the person's, whatever becomes of a kiosk"
+
+
+def companion_of(state: PhoneState, kiosk: Kiosk, told: list[Happened]) -> Companion:
+    return Companion(cast("Talk", SimpleNamespace()), kiosk, state, told.append)
+
+
+def test_one_kiosk_s_word_never_takes_the_place_of_another_s(state: PhoneState) -> None:
+    """Who asks, for what, how it stands, which act a receipt is for: nobody has signed it."""
+    gateway = Ed25519PrivateKey.generate()
+    paired = Paired(
+        PAIRED.subject, DOMAIN.environment, DOMAIN.chain_id, DOMAIN.contract, public(gateway), "", False
+    )
+    honest, liar = (
+        state.add_kiosk(bytes([number]) * 8, bytes(32), X25519PrivateKey.generate(), paired)
+        for number in (1, 2)
+    )
+    told: list[Happened] = []
+    signed = Requester().ask(paired.subject, bytes(32))
+    request = signed.request.hash_struct()
+    receipt = Receipt(DOMAIN.environment, bytes(32), ReceiptStatus.FINAL, bytes(32), 5, "", 1).sign(gateway)
+    elsewhere = Receipt("elsewhere", bytes(32), ReceiptStatus.FINAL, bytes(32), 5, "", 1).sign(gateway)
+
+    companion_of(state, honest, told)._handle(News(signed.encode(), "City hospital", "health", "granted"))
+    for message in (
+        News(signed.encode(), "My own doctor", "health", "denied"),
+        ReceiptCopy(5, request, receipt),
+        ReceiptCopy(4, request, elsewhere),
+    ):
+        companion_of(state, liar, told)._handle(message)
+    companion_of(state, honest, told)._handle(ReceiptCopy(4, request, receipt))
+
+    words = {each.kiosk: (each.name, each.state) for each in state.words_on(request)}
+    assert words == {
+        honest.number: ("City hospital", "granted"),
+        liar.number: ("My own doctor", "denied"),
+    }
+    assert {(each.kiosk, each.act) for each in state.receipts()} == {
+        (honest.number, "grant"),
+        (liar.number, "deny"),
+    }
+    assert [each.what for each in told] == ["request", "request", "receipt", "ignored", "receipt"]
+    assert told[2].detail["kiosk"] == liar.kiosk_id.hex()
+    companion_of(state, liar, told)._handle(ReceiptCopy(4, request, receipt))
+    assert {each.act for each in state.receipts()} == {"grant"}, "a kiosk may take its own word back"
+    state.forget_kiosk(liar)
+    assert [each.name for each in state.words_on(request)] == ["City hospital"]
+    assert [each.act for each in state.receipts()] == ["grant"]
+
+
+def public(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes_raw()
+
+
+def test_a_kiosk_crowds_out_only_its_own_words(state: PhoneState, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phone_state, "KEPT", 2)
+    signed = Requester().ask(bytes(20), bytes(32))
+    for number in (1, 2):
+        kiosk = state.add_kiosk(bytes([number]) * 8, bytes(32), X25519PrivateKey.generate(), PAIRED)
+        for each in range(3):
+            state.put_request(HeardRequest(bytes([each]) * 32, kiosk.number, signed, "name", "kind", "open"))
+            state.put_receipt(HeldReceipt(bytes([each]) * 32, kiosk.number, "grant", bytes(32), b"receipt"))
+    assert [each.request[0] for each in state.requests()] == [2, 1, 2, 1]
+    assert [each.digest[0] for each in state.receipts()] == [2, 1, 2, 1]
+
+
+def test_what_an_earlier_release_kept_is_there(tmp_path: Path) -> None:
+    signed = Requester().ask(bytes(20), bytes(32))
+    with Database(tmp_path / phone_state.FILE_NAME, SCHEMAS[:1]) as database:
+        database.rows(
+            "INSERT INTO kiosks VALUES (7, ?, ?, ?, ?, 'test', ?, ?, ?, '')",
+            (KIOSK_ID, bytes(32), bytes([1]) * 32, bytes(20), bytes(8), bytes(20), bytes(32)),
+        )
+        database.rows(
+            "INSERT INTO requests VALUES (?, 7, ?, 'name', 'kind', 'open', 1)", (bytes(32), signed.encode())
+        )
+        database.rows("INSERT INTO receipts VALUES (?, 7, 'grant', ?, ?, 1)", (bytes(32), bytes(20), b"r"))
+    later = PhoneState(tmp_path)
+    assert later.requests() == [HeardRequest(bytes(32), 7, signed, "name", "kind", "open")]
+    assert later.receipts() == [HeldReceipt(bytes(32), 7, "grant", bytes(20), b"r")]
+    later.forget_kiosk(later.kiosk())
+    assert not later.requests()
+    assert not later.receipts()
+    later.close()
 
 
 # -- the phone's way to the gateway -----

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from contracts.acts import RecordKind
+from contracts.messages import Receipt, ReceiptStatus
 from edge.errors import CancelledError, WeakCaptureError
 from edge.journeys.consent import grant
 from edge.journeys.enrol import enrol
@@ -18,7 +19,7 @@ from edge.journeys.withdraw import withdraw
 from edge.links.phones import PhoneLink
 from edge.phones import reception
 from edge.state import phones, subjects
-from tests.edge.phones.kiosk import InBackground, Kiosk
+from tests.edge.phones.kiosk import GATEWAY, InBackground, Kiosk
 from tests.edge.standin import until
 from tests.gateway.phone.bridge import Bridge
 from tests.gateway.phone.conftest import CHROMIUM
@@ -285,6 +286,67 @@ def test_a_scanned_address_fills_in_the_code_and_leaves_no_trace(page: Page, kio
     page.goto(f"{site}/phone/#ridgekey:abc")
     expect(page.get_by_label("Code", exact=True)).to_have_value("ridgekey:abc")
     assert "ridgekey" not in page.url.partition("#")[2]
+
+
+TELL = """async ([site, kiosk, subject, gatewayKey, signedRequest, receipts, name, act]) => {
+    const { Talk } = await import(`${site}/phone/talk.js`);
+    const { unhex } = await import(`${site}/phone/cbor.js`);
+    const { all } = await import(`${site}/phone/store.js`);
+    const paired = { id: `${kiosk}/${subject}`, subject: unhex(subject), gatewayKey: unhex(gatewayKey) };
+    const talk = new Talk(null, null, { ...paired, environment: "test" });
+    const news = { signedRequest: unhex(signedRequest), requesterName: name, kind: "", state: act };
+    await talk.take({ name: "news", ...news });
+    for (const receipt of receipts) {
+        await talk.take({ name: "receiptCopy", act: act === "granted" ? 4 : 5, receipt: unhex(receipt) });
+    }
+    return [(await all("requests")).map((each) => [each.kiosk.split("/")[0], each.requesterName, each.state]),
+        (await all("receipts")).map((each) => [each.kiosk.split("/")[0], each.act])];
+}"""
+
+
+def test_it_keeps_each_kiosk_s_word_by_itself(page: Page, kiosk: Kiosk, site: str) -> None:
+    person = subjects.everyone(kiosk.database)[0].address
+    signed = kiosk.known.ask(person, bytes(32)).encode().hex()
+    receipts = [
+        Receipt(environment, bytes(32), ReceiptStatus.FINAL, bytes(32), 5, "", 1).sign(GATEWAY).hex()
+        for environment in ("test", "elsewhere")
+    ]
+    told: list[list[list[str]]] = []
+    for number, name, act in (("01", "City hospital", "granted"), ("02", "My own doctor", "denied")):
+        key = GATEWAY.public_key().public_bytes_raw().hex()
+        told = page.evaluate(TELL, [site, number, person.hex(), key, signed, receipts, name, act])
+    assert told == [
+        [["01", "City hospital", "granted"], ["02", "My own doctor", "denied"]],
+        [["01", "grant"], ["02", "deny"]],
+    ]
+    page.reload()
+    expect(page.locator("#request-list li").filter(has_text="kiosk 02")).to_contain_text("My own doctor")
+    expect(page.locator("#receipt-list li").filter(has_text="kiosk 01")).to_contain_text("grant: final")
+
+
+KEPT_BEFORE = """() => new Promise((resolve, reject) => {
+    const opening = indexedDB.open("ridgekey", 1);
+    opening.onerror = reject;
+    opening.onupgradeneeded = () => {
+        const stores = { kiosks: "id", requests: "id", receipts: "digest", records: "subject" };
+        for (const [name, keyPath] of Object.entries(stores)) {
+            const store = opening.result.createObjectStore(name, { keyPath });
+            const receipt = { kiosk: "01/02", digest: "ab", act: "grant", final: true, block: 5, at: 1 };
+            if (name === "receipts") store.put(receipt);
+        }
+    };
+    opening.onsuccess = () => { opening.result.close(); resolve(); };
+})"""
+
+
+def test_what_an_earlier_page_kept_is_there(browser: Browser, site: str) -> None:
+    context = browser.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    page.goto(f"{site}/phone/icon.svg")
+    page.evaluate(KEPT_BEFORE)
+    page.goto(f"{site}/phone/")
+    expect(page.locator("#receipt-list li")).to_contain_text("grant: final")
+    context.close()
 
 
 def test_it_is_fenced_in_and_fits_a_phone(page: Page, site: str) -> None:
