@@ -23,7 +23,7 @@ from contracts.phone import (
 )
 from edge.errors import CancelledError, RefusedError
 from edge.phones.duplex import DuplexClosedError
-from edge.phones.talk import Talk
+from edge.phones.talk import LOOK_SECONDS, Talk
 
 ANSWER_SECONDS = 30.0
 """How long a phone may take to send or store a record: some KB at the pace of an old radio."""
@@ -34,10 +34,20 @@ PARCEL_SECONDS = 60.0
 FINGER_SECONDS = 300.0
 """How long a pairing waits for the finger: three presses, and a person who reads first."""
 
-LOOK_SECONDS = 0.25
-
 REPLIES = (RecordLent, RecordAbsent, RecordKept, ParcelPosted, ParcelRefused, Remembered)
 """What a phone says when it was asked."""
+
+
+class _Question:
+    """Something that the phone was asked; any number may be open, so that none waits for another's answer.
+
+    Args:
+        answers: whether a reply is one to this question; others may be late ones, to one that was given up.
+    """
+
+    def __init__(self, answers: Callable[[PhoneMessage], bool]) -> None:
+        self.answers = answers
+        self.reply: Queue[PhoneMessage] = Queue(maxsize=1)
 
 
 class Guest:
@@ -54,8 +64,8 @@ class Guest:
         self.label = label
         self.subject = subject
         self.carries = False
-        self._asking = threading.Lock()
-        self._replies: Queue[PhoneMessage] = Queue(maxsize=4)
+        self._lock = threading.Lock()  # held for moments only
+        self._open: list[_Question] = []
 
     @property
     def key(self) -> bytes:
@@ -67,9 +77,12 @@ class Guest:
         self.talk.close()
 
     def replied(self, message: PhoneMessage) -> None:
-        """Take a reply; one that nobody asked for is let go."""
-        if self._asking.locked() and not self._replies.full():
-            self._replies.put(message)
+        """Take a reply; one that answers no open question is let go."""
+        with self._lock:
+            for question in self._open:
+                if question.answers(message) and question.reply.empty():
+                    question.reply.put(message)
+                    return
 
     def brought(self, cancelled: Callable[[], bool]) -> RecordLent | None:
         """The record that came with a phone in a pairing; None if it brought none, or does not say.
@@ -78,7 +91,8 @@ class Guest:
             DuplexClosedError: the phone has left.
             CancelledError: the person has.
         """
-        reply = self._ask(RecordWanted(NOBODY), ANSWER_SECONDS, cancelled)
+        question = _Question(lambda reply: isinstance(reply, RecordLent | RecordAbsent))
+        reply = self._ask(RecordWanted(NOBODY), question, ANSWER_SECONDS, cancelled)
         return reply if isinstance(reply, RecordLent) else None
 
     def confirm(self, paired: Paired) -> None:
@@ -89,7 +103,8 @@ class Guest:
             DuplexClosedError: it has left.
         """
         self.subject = paired.subject
-        if not isinstance(self._ask(paired, ANSWER_SECONDS, lambda: False), Remembered):
+        question = _Question(lambda reply: isinstance(reply, Remembered))
+        if self._ask(paired, question, ANSWER_SECONDS, lambda: False) is None:
             raise RefusedError("the phone did not confirm that it remembers the pairing; begin anew")
 
     def decline(self, why: str) -> None:
@@ -102,8 +117,11 @@ class Guest:
         Raises:
             CancelledError: the person has left.
         """
-        reply = self._ask(RecordWanted(subject), ANSWER_SECONDS, cancelled)
-        return reply.sealed if isinstance(reply, RecordLent) and reply.subject == subject else None
+        question = _Question(
+            lambda reply: isinstance(reply, RecordLent | RecordAbsent) and reply.subject == subject
+        )
+        reply = self._ask(RecordWanted(subject), question, ANSWER_SECONDS, cancelled)
+        return reply.sealed if isinstance(reply, RecordLent) else None
 
     def hand_over(self, subject: bytes, sealed: bytes, cancelled: Callable[[], bool]) -> None:
         """Have it keep a person's sealed record; when this returns, the record is on its disk.
@@ -112,7 +130,8 @@ class Guest:
             RefusedError: it did not say so.
             CancelledError: the person has left.
         """
-        reply = self._ask(RecordHanded(subject, sealed), ANSWER_SECONDS, cancelled)
+        question = _Question(lambda reply: isinstance(reply, RecordKept) and reply.subject == subject)
+        reply = self._ask(RecordHanded(subject, sealed), question, ANSWER_SECONDS, cancelled)
         if reply != RecordKept(subject, sha256(sealed).digest()):
             raise RefusedError("the phone did not confirm that it has the record; the kiosk keeps it")
 
@@ -126,27 +145,36 @@ class Guest:
             DuplexClosedError: the phone has left meanwhile; nobody knows whether the message arrived.
         """
         parcel = sha256(message).digest()
-        match self._ask(Parcel(message), PARCEL_SECONDS, lambda: False):
-            case ParcelPosted(parcel=posted) if posted == parcel:
+        question = _Question(
+            lambda reply: isinstance(reply, ParcelPosted | ParcelRefused) and reply.parcel == parcel
+        )
+        match self._ask(Parcel(message), question, PARCEL_SECONDS, lambda: False):
+            case ParcelPosted():
                 return None
-            case ParcelRefused(parcel=refused, reason=reason) if refused == parcel:
+            case ParcelRefused(reason=reason):
                 return reason or "the gateway refused"
         return "the phone did not say in time whether the gateway has it"
 
     def _ask(
-        self, question: PhoneMessage, seconds: float, cancelled: Callable[[], bool]
+        self, message: PhoneMessage, question: _Question, seconds: float, cancelled: Callable[[], bool]
     ) -> PhoneMessage | None:
-        with self._asking:
-            while not self._replies.empty():  # of a question that was given up
-                self._replies.get()
-            self.talk.send(question)
-            end = monotonic() + seconds
-            while monotonic() < end:
-                try:
-                    return self._replies.get(timeout=LOOK_SECONDS)
-                except Empty:
-                    if cancelled():
-                        raise CancelledError("cancelled; nothing was signed") from None
-                    if self.talk.closed:
-                        raise DuplexClosedError("the phone has left") from None
+        """Its answer; None if none comes within `seconds` of the question."""
+        with self._lock:
+            self._open.append(question)
+        try:
+            self.talk.send(message, cancelled)
+            return self._answer(question, monotonic() + seconds, cancelled)
+        finally:
+            with self._lock:
+                self._open.remove(question)
+
+    def _answer(self, question: _Question, end: float, cancelled: Callable[[], bool]) -> PhoneMessage | None:
+        while monotonic() < end:
+            try:
+                return question.reply.get(timeout=LOOK_SECONDS)
+            except Empty:
+                if cancelled():
+                    raise CancelledError("cancelled; nothing was signed") from None
+                if self.talk.closed:
+                    raise DuplexClosedError("the phone has left") from None
         return None

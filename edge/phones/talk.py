@@ -1,11 +1,16 @@
 """A channel on a duplex: what both ends, phone and kiosk, do alike."""
 
 import threading
+from collections.abc import Callable
 
 from contracts.errors import ContractError
 from contracts.pairing import Channel
 from contracts.phone import PhoneMessage, decode
+from edge.errors import CancelledError
 from edge.phones.duplex import Duplex, DuplexClosedError
+
+LOOK_SECONDS = 0.25
+"""Between two looks whether whoever waits has given up."""
 
 
 class Talk:
@@ -27,16 +32,22 @@ class Talk:
         self._sending = threading.Lock()  # messages leave in the order of their numbers
         self.closed = False
 
-    def send(self, message: PhoneMessage) -> None:
-        """Say something.
+    def send(self, message: PhoneMessage, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Say something, once what others are saying is said.
 
         Raises:
             DuplexClosedError: nobody is there any more.
+            CancelledError: whoever wanted to say it has given up before its turn came.
         """
-        with self._sending:
+        while not self._sending.acquire(timeout=LOOK_SECONDS):
+            if cancelled():
+                raise CancelledError("cancelled; nothing was signed")
+        try:
             if self.closed:
                 raise DuplexClosedError("the talk is over")
             self._duplex.send(self.channel.seal(message.encode()))
+        finally:
+            self._sending.release()
 
     def receive(self, timeout: float) -> PhoneMessage | None:
         """What the other end says next, or None if it says nothing for `timeout` seconds.

@@ -3,8 +3,9 @@
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,8 +19,28 @@ from hypothesis import strategies as st
 
 from contracts.labels import clean
 from contracts.messages import Receipt, ReceiptStatus
-from contracts.phone import MAX_TEXT, News, Paired, Parcel, ReceiptCopy
-from edge.errors import ConfigError, NotFoundError, RefusedError, StateError, UnavailableError
+from contracts.pairing import Channel
+from contracts.phone import (
+    MAX_TEXT,
+    News,
+    Paired,
+    Parcel,
+    ParcelPosted,
+    ParcelRefused,
+    PhoneMessage,
+    ReceiptCopy,
+    RecordAbsent,
+    RecordLent,
+    RecordWanted,
+)
+from edge.errors import (
+    CancelledError,
+    ConfigError,
+    NotFoundError,
+    RefusedError,
+    StateError,
+    UnavailableError,
+)
 from edge.links.link import LinkDownError, LinkLostError, LinkRefusedError, LinkState
 from edge.links.phones import PhoneLink
 from edge.links.turns import MAX_BROUGHT, Turns
@@ -29,8 +50,9 @@ from edge.phone.gateway import HttpCarrier
 from edge.phone.happening import Happened
 from edge.phone.state import HeardRequest, HeldReceipt, Kiosk, PhoneState
 from edge.phone.tables import SCHEMAS
+from edge.phones import guest as guest_module
 from edge.phones.cli import Code
-from edge.phones.duplex import DuplexClosedError
+from edge.phones.duplex import Duplex, DuplexClosedError
 from edge.phones.guest import Guest
 from edge.phones.room import Room
 from edge.phones.talk import Talk
@@ -38,7 +60,8 @@ from edge.state import phones
 from edge.state.database import Database
 from edge.state.phones import Phone
 from tests.contracts.vectors import OFFER
-from tests.edge.standin import DOMAIN, Requester
+from tests.edge.phones.kiosk import InBackground
+from tests.edge.standin import DOMAIN, Requester, until
 
 KIOSK_ID = bytes(range(8))
 PAIRED = Paired(bytes(20), "test", 2**63, bytes(20), bytes(32), "https://gateway.test", False)
@@ -156,6 +179,83 @@ def test_turns_remember_no_more_than_is_on_its_way() -> None:
     for number in range(2 * MAX_BROUGHT):
         turns.brought(b"carrier", number.to_bytes(8))
     assert len(turns._brought) == MAX_BROUGHT
+
+
+# -- what a phone is asked -----
+
+SUBJECT = bytes(20)
+
+
+class Wire:
+    """The talk with a phone that says nothing by itself."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.sent: list[PhoneMessage] = []
+
+    def send(self, message: PhoneMessage, _: Any = None) -> None:
+        self.sent.append(message)
+
+
+@pytest.fixture
+def guest() -> Guest:
+    return Guest(cast("Talk", Wire()), "a phone", SUBJECT)
+
+
+def asked(guest: Guest, what: PhoneMessage, work: Callable[[], Any]) -> InBackground:
+    """Work that asks the phone something, once it has."""
+    at_work = InBackground(work)
+    until(lambda: what in cast("Wire", guest.talk).sent)
+    return at_work
+
+
+def test_a_parcel_under_way_is_in_nobody_s_way(guest: Guest) -> None:
+    carrying = asked(guest, Parcel(b"parcel"), lambda: [guest.carry(b"parcel")])
+    lending = asked(guest, RecordWanted(SUBJECT), lambda: guest.lend(SUBJECT, lambda: False))
+    guest.replied(RecordLent(SUBJECT, b"sealed"))
+    assert lending.result() == b"sealed"
+    assert not carrying.done
+    guest.replied(ParcelPosted(sha256(b"parcel").digest()))
+    assert carrying.result() == [None]
+
+
+def test_the_person_leaves_while_something_long_is_on_the_air() -> None:
+    sending, sent = threading.Event(), threading.Event()
+
+    def send(_: bytes) -> None:
+        sending.set()
+        assert sent.wait(30)
+
+    duplex, channel = SimpleNamespace(send=send), SimpleNamespace(seal=lambda message: message)
+    talk = Talk(cast("Duplex", duplex), cast("Channel", channel), ())
+    long_one = InBackground(lambda: talk.send(Parcel(bytes(1000))) or True)
+    assert sending.wait(30)
+    try:
+        with pytest.raises(CancelledError):
+            Guest(talk, "a phone", SUBJECT).lend(SUBJECT, lambda: True)
+    finally:
+        sent.set()
+    assert long_one.result()
+
+
+def test_an_answer_that_comes_late_answers_nothing_else(
+    guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CancelledError):
+        guest.lend(SUBJECT, lambda: True)
+    with monkeypatch.context() as patch:
+        patch.setattr(guest_module, "PARCEL_SECONDS", 0)
+        assert "in time" in str(guest.carry(b"first"))
+    carrying = asked(guest, Parcel(b"second"), lambda: [guest.carry(b"second")])
+    guest.replied(RecordAbsent(SUBJECT))
+    guest.replied(ParcelRefused(sha256(b"first").digest(), "no network"))
+    guest.replied(ParcelPosted(sha256(b"second").digest()))
+    assert carrying.result() == [None]
+    lending = asked(guest, RecordWanted(b"\x01" * 20), lambda: guest.lend(b"\x01" * 20, lambda: False))
+    guest.replied(RecordLent(SUBJECT, b"another's"))
+    guest.replied(RecordLent(b"\x01" * 20, b"sealed"))
+    assert lending.result() == b"sealed"
 
 
 # -- paired phones in the kiosk's state -----
