@@ -51,8 +51,8 @@ class Carrier(Protocol):
             UnavailableError, RefusedError: the gateway has not taken it.
         """
 
-    def receipts(self) -> list[bytes]:
-        """Receipts that are there now for what was brought."""
+    def receipt(self) -> bytes | None:
+        """A receipt that is there now for what was brought; it asks for one at most."""
 
 
 class Companion:
@@ -75,6 +75,7 @@ class Companion:
         self._state = state
         self._tell = tell
         self._carrier = carrier
+        self._more = False
 
     @classmethod
     def connect(
@@ -127,14 +128,20 @@ class Companion:
         Raises:
             DuplexClosedError: it is gone.
         """
-        message = self._talk.receive(seconds)
+        message = self._talk.receive(0 if self._more else seconds)
         if message is not None:
             self._handle(message)
         if self._carrier is not None:
-            for receipt in self._carrier.receipts():
-                self._talk.send(Delivery(receipt))
-                self._tell(Happened("brought_back", {"receipt": sha256(receipt).digest()}))
+            self._bring_back(self._carrier)
         return message
+
+    def _bring_back(self, carrier: Carrier) -> None:
+        """One receipt at most: a kiosk that asks for the record meanwhile has a person before it."""
+        receipt = carrier.receipt()
+        self._more = receipt is not None  # the next is looked for at once
+        if receipt is not None:
+            self._talk.send(Delivery(receipt))
+            self._tell(Happened("brought_back", {"receipt": sha256(receipt).digest()}))
 
     def close(self) -> None:
         """End the talk."""

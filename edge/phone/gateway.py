@@ -15,9 +15,10 @@ from contracts.labels import clean
 from contracts.messages import MAX_RECEIPT
 from contracts.phone import MAX_TEXT
 from edge.errors import ConfigError, RefusedError, UnavailableError
+from edge.phone.in_time import InTime
 
-TIMEOUT = 20.0
-"""Seconds for one request, on a slow network."""
+POST_SECONDS, RECEIPT_SECONDS = 20.0, 8.0
+"""For the whole of an answer, on a slow network: together less than a kiosk waits for the person's record."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two questions for the same receipt, doubling: a few blocks, then patience."""
@@ -53,6 +54,7 @@ class HttpCarrier:
         self._opener = urllib.request.build_opener(
             urllib.request.HTTPSHandler(context=context), _NoRedirect()
         )
+        self._exchange: InTime[tuple[int, bytes]] = InTime()
         self._pending: dict[bytes, tuple[float, float]] = {}  # digest: when to ask, the pause after that
 
     @property
@@ -62,7 +64,7 @@ class HttpCarrier:
 
     def post(self, message: bytes) -> None:
         """As `Carrier.post`: POST /messages/{kiosk_id}."""
-        status, answer = self._ask(f"/messages/{self._kiosk}", MAX_ANSWER, message)
+        status, answer = self._ask(f"/messages/{self._kiosk}", MAX_ANSWER, POST_SECONDS, message)
         if status != 202:
             raise RefusedError(_words(status, answer))
         try:
@@ -72,43 +74,50 @@ class HttpCarrier:
         if len(self._pending) < MAX_PENDING:
             self._pending[digest] = (time.monotonic(), FIRST_PAUSE)
 
-    def receipts(self) -> list[bytes]:
-        """As `Carrier.receipts`: GET /receipts/{digest}; where none is there yet, it is asked again later."""
-        now, found = time.monotonic(), []
-        for digest, (due, pause) in list(self._pending.items()):
-            if now < due:
-                continue
-            try:
-                status, answer = self._ask(f"/receipts/{to_hex(digest)}", MAX_RECEIPT + OVERHEAD)
-            except UnavailableError:
-                status, answer = 0, b""
-            if status == 200:
-                del self._pending[digest]
-                found.append(answer)
-            else:
-                self._pending[digest] = (now + pause, min(2 * pause, LONGEST_PAUSE))
-        return found
+    def receipt(self) -> bytes | None:
+        """As `Carrier.receipt`: GET /receipts/{digest}; where none is there yet, it is asked again later."""
+        digest = min(self._pending, key=self._pending.__getitem__, default=None)
+        if digest is None:
+            return None
+        due, pause = self._pending[digest]
+        if time.monotonic() < due:
+            return None
+        try:
+            path = f"/receipts/{to_hex(digest)}"
+            status, answer = self._ask(path, MAX_RECEIPT + OVERHEAD, RECEIPT_SECONDS)
+        except UnavailableError:
+            status, answer = 0, b""
+        if status == 200:
+            del self._pending[digest]
+            return answer
+        self._pending[digest] = (time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE))
+        return None
 
-    def _ask(self, path: str, limit: int, body: bytes | None = None) -> tuple[int, bytes]:
+    def _ask(self, path: str, limit: int, seconds: float, body: bytes | None = None) -> tuple[int, bytes]:
         """Status and body of an answer.
 
         Raises:
-            UnavailableError: there is none, or one that is too long.
+            UnavailableError: there is none within `seconds`, or one that is too long.
         """
         headers = {"content-type": "application/cose"} if body is not None else {}
         request = urllib.request.Request(self._url + path, body, headers)  # noqa: S310 - http or https, checked
         try:
-            with self._opener.open(request, timeout=TIMEOUT) as response:
-                status, answer = response.status, response.read(limit + 1)
-        except urllib.error.HTTPError as error:
-            with error:
-                status, answer = error.code, error.read(limit + 1)
+            status, answer = self._exchange.run(lambda: self._send(request, limit, seconds), seconds)
         except (OSError, HTTPException) as error:
             reason = clean(str(getattr(error, "reason", None) or error), MAX_TEXT)  # may quote the server
             raise UnavailableError(f"the gateway at {self._url} does not answer: {reason}") from None
         if len(answer) > limit:
             raise UnavailableError(f"the gateway at {self._url} answers more than it should")
         return status, answer
+
+    def _send(self, request: urllib.request.Request, limit: int, seconds: float) -> tuple[int, bytes]:
+        """Status and at most `limit` + 1 bytes of an answer, with a pause of `seconds` anywhere in it."""
+        try:
+            with self._opener.open(request, timeout=seconds) as response:
+                return response.status, response.read(limit + 1)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read(limit + 1)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -22,6 +23,7 @@ from contracts.messages import Receipt, ReceiptStatus
 from contracts.pairing import Channel
 from contracts.phone import (
     MAX_TEXT,
+    Delivery,
     News,
     Paired,
     Parcel,
@@ -44,6 +46,7 @@ from edge.errors import (
 from edge.links.link import LinkDownError, LinkLostError, LinkRefusedError, LinkState
 from edge.links.phones import PhoneLink
 from edge.links.turns import MAX_BROUGHT, Turns
+from edge.phone import gateway as gateway_module
 from edge.phone import state as phone_state
 from edge.phone.companion import Companion
 from edge.phone.gateway import HttpCarrier
@@ -460,10 +463,10 @@ def test_a_message_is_brought_and_its_receipt_taken_back(monkeypatch: pytest.Mon
     with gateway((202, {"digest": digest, "receipt": False}), (404, b"{}"), (200, b"the receipt")) as carrier:
         carrier.post(b"message")
         assert carrier.waiting == 1
-        assert carrier.receipts() == []
-        assert carrier.receipts() == [], "it is not asked at once again"
+        assert carrier.receipt() is None
+        assert carrier.receipt() is None, "it is not asked at once again"
         now.monotonic = lambda: 1.0
-        assert carrier.receipts() == [b"the receipt"]
+        assert carrier.receipt() == b"the receipt"
         assert carrier.waiting == 0
 
 
@@ -518,8 +521,8 @@ class Hostile:
     def post(self, _: bytes) -> None:
         raise RefusedError(HOSTILE)
 
-    def receipts(self) -> list[bytes]:
-        return []
+    def receipt(self) -> bytes | None:
+        return None
 
 
 def test_a_parcel_that_was_not_taken_is_told_in_words_fit_for_a_terminal(state: PhoneState) -> None:
@@ -530,6 +533,50 @@ def test_a_parcel_that_was_not_taken_is_told_in_words_fit_for_a_terminal(state: 
     (happened,) = told
     assert happened.what == "not_carried"
     assert fit_for_a_terminal(str(happened.detail["reason"]))
+
+
+def test_a_gateway_that_answers_by_the_byte_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No byte is late. The answer is whole and good in the end; nobody waits for that."""
+    monkeypatch.setattr(gateway_module, "POST_SECONDS", 0.3)
+    answer = b'HTTP/1.0 202 Accepted\r\n\r\n{"digest": "0x' + b"ab" * 32 + b'"}'
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle() -> bool:
+            client, _ = listener.accept()
+            with client:
+                client.recv(4096)
+                for byte in answer:
+                    client.sendall(bytes([byte]))
+                    time.sleep(0.02)
+            return True
+
+        slow = InBackground(trickle)
+        carrier = HttpCarrier(f"http://127.0.0.1:{listener.getsockname()[1]}", KIOSK_ID)
+        for words in ("not within", "still not answered"):
+            with pytest.raises(UnavailableError, match=words):
+                carrier.post(b"message")
+        assert slow.result()
+
+
+def test_one_receipt_is_asked_for_at_a_time(state: PhoneState, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that waits longest; between two, the kiosk is heard."""
+    monkeypatch.setattr("edge.phone.gateway.time", SimpleNamespace(monotonic=lambda: 0.0))
+    digests = [{"digest": "0x" + f"{number:02x}" * 32} for number in range(3)]
+    came: list[object] = []
+
+    def receive(_: float) -> None:
+        came.append("heard")
+
+    talk = SimpleNamespace(receive=receive, send=came.append)
+    receipts = [(200, b"first"), (404, b"{}"), (200, b"third")]
+    with gateway(*((202, digest) for digest in digests), *receipts) as carrier:
+        for _ in digests:
+            carrier.post(b"message")
+        companion = Companion(cast("Talk", talk), cast("Kiosk", None), state, lambda _: None, carrier)
+        for _ in range(4):
+            companion.attend(0.5)
+    assert came == ["heard", Delivery(b"first"), "heard", "heard", Delivery(b"third"), "heard"]
+    assert carrier.waiting == 1
 
 
 def test_no_gateway_and_no_address(tmp_path: Path) -> None:
