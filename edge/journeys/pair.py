@@ -1,16 +1,19 @@
 """A person pairs a phone: the code scanned, the digits compared, and the finger says whose phone it is."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from contracts.cose import kid_of
 from contracts.pairing import Offer
 from contracts.phone import Paired, RecordLent
-from edge.errors import RefusedError
+from edge.errors import EdgeError, RefusedError
 from edge.events import JsonObject, PairingCode, PhoneMet
 from edge.identity import files
 from edge.journeys.unlocking import SEARCH_LIMIT, unlocked
 from edge.journeys.visit import Desk, Visit
+from edge.phones.duplex import DuplexClosedError
+from edge.phones.guest import Guest
 from edge.phones.room import Arrival
 from edge.state import phones, subjects
 from edge.state.phones import PHONES_LIMIT, Phone
@@ -71,7 +74,7 @@ def pair(visit: Visit, terms: Terms, *, carry: bool = False, subject: bytes | No
 
     Raises:
         OfferOverError: nobody scanned the code in time.
-        RefusedError: there are too many phones, or the phone did not take the record.
+        RefusedError: there are too many phones, or the phone did not take the record: it is paired without.
         FingerNotRecognisedError, WeakCaptureError, CancelledError, SensorError: at the press; the phone is
             told that nothing came of it.
     """
@@ -86,9 +89,12 @@ def pair(visit: Visit, terms: Terms, *, carry: bool = False, subject: bytes | No
     try:
         return _confirmed(visit, arrival, terms, carry=carry, subject=subject)
     except Exception as error:
-        guest = arrival.guest
-        guest.decline(str(error) if hasattr(error, "exit_code") else "the kiosk has a fault")
-        guest.close()
+        why = str(error) if hasattr(error, "exit_code") else "the kiosk has a fault"
+        try:
+            with suppress(DuplexClosedError):  # it has left already
+                arrival.guest.decline(why)
+        finally:
+            arrival.guest.close()
         raise
 
 
@@ -115,11 +121,26 @@ def _confirmed(
         phones.remove(desk.database, phone.key)
         raise
     if carry and here:
-        guest.hand_over(address, person.sealed, visit.cancelled)
-        phones.hand_over(desk.database, address, sha256(person.sealed).digest())
+        _hand_over(visit, guest, person)
     elif not carry and person.sealed and phones.carried_digest(desk.database, address) is not None:
         phones.take_back(desk.database, address, person.sealed)
     return Pairing(phone, number, phones.carried_digest(desk.database, address) is not None)
+
+
+def _hand_over(visit: Visit, guest: Guest, person: Subject) -> None:
+    """Give a phone that is paired the person's record, and forget it here.
+
+    Raises:
+        EdgeError: of whatever kind went wrong; it says that the pairing stands.
+    """
+    try:
+        guest.hand_over(person.address, person.sealed, visit.cancelled)
+        phones.hand_over(visit.desk.database, person.address, sha256(person.sealed).digest())
+    except EdgeError as error:
+        raise type(error)(
+            f"{error}. The phone is paired all the same, and the kiosk keeps the record:"
+            " pair once more with --carry, or revoke the phone"
+        ) from None
 
 
 def _who_came(desk: Desk, brought: RecordLent) -> Subject:

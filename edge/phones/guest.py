@@ -6,7 +6,9 @@ from hashlib import sha256
 from queue import Empty, Queue
 from time import monotonic
 
+from contracts.labels import clean
 from contracts.phone import (
+    MAX_TEXT,
     NOBODY,
     Answer,
     Paired,
@@ -109,7 +111,7 @@ class Guest:
 
     def decline(self, why: str) -> None:
         """Tell it that nothing came of it."""
-        self.talk.send(Answer(False, why))
+        self.talk.send(Answer(False, clean(why, MAX_TEXT)))
 
     def lend(self, subject: bytes, cancelled: Callable[[], bool]) -> bytes | None:
         """The sealed record that it carries of a person; None if it has none or does not answer.
@@ -133,7 +135,7 @@ class Guest:
         question = _Question(lambda reply: isinstance(reply, RecordKept) and reply.subject == subject)
         reply = self._ask(RecordHanded(subject, sealed), question, ANSWER_SECONDS, cancelled)
         if reply != RecordKept(subject, sha256(sealed).digest()):
-            raise RefusedError("the phone did not confirm that it has the record; the kiosk keeps it")
+            raise RefusedError("the phone did not confirm that it has the record")
 
     def carry(self, message: bytes) -> str | None:
         """Have it bring a message to the gateway.

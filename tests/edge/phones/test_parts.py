@@ -22,6 +22,7 @@ from contracts.labels import clean
 from contracts.messages import Receipt, ReceiptStatus
 from contracts.pairing import Channel
 from contracts.phone import (
+    FROM_KIOSK,
     MAX_TEXT,
     Delivery,
     News,
@@ -34,6 +35,7 @@ from contracts.phone import (
     RecordAbsent,
     RecordLent,
     RecordWanted,
+    decode,
 )
 from edge.errors import (
     CancelledError,
@@ -259,6 +261,12 @@ def test_an_answer_that_comes_late_answers_nothing_else(
     guest.replied(RecordLent(SUBJECT, b"another's"))
     guest.replied(RecordLent(b"\x01" * 20, b"sealed"))
     assert lending.result() == b"sealed"
+
+
+def test_a_long_reason_is_cut_to_what_a_phone_takes(guest: Guest) -> None:
+    guest.decline("the state /var/lib/ridgekey cannot be used " * 20)
+    (said,) = cast("Wire", guest.talk).sent
+    assert decode(said.encode(), FROM_KIOSK) == said
 
 
 # -- paired phones in the kiosk's state -----

@@ -437,6 +437,40 @@ def test_another_finger_pairs_nothing(kiosk: Kiosk, phone: Phone, monkeypatch: p
     assert not phone.state.kiosks()
 
 
+def test_a_phone_that_leaves_before_the_finger_is_not_the_reason(
+    kiosk: Kiosk, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unlocking, "PRESSES", 1)
+    monkeypatch.setattr(kiosk.glass, "finger", OTHER)
+    monkeypatch.setattr(kiosk, "events", [])
+    end = kiosk.connect()
+    with comparing(kiosk):
+        beginning = kiosk.begin()
+        person = InBackground(lambda: phone.scan(end, beginning.code))
+        until(lambda: any(isinstance(event, PhoneMet) for event in kiosk.events))
+        end.close()
+        with pytest.raises(DuplexClosedError):
+            person.result()
+    with pytest.raises(FingerNotRecognisedError):
+        beginning.at_kiosk.result()
+
+
+def test_a_phone_that_does_not_take_the_record_is_told_to_be_paired(
+    kiosk: Kiosk, phone: Phone, subject: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Companion, "_keep", lambda companion, *_: companion.close())
+    sealed = subjects.find(kiosk.database, subject).sealed
+    before = phones.everything(kiosk.database)
+    beginning = kiosk.begin(carry=True)
+    phone.scan(kiosk.connect(), beginning.code)
+    with pytest.raises(DuplexClosedError, match="paired all the same"):
+        beginning.at_kiosk.result()
+    (paired,) = (each for each in phones.everything(kiosk.database) if each not in before)
+    assert paired.key == phone.state.kiosk().phone_key.public_key().public_bytes_raw()
+    assert subjects.find(kiosk.database, subject).sealed == sealed
+    assert phones.carried_digest(kiosk.database, subject) is None
+
+
 def test_a_wrong_code_and_no_code_at_all(kiosk: Kiosk, phone: Phone, tmp_path: Path) -> None:
     elsewhere = Kiosk(tmp_path / "elsewhere")
     code = elsewhere.begin(cancelled=lambda: False).code
