@@ -20,7 +20,7 @@ from contracts.phone import FROM_KIOSK, FROM_PHONE
 from contracts.purpose import MAX_TEXT
 from contracts.struct import encode_type
 from edge.phone import companion
-from edge.phone.gateway import FIRST_PAUSE, LONGEST_PAUSE
+from edge.phone.gateway import FIRST_PAUSE, LONGEST_PAUSE, POST_SECONDS
 from edge.phones import guest, reception, room
 from tests.contracts.vectors import made
 
@@ -47,6 +47,7 @@ def test_every_refusal_is_in_the_table_and_no_other() -> None:
     ("row", "seconds"),
     [
         ("each message of the phone in a handshake: frames 1, 3 and 4", reception.GREETING_SECONDS),
+        ("the first sealed message of a session, after frame 5", reception.GREETING_SECONDS),
         ("the finger, from the sealed nonce on", guest.FINGER_SECONDS),
         ("`record-lent` or `record-absent`, after `record-wanted`", guest.ANSWER_SECONDS),
         ("`remembered`, after `paired`", guest.ANSWER_SECONDS),
@@ -68,7 +69,7 @@ def test_the_phone_s_deadlines_are_those_of_both_phones() -> None:
     scripts = {constant(TALK, "ANSWER_MS"), constant(RADIO, "ANSWER_MS")}
     assert {float(answer)} == {companion.ANSWER_SECONDS} | scripts
     assert float(finger) == guest.FINGER_SECONDS == constant(TALK, "FINGER_MS")
-    assert float(ask) == constant(TALK, "POST_MS")
+    assert float(ask) == constant(TALK, "POST_MS") == POST_SECONDS
     assert (FIRST_PAUSE, LONGEST_PAUSE) == (1, 30)
     assert offer.OFFER_SECONDS == 120
     assert "ask again after a second, then ever more slowly up to half a minute" in WORDS
