@@ -87,7 +87,7 @@ class HttpCarrier:
             status, answer = self._ask(path, MAX_RECEIPT + OVERHEAD, RECEIPT_SECONDS)
         except UnavailableError:
             status, answer = 0, b""
-        if status == 200:
+        if status == 200 and answer:
             del self._pending[digest]
             return answer
         self._pending[digest] = (time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE))

@@ -464,11 +464,14 @@ def gateway(*answers: tuple[int, Any]) -> Iterator[HttpCarrier]:
     assert not Gateway.answers
 
 
-def test_a_message_is_brought_and_its_receipt_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("none", [(404, b"{}"), (200, b"")])
+def test_a_message_is_brought_and_its_receipt_taken_back(
+    none: tuple[int, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = SimpleNamespace(monotonic=lambda: 0.0)
     monkeypatch.setattr("edge.phone.gateway.time", now)
     digest = "0x" + "ab" * 32
-    with gateway((202, {"digest": digest, "receipt": False}), (404, b"{}"), (200, b"the receipt")) as carrier:
+    with gateway((202, {"digest": digest, "receipt": False}), none, (200, b"the receipt")) as carrier:
         carrier.post(b"message")
         assert carrier.waiting == 1
         assert carrier.receipt() is None
