@@ -199,7 +199,7 @@ export class Talk extends EventTarget {
       if (Date.now() < wait.due) continue;
       this.pending.delete(digest);
       const { status, receipt } = await fetchReceipt(digest);
-      if (status === 200) {
+      if (status === 200 && receipt.length) {
         await this.say("delivery", { message: receipt });
       } else {
         this.pending.set(digest, { due: Date.now() + wait.pause, pause: Math.min(2 * wait.pause, 30_000) });
