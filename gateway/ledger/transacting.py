@@ -5,12 +5,7 @@ from gateway.ledger.account import Fees, Relayer
 from gateway.ledger.answers import TransactionReceipt
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerConfigurationError, RevertedError, RpcError
-
-UNPAID = (
-    "insufficient funds", "upfront cost exceeds", "insufficient balance", "balance too low",
-    "less than block base fee", "underpriced", "gas price below",
-)  # fmt: skip
-"""How geth, anvil, Besu and others say that an account cannot pay, or offers nothing as it owns nothing."""
+from gateway.ledger.refusals import is_unpaid
 
 GAS_MARGIN = 1.2
 """Over the ledger's estimate, since the state may change before the transaction is executed."""
@@ -27,7 +22,7 @@ def transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: byt
     try:
         return _transact(client, relayer, to, data)
     except RpcError as error:
-        if not any(words in error.reason.lower() for words in UNPAID):
+        if not is_unpaid(error):
             raise
         raise LedgerConfigurationError(
             f"the account {checksum_address(relayer.address)} cannot pay for transactions on {client.url}: "

@@ -1,4 +1,4 @@
-"""Transactions that no block takes offer more, under the same nonce, up to the cap and what can be paid."""
+"""Transactions that are too cheap offer more, under the same nonce, up to the cap and what can be paid."""
 
 import logging
 import time
@@ -35,35 +35,67 @@ class Bumping:
         self._journal, self._registry, self._chain_id = journal, registry, chain_id
         self._relayers = {relayer.address: relayer for relayer in relayers}
         self._policy, self._purse, self._counts = policy, Purse(journal), counts
+        self._noticed: dict[bytes, int] = {}
+        """Candidates that have waited long for their turn: the newest block when that was noticed."""
 
     def turn(self) -> int:
-        """Sign replacements for what the node has taken and no block takes; how many."""
-        return self.bump(self._journal.shipments(State.ACCEPTED))
-
-    def bump(self, shipments: Sequence[Shipment]) -> int:
-        """Sign replacements for those of these shipments that are stuck; how many.
+        """Sign replacements for what the node has taken and blocks leave out for its price; how many.
 
         Raises:
             LedgerError: The ledger can't be asked for fees.
         """
+        waiting = self._overdue(self._journal.shipments(State.SIGNED, State.ACCEPTED))
+        known = {shipment.latest.hash for shipment in waiting}
+        self._noticed = {name: block for name, block in self._noticed.items() if name in known}
+        accepted = [shipment for shipment in waiting if shipment.state is State.ACCEPTED]
+        if not accepted:
+            return 0
+        held, now = self._held(), self._ask(accepted)
+        return self._bump([shipment for shipment in accepted if self._is_left_out(shipment, now)], held, now)
+
+    def refused(self, shipments: Sequence[Shipment]) -> int:
+        """Sign replacements for shipments that the node finds too cheap, if it has for long; how many.
+
+        Raises:
+            LedgerError: The ledger can't be asked for fees.
+        """
+        overdue = self._overdue(shipments)
+        return self._bump(overdue, self._held(), self._ask(overdue)) if overdue else 0
+
+    def _overdue(self, shipments: Sequence[Shipment]) -> list[Shipment]:
         since = time.time() - self._policy.bump_after
-        stuck = [
+        return [
             shipment
             for shipment in shipments
             if shipment.latest.signed_at <= since and shipment.sender in self._relayers
         ]
-        if not stuck:
-            return 0
-        held = Counter({sender: each.cost for sender, each in self._journal.pending().items()})
-        now = conditions.ask(self._registry.client, sorted({shipment.sender for shipment in stuck}))
-        offered = fees.offer(now.base_fee, now.tip, self._policy.fee_cap)
-        if offered is None:
+
+    def _ask(self, shipments: Sequence[Shipment]) -> conditions.Conditions:
+        return conditions.ask(self._registry.client, sorted({shipment.sender for shipment in shipments}))
+
+    def _held(self) -> Counter[bytes]:
+        return Counter({sender: each.cost for sender, each in self._journal.pending().items()})
+
+    def _is_left_out(self, shipment: Shipment, now: conditions.Conditions) -> bool:
+        """Whether it can be for its price that a shipment is in no block.
+
+        While the ledger makes no blocks, more would be of no use; nor for one that waits for another of its
+        sender.
+        """
+        name = shipment.latest.hash
+        if shipment.latest.most < now.base_fee + now.tip:
+            return True
+        if shipment.nonce != now.nonces[shipment.sender]:
+            self._noticed.pop(name, None)
+            return False
+        return now.block > self._noticed.setdefault(name, now.block)
+
+    def _bump(self, shipments: Sequence[Shipment], held: Counter[bytes], now: conditions.Conditions) -> int:
+        if fees.offer(now.base_fee, now.tip, self._policy.fee_cap) is None:
             return 0
         bumped = 0
         with self._journal.together():
-            for shipment in stuck:
-                if not _blocks(shipment, now.nonces[shipment.sender], offered):
-                    continue
+            for shipment in shipments:
                 more = self._more(shipment, now, held[shipment.sender])
                 if more is not None:
                     held[shipment.sender] += fees.cost(shipment.gas, more.most) - shipment.cost
@@ -103,8 +135,3 @@ class Bumping:
         news = [self._journal.note(entry.digest, why) for entry in self._journal.carried(shipment.number)]
         if any(news):
             LOG.warning("nonce %d %s", shipment.nonce, why)
-
-
-def _blocks(shipment: Shipment, next_nonce: int, offered: Fees) -> bool:
-    """Whether a shipment is itself too cheap, and not one that only waits for another of its sender."""
-    return shipment.nonce == next_nonce or shipment.latest.most < offered.most

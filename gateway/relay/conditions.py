@@ -14,6 +14,7 @@ class Conditions:
     """The ledger as of its newest block.
 
     Attributes:
+        block: Its number.
         base_fee: Wei per gas.
         tip: Wei per gas that the node suggests to pay beyond it.
         block_gas: Gas limit of a block.
@@ -21,6 +22,7 @@ class Conditions:
         balances: What it owns, in wei.
     """
 
+    block: int
     base_fee: int
     tip: int
     block_gas: int
@@ -35,6 +37,7 @@ def ask(client: LedgerClient, relayers: Sequence[bytes]) -> Conditions:
         LedgerError: The ledger refuses one of the questions, or does not answer.
     """
     questions: list[Question[int]] = [
+        _of_newest_block("number"),
         _of_newest_block("baseFeePerGas"),
         _of_newest_block("gasLimit"),
         *map(ask_transaction_count, relayers),
@@ -47,11 +50,11 @@ def ask(client: LedgerClient, relayers: Sequence[bytes]) -> Conditions:
         if isinstance(answer, LedgerError):
             raise answer
         found.append(answer)
-    base_fee, block_gas, *rest = found
+    block, base_fee, block_gas, *rest = found
     tip = client.tip(suggested, base_fee)
     nonces, balances = rest[: len(relayers)], rest[len(relayers) :]
     return Conditions(
-        base_fee, tip, block_gas,
+        block, base_fee, tip, block_gas,
         dict(zip(relayers, nonces, strict=True)), dict(zip(relayers, balances, strict=True)),
     )  # fmt: skip
 

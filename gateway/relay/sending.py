@@ -11,6 +11,7 @@ from gateway.entries import Shipment, State
 from gateway.journal import Journal
 from gateway.ledger.client import LedgerClient, Question, ask_known, ask_send
 from gateway.ledger.errors import LedgerError
+from gateway.ledger.refusals import is_too_cheap
 from gateway.relay.bumping import Bumping
 
 Answers = Sequence[bytes | LedgerError]
@@ -125,7 +126,10 @@ class Sending:
         )
 
     def _after_refusals(self, refused: Sequence[tuple[Shipment, LedgerError]]) -> int:
-        """The node does not take them: if the nonce is gone, sign anew; else wait, and offer more in time."""
+        """The node does not take them: if the nonce is gone, sign anew; else wait.
+
+        Those that it finds too cheap offer more in time.
+        """
         moved = 0
         waiting: list[tuple[Shipment, LedgerError]] = []
         for shipment, error in refused:
@@ -143,7 +147,7 @@ class Sending:
             ]
             if any(news):
                 LOG.warning("transaction %s has to wait: %s", shipment.latest.hash.hex(), error)
-        return moved + self._bumping.bump([shipment for shipment, _ in waiting])
+        return moved + self._bumping.refused([shipment for shipment, error in waiting if is_too_cheap(error)])
 
 
 def _first_part(shipments: Sequence[Shipment]) -> list[Shipment]:

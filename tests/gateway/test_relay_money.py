@@ -14,6 +14,20 @@ from tests.gateway.bench import Bench
 
 NO_FUNDS = {"code": -32000, "message": "Upfront cost exceeds account balance"}  # Besu's words
 
+NOT_THE_PRICE = [
+    NO_FUNDS,
+    {"code": 429, "message": "Your app has exceeded its compute units per second capacity"},
+    {"code": -32005, "message": "limit exceeded"},
+    {"code": -32000, "message": "txpool is full"},
+    {"code": -32000, "message": "nonce too high"},
+    {"code": -32603, "message": "internal error"},
+]
+TOO_CHEAP = [
+    {"code": -32000, "message": "transaction underpriced"},
+    {"code": -32000, "message": "max fee per gas less than block base fee: address 0x12, maxFeePerGas: 1"},
+    {"code": -32009, "message": "Gas price below configured minimum gas price"},
+]
+
 
 class Stuck:
     """An act whose transaction the node takes and puts in no block."""
@@ -21,8 +35,10 @@ class Stuck:
     def __init__(self, bench: Bench, base_fee: int, tip: int) -> None:
         self.bench = bench
         self.pool: list[str] = []
+        self.height = 1000
         answers = bench.network.answers
-        answers["eth_getBlockByNumber"] = lambda _: {"baseFeePerGas": hex(base_fee), "gasLimit": "0x1c9c380"}
+        answers["eth_getBlockByNumber"] = self.newest
+        self.base_fee = base_fee
         answers["eth_maxPriorityFeePerGas"] = lambda _: hex(tip)
         answers["eth_sendRawTransaction"] = self.take
         answers["eth_getTransactionByHash"] = lambda _: None
@@ -30,6 +46,11 @@ class Stuck:
         self.entry: Entry = bench.receive(person, person.enrol())
         bench.bring(self.entry, State.ACCEPTED)
         bench.with_policy(bump_after=0)
+
+    def newest(self, _: list[object]) -> object:
+        return {
+            "number": hex(self.height), "baseFeePerGas": hex(self.base_fee), "gasLimit": "0x1c9c380"
+        }  # fmt: skip
 
     def take(self, params: list[object]) -> object:
         self.pool.append(str(params[0]))
@@ -47,8 +68,11 @@ class Stuck:
         self.bench.network.answers["eth_getBalance"] = lambda _: hex(gwei * GWEI)
 
     def bump(self) -> bool:
-        """Whether more is offered."""
-        if not self.bench.relay.bumping.turn():
+        """Whether more is offered once a block has come without it."""
+        bumped = self.bench.relay.bumping.turn()
+        self.height += 1
+        bumped += self.bench.relay.bumping.turn()
+        if not bumped:
             return False
         self.bench.relay.send()
         return True
@@ -70,6 +94,61 @@ class Stuck:
         self.bench.network.answers.clear()
         self.bench.relay.advance()
         return self.bench.now(self.entry).state
+
+
+def candidates_after_refusals(bench: Bench, words: dict[str, object]) -> int:
+    """How many transactions are signed for an act while the node refuses each in these words."""
+    bench.with_policy(bump_after=0)
+    bench.network.answers["eth_sendRawTransaction"] = lambda _: words
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    for _ in range(3):
+        bench.relay.prepare()
+        bench.relay.send()
+        bench.relay.confirm()
+    assert bench.counts["refused by the node"] == 3
+    return len(bench.shipment(entry).candidates)
+
+
+@pytest.mark.parametrize("words", NOT_THE_PRICE, ids=lambda words: words["message"][:20])
+def test_nothing_more_is_offered_to_a_node_with_other_troubles(
+    bench: Bench, words: dict[str, object]
+) -> None:
+    assert candidates_after_refusals(bench, words) == 1
+
+
+@pytest.mark.parametrize("words", TOO_CHEAP, ids=lambda words: words["message"][:20])
+def test_more_is_offered_to_a_node_that_wants_more(bench: Bench, words: dict[str, object]) -> None:
+    assert candidates_after_refusals(bench, words) == 4
+
+
+def test_no_more_is_offered_while_the_ledger_makes_no_blocks(stuck: Stuck) -> None:
+    for _ in range(3):
+        assert stuck.bench.relay.bumping.turn() == 0
+    stuck.height += 1
+    assert stuck.bench.relay.bumping.turn() == 1
+    stuck.bench.relay.send()
+    for _ in range(3):
+        assert stuck.bench.relay.bumping.turn() == 0, "the second one has seen no block yet"
+    assert len(stuck.candidates) == 2
+
+
+def test_more_is_offered_at_once_for_what_the_next_block_can_not_take(stuck: Stuck) -> None:
+    stuck.base_fee = stuck.candidates[-1].most
+    assert stuck.bench.relay.bumping.turn() == 1
+    assert stuck.candidates[-1].most > stuck.base_fee
+
+
+def test_what_only_waits_for_another_of_its_sender_offers_no_more(bench: Bench) -> None:
+    first = Stuck(bench, base_fee=GWEI, tip=GWEI)
+    bench.with_policy(bump_after=60)
+    second = Stuck(bench, base_fee=GWEI, tip=GWEI)
+    assert second.bump()
+    assert [len(each.candidates) for each in (first, second)] == [2, 1]
+    bench.network.answers["eth_getTransactionCount"] = lambda _: hex(bench.shipment(second.entry).nonce)
+    assert bench.relay.bumping.turn() == 0, "its turn has only just come"
+    assert second.bump()
+    assert [len(each.candidates) for each in (first, second)] == [2, 2]
 
 
 @pytest.fixture
@@ -110,9 +189,7 @@ def test_several_bumps_in_one_turn_do_not_spend_the_same_money(bench: Bench) -> 
     second = Stuck(bench, base_fee=GWEI, tip=GWEI)
     before = first.spent
     first.owns(before * 107 // 100)  # a tenth more of one is a twentieth of both
-    bench.network.answers["eth_getBlockByNumber"] = lambda _: {
-        "baseFeePerGas": hex(5 * GWEI // 4), "gasLimit": "0x1c9c380"
-    }  # fmt: skip
+    second.base_fee = 2 * GWEI + 1  # with the tip more than both offer
     bench.relay.bumping.turn()
     assert before < first.spent <= before * 107 // 100
     assert [len(each.candidates) for each in (first, second)] == [2, 1]
