@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from contracts.registry import SKIPPED, event_topic, selector
 from gateway.calls import Calls, RefusedError, Submission
@@ -63,7 +63,9 @@ class Confirming:
         shipments = self._journal.shipments(State.ACCEPTED, State.MINED)
         if not shipments:
             return 0
-        receipts, head = self._look(shipments)
+        receipts, troubles, head = self._look(shipments)
+        self._wait(troubles)
+        shipments = [shipment for shipment in shipments if shipment.number not in troubles]
         accepted = [shipment for shipment in shipments if shipment.state is State.ACCEPTED]
         mined = [
             _mined(shipment, receipts[shipment.number])
@@ -91,8 +93,15 @@ class Confirming:
         self._verdicts.apply(ends, closed)
         return len(moved) + len(ends) + len(closed)
 
-    def _look(self, shipments: Sequence[Shipment]) -> tuple[dict[int, TransactionReceipt], int]:
-        """The receipt of each shipment that is in a block, and the number of the newest block after that."""
+    def _look(
+        self, shipments: Sequence[Shipment]
+    ) -> tuple[dict[int, TransactionReceipt], dict[int, LedgerError], int]:
+        """Where the shipments are.
+
+        Returns:
+            The receipt of each that is in a block; those of which the ledger does not say whether they are,
+            and why not; and the number of the newest block after that.
+        """
         asked = [
             (shipment.number, candidate.hash) for shipment in shipments for candidate in shipment.candidates
         ]
@@ -103,12 +112,20 @@ class Confirming:
         *answers, head = self._client.several(questions)
         if not isinstance(head, int):
             raise LedgerError(f"the ledger does not say how long it is: {head}")
-        receipts = {
+        said = [(number, answer) for (number, _), answer in zip(asked, answers, strict=True)]
+        receipts = {number: answer for number, answer in said if isinstance(answer, TransactionReceipt)}
+        troubles = {
             number: answer
-            for (number, _), answer in zip(asked, answers, strict=True)
-            if isinstance(answer, TransactionReceipt)
+            for number, answer in said
+            if isinstance(answer, LedgerError) and number not in receipts
         }
-        return receipts, head
+        return receipts, troubles, head
+
+    def _wait(self, troubles: Mapping[int, LedgerError]) -> None:
+        """Note what keeps the ledger from saying where shipments are."""
+        for number, error in troubles.items():
+            for entry in self._journal.carried(number):
+                self._verdicts.wait(entry, error)
 
     def _send_lost_again(self, waiting: Sequence[Shipment]) -> list[int]:
         """Those that are in no block: the ones that the node has forgotten go out once more."""

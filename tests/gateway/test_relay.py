@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from contracts.acts import Act
+from contracts.hexes import to_hex
 from contracts.messages import KioskMessage, ReceiptStatus
 from contracts.purpose import Purpose
 from contracts.registry import EVENT_OF, PUBLISHED, ConsentState
@@ -160,6 +162,44 @@ def test_a_block_that_the_ledger_took_back_is_waited_for_again(bench: Bench, gro
     assert bench.relay.advance() is False
     assert bench.receipt(entry).status is ReceiptStatus.FINAL
     assert bench.events("Enrolled", person) == 1
+
+
+LIMITED = {"code": -32005, "message": "limit exceeded"}
+"""What a hosted node answers to somebody who asks too much (EIP-1474)."""
+
+
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.MINED])
+def test_a_node_that_does_not_say_where_a_transaction_is_has_not_lost_it(bench: Bench, state: State) -> None:
+    bench.with_policy(confirmations=3)
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    bench.bring(entry, state)
+    bench.network.answers |= {
+        "eth_getTransactionReceipt": lambda _: LIMITED,
+        "eth_getTransactionByHash": lambda _: None,
+    }
+    for _ in range(3):
+        bench.relay.advance()
+    assert bench.now(entry).state is state
+    assert "limit exceeded" in bench.now(entry).trouble
+    assert (bench.counts["reorganised"], len(bench.network.sent)) == (0, 1)
+    bench.network.answers.clear()
+    bench.with_policy(confirmations=1)
+    assert bench.relay.advance() is False
+    assert bench.now(entry).state is State.FINAL
+
+
+def test_one_candidate_in_a_block_is_enough_whatever_the_node_says_of_another(bench: Bench) -> None:
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    bench.bring(entry, State.ACCEPTED)
+    mined = bench.shipment(entry).latest
+    bench.journal.bump(bench.shipment(entry).number, replace(mined, hash=b"\1" * 32, most=mined.most + 1), 1)
+    bench.network.answers["eth_getTransactionReceipt"] = lambda params: (
+        ... if params[0] == to_hex(mined.hash) else LIMITED
+    )
+    assert bench.relay.advance() is False
+    assert bench.receipt(entry).transaction == mined.hash
 
 
 def test_a_transaction_that_the_node_forgot_is_sent_again(bench: Bench) -> None:
