@@ -93,13 +93,16 @@ class LedgerClient(JsonRpc):
         found: list[T | LedgerError] = []
         for start in range(0, len(questions), BATCH_CALLS):
             part = questions[start : start + BATCH_CALLS]
-            for question, answer in zip(part, self.batch([question.call for question in part]), strict=True):
-                try:
-                    found.append(answer if isinstance(answer, LedgerError) else question.read(answer))
-                except IllFormedError as error:
-                    method = question.call.method
-                    raise self.not_a_ledger(f"its answer to {method} is ill-formed, {error}") from error
+            found += map(self._read, part, self.batch([question.call for question in part]))
         return found
+
+    def _read(self, question: "Question[T]", answer: Any) -> T | LedgerError:
+        if isinstance(answer, LedgerError):
+            return answer
+        try:
+            return question.read(answer)
+        except IllFormedError as error:
+            return self.not_a_ledger(f"its answer to {question.call.method} is ill-formed, {error}")
 
     def version(self) -> str:
         """Name and version of the node."""

@@ -219,21 +219,43 @@ def test_a_transaction_that_the_node_forgot_is_sent_again(bench: Bench) -> None:
     assert bench.network.sent == [swallowed[0], swallowed[0]]
 
 
-def test_one_act_that_the_node_chokes_on_does_not_stop_the_others(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"code": -32603, "message": "internal error"}, "internal error"),
+        ("garbage", "its answer to eth_call is ill-formed"),
+    ],
+)
+def test_one_act_that_the_node_chokes_on_does_not_stop_the_others(
+    bench: Bench, answer: object, words: str
+) -> None:
     victim, other = Person(), Person()
 
     def choke(parameters: list[object]) -> object:
-        about_victim = victim.address.hex() in json.dumps(parameters)
-        return {"code": -32603, "message": "internal error"} if about_victim else ...
+        return answer if victim.address.hex() in json.dumps(parameters) else ...
 
     bench.network.answers["eth_call"] = choke
     stuck, fine = bench.receive(victim, victim.enrol()), bench.receive(other, other.enrol())
     assert bench.relay.advance() is True
     assert (bench.now(stuck).state, bench.now(fine).state) == (State.RECEIVED, State.FINAL)
-    assert "internal error" in bench.now(stuck).trouble
+    assert words in bench.now(stuck).trouble
     bench.network.answers.clear()
     assert bench.relay.advance() is False
     assert bench.now(stuck).state is State.FINAL
+
+
+def test_a_transaction_to_which_the_node_answers_gibberish_does_not_stop_the_others(bench: Bench) -> None:
+    bench.with_policy(max_batch=1)
+    first, second = (bench.receive(person, person.enrol()) for person in (Person(), Person()))
+    bench.bring(second, State.SIGNED)
+    victim = f"0x{bench.shipment(second).latest.raw.hex()}"
+    bench.network.answers["eth_sendRawTransaction"] = lambda params: "0x12" if params[0] == victim else ...
+    assert bench.relay.advance() is True
+    assert (bench.now(first).state, bench.now(second).state) == (State.FINAL, State.SIGNED)
+    assert "its answer to eth_sendRawTransaction is ill-formed" in bench.now(second).trouble
+    bench.network.answers.clear()
+    assert bench.relay.advance() is False
+    assert bench.now(second).state is State.FINAL
 
 
 def refused(bench: Bench, person: Person, act: Act, data: bytes | None = None) -> str:

@@ -14,7 +14,7 @@ from contracts.hexes import to_hex
 from gateway.ledger import endpoints, log_ranges
 from gateway.ledger.access import LedgerAccess
 from gateway.ledger.account import Fees
-from gateway.ledger.client import LedgerClient
+from gateway.ledger.client import LedgerClient, ask_balance
 from gateway.ledger.errors import (
     LedgerConfigurationError,
     LedgerError,
@@ -232,6 +232,20 @@ def test_a_batch_with_a_hole() -> None:
     first, second = answering(answer).batch([RpcCall("a"), RpcCall("b")])
     assert first == "0x1"
     assert isinstance(second, NotALedgerError)
+
+
+def test_an_ill_formed_answer_among_several_stands_for_itself() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        results = ["0x1", "garbage", "0x3"]
+        asked = zip(json.loads(request.content), results, strict=True)
+        return httpx.Response(
+            200, json=[{"jsonrpc": "2.0", "id": each["id"], "result": said} for each, said in asked]
+        )
+
+    first, second, third = answering(answer).several([ask_balance(bytes(20))] * 3)
+    assert (first, third) == (1, 3)
+    assert isinstance(second, NotALedgerError)
+    assert "its answer to eth_getBalance is ill-formed" in str(second)
 
 
 def test_headers_for_authentication() -> None:
