@@ -105,13 +105,13 @@ def pack(
 def _next(
     waiting: Sequence[Item], lane: Lane, owner: Mapping[bytes, bytes], max_batch: int, max_gas: int
 ) -> tuple[Item, ...]:
-    """What goes next from a lane: the first act that may, and what fits beside it."""
+    """What goes next from a lane: the first act that may and can be paid, and what fits beside it."""
     items: list[Item] = []
     gas, passed = BASE_GAS, set[bytes]()
     for item in waiting:
         mine = owner.get(item.subject, lane.sender) == lane.sender and item.subject not in passed
-        if mine and not items and (item.alone or max_batch == 1):
-            return (item,) if item.gas <= lane.gas else ()
+        if mine and not items and (item.alone or max_batch == 1) and item.gas <= lane.gas:
+            return (item,)
         limit = lane.gas if not items else min(lane.gas, max_gas)
         if not mine or item.alone or gas + item.gas > limit:
             passed.add(item.subject)

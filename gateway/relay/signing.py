@@ -18,7 +18,7 @@ from gateway.ledger.errors import QuestionError, RevertedError
 from gateway.ledger.registry import Registry
 from gateway.relay import conditions, fees
 from gateway.relay.gas import GasBook
-from gateway.relay.packing import Item, Lane, Load, pack
+from gateway.relay.packing import BASE_GAS, Item, Lane, Load, pack
 from gateway.relay.policy import GWEI, Policy
 from gateway.relay.purse import Purse
 from gateway.relay.sending import AT_ONCE
@@ -138,8 +138,12 @@ class Signing:
             loads = pack([*items, *calls], lanes, bound, self._policy.max_batch, max_gas)
             for load in loads:
                 self._sign(load, standing)
-        if items and not loads:
-            self._wait(entries, "no relayer with room has the funds, or may spend more today")
+        taken = {item.digest for load in loads for item in load.items}
+        most = max((lane.gas for lane in lanes if lane.room > 0), default=0)
+        dear = {item.digest for item in items if item.gas + BASE_GAS > most} - taken
+        if dear:
+            why = "no relayer with room has the funds, or may spend more today"
+            self._wait([entry for entry in entries if entry.digest in dear], why)
         return len(ends) + sum(len(load.items) for load in loads)
 
     def _room(self, pending: Pending | None) -> int:

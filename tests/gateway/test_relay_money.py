@@ -268,3 +268,25 @@ def test_at_the_cap_it_says_so(stuck: Stuck) -> None:
     stuck.bench.with_policy(fee_cap=stuck.candidates[-1].most)
     assert stuck.bump() is False
     assert "fee_cap_gwei" in stuck.trouble
+
+
+def test_a_record_that_is_too_dear_to_publish_holds_up_nobody_else(bench: Bench) -> None:
+    bench.network.answers |= {
+        "eth_getBlockByNumber": lambda _: {
+            "number": "0x9", "baseFeePerGas": hex(GWEI), "gasLimit": "0x1c9c380"
+        },
+        "eth_getBalance": lambda _: hex(700_000 * 2 * GWEI),  # so much gas
+    }  # fmt: skip
+    person, other = Person(), Person()
+    bench.relay_all((person, person.enrol()))
+    act, data = person.register(bytes(24_000))
+    dear = bench.receive(person, act, data, on_ledger=True)
+    bench.relay.advance()
+    fine = bench.receive(other, other.enrol())
+    bench.relay.advance()
+    assert (bench.now(dear).state, bench.now(dear).step) == (State.VERIFIED, 1)
+    assert "has the funds" in bench.now(dear).trouble
+    assert bench.now(fine).state is State.FINAL
+    bench.network.answers.clear()
+    assert bench.relay.advance() is False
+    assert bench.now(dear).state is State.FINAL

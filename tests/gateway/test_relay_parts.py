@@ -117,6 +117,22 @@ def test_packing_keeps_every_rule(
         assert sum(load.gas for load in own) <= lane.gas
     for person in PEOPLE:
         assert_in_order(person, items, loads)
+    assert_nobody_waits_for_anothers_money(items, lanes, bound, loads)
+
+
+def assert_nobody_waits_for_anothers_money(
+    items: list[Item], lanes: list[Lane], bound: dict[bytes, bytes], loads: list[Load]
+) -> None:
+    """A relayer that has room and money left for the first act of a person leaves it behind for no other."""
+    taken = {item.digest for load in loads for item in load.items}
+    owner = bound | {item.subject: load.sender for load in loads for item in load.items}
+    for person in PEOPLE:
+        first = next((item for item in items if item.subject == person and item.digest not in taken), None)
+        for lane in lanes:
+            own = [load for load in loads if load.sender == lane.sender]
+            money = lane.gas - sum(load.gas for load in own)
+            if first is not None and owner.get(person, lane.sender) == lane.sender and lane.room > len(own):
+                assert first.gas + BASE_GAS > money
 
 
 def assert_in_order(person: bytes, items: list[Item], loads: list[Load]) -> None:
@@ -134,6 +150,13 @@ def test_alone_when_quiet_and_full_when_busy() -> None:
     assert [len(load.items) for load in pack(items, lanes, {}, 32, 10**7)] == [32, 32, 32, 4]
     assert [len(load.items) for load in pack(items, lanes, {}, 32, 5 * 100_000 + BASE_GAS)] == [5] * 16
     assert [len(load.items) for load in pack(items, lanes, {}, 1, 10**7)] == [1] * 16
+
+
+def test_a_dear_act_holds_up_its_own_person_alone() -> None:
+    dear = Item(b"dear", PEOPLE[0], b"", 1_200_000, alone=True)
+    later, others = Item(b"later", PEOPLE[0], b"", 100_000), Item(b"other", PEOPLE[1], b"", 100_000)
+    (load,) = pack([dear, later, others], [Lane(SENDERS[0], 16, 1_000_000)], {}, 32, 10**7)
+    assert load.items == (others,)
 
 
 def test_the_relayer_with_the_most_room_goes_first() -> None:
