@@ -163,6 +163,11 @@ class Questions:
         )
         return int(total)
 
+    def last_block(self) -> int:
+        """Number of the block of the last shipment that stands in one; 0 if none does."""
+        rows = self._rows("SELECT block FROM shipments WHERE block IS NOT NULL ORDER BY number DESC LIMIT 1")
+        return int(rows[0][0]) if rows else 0
+
     # Requests and people
 
     def request(self, request: bytes) -> Entry | None:

@@ -13,7 +13,14 @@ from gateway.ledger import answers
 from gateway.ledger.access import LedgerAccess
 from gateway.ledger.account import Fees
 from gateway.ledger.answers import Block, IllFormedError, Log, TransactionReceipt
-from gateway.ledger.errors import LedgerConfigurationError, LedgerError, LedgerUnreachableError, RpcError
+from gateway.ledger.errors import (
+    LedgerConfigurationError,
+    LedgerError,
+    LedgerUnreachableError,
+    QuestionError,
+    RevertedError,
+    RpcError,
+)
 from gateway.ledger.log_ranges import LogRanges
 from gateway.ledger.transport import TIMEOUT_SECONDS, JsonRpc, RpcCall
 
@@ -48,6 +55,11 @@ def ask_transaction_count(address: bytes) -> Question[int]:
 def ask_tip() -> Question[int]:
     """What the node suggests to pay beyond the base fee, in wei per gas; see `LedgerClient.tip`."""
     return Question(RpcCall("eth_maxPriorityFeePerGas"), answers.quantity)
+
+
+def ask_block_number() -> Question[int]:
+    """As `LedgerClient.block_number`."""
+    return Question(RpcCall("eth_blockNumber"), answers.quantity)
 
 
 def ask_call(to: bytes, data: bytes, sender: bytes) -> Question[bytes]:
@@ -129,6 +141,17 @@ class LedgerClient(JsonRpc):
         """Number of the newest block."""
         return self.read(answers.quantity, "eth_blockNumber")
 
+    def newest(self) -> int:
+        """Number of the newest block that this or another node of the ledger has shown.
+
+        A node that has fallen behind lacks it, and answers no question as of it.
+        """
+        return max(self.block_number(), self._endpoints.height)
+
+    def saw(self, block: int) -> None:
+        """Note that the ledger has had a block of this number."""
+        self._endpoints.saw(hex(block))
+
     def block(self, block: int | bytes | None = None) -> Block | None:
         """A block by number or hash; the newest without either."""
         read = answers.optional(answers.block)
@@ -168,13 +191,39 @@ class LedgerClient(JsonRpc):
         """Nonce of the next transaction of an address; "latest" leaves out what is not in a block yet."""
         return self.read(answers.quantity, "eth_getTransactionCount", to_hex(address), block)
 
-    def call(self, to: bytes | None, data: bytes, *, sender: bytes | None = None) -> bytes:
-        """Execute without a transaction; `to` is None to try the creation of a contract.
+    def call(
+        self, to: bytes | None, data: bytes, *, sender: bytes | None = None, block: int | None = None
+    ) -> bytes:
+        """Execute without a transaction, as of a block or now; `to` is None to try to create a contract.
 
         Raises:
             RevertedError: the contract refuses.
+            RpcError: the ledger cannot say, for example as it lacks the block.
         """
-        return self.read(answers.octets, "eth_call", _call_object(to, data, sender), "latest")
+        when = "latest" if block is None else hex(block)
+        return self.read(answers.octets, "eth_call", _call_object(to, data, sender), when)
+
+    def refusal(self, to: bytes, data: bytes, sender: bytes) -> RevertedError | None:
+        """Why the contract refuses a call now, by the word of a node that lacks no block that was seen.
+
+        Returns:
+            None if the contract takes it.
+
+        Raises:
+            QuestionError: the node has fallen behind, or cannot say.
+        """
+        seen = self._endpoints.height
+        questions: list[Question[object]] = [ask_block_number(), ask_call(to, data, sender)]
+        height, answer = self.several(questions)  # in one request, so that one node answers both
+        if isinstance(answer, RevertedError):
+            if isinstance(height, LedgerError):
+                raise height
+            if not isinstance(height, int) or height < seen:
+                raise QuestionError(f"{self.url} lacks block {seen}, which was seen, and says: {answer}")
+            return answer
+        if isinstance(answer, LedgerError):
+            raise answer
+        return None
 
     def estimate_gas(self, to: bytes | None, data: bytes, *, sender: bytes | None = None) -> int:
         """Gas that a transaction needs.

@@ -35,8 +35,8 @@ ASK_FOR_CHAIN = b'{"jsonrpc":"2.0","id":0,"method":"eth_chainId","params":[]}'
 ASK_FOR_HEIGHT = b'{"jsonrpc":"2.0","id":0,"method":"eth_blockNumber","params":[]}'
 
 BEHIND = 2
-"""Blocks that a node may lack of those already seen, to take another's place: what is on its way to it. One
-that lacks more would refuse an act for want of one before it."""
+"""Blocks that a node may lack of those already seen, to take another's place: what is on its way to it. What
+hangs on these blocks is asked as of the highest one; see `LedgerClient.newest`."""
 
 
 class BusyError(LedgerUnreachableError):
@@ -74,6 +74,11 @@ class Endpoints:
     def shown(self) -> str:
         """The node that is asked at present, as it may be logged."""
         return shown(self._urls[self._present])
+
+    @property
+    def height(self) -> int:
+        """The highest number of a block that was seen, at whichever node."""
+        return self._height
 
     def saw(self, height: object) -> None:
         """Note the number of a block that was seen, as JSON has it."""

@@ -135,9 +135,9 @@ class Registry:
         (commitment,) = self._ask("commitmentOf", subject, record)
         return bytes(commitment) if any(commitment) else None
 
-    def consent_of(self, request: bytes) -> tuple[ConsentState, int]:
+    def consent_of(self, request: bytes, block: int | None = None) -> tuple[ConsentState, int]:
         """How the request with this id stands, and the first second at which a consent to it is over."""
-        state, expiry = self._ask("consentOf", request)
+        state, expiry = self._ask("consentOf", request, block=block)
         return ConsentState(state), expiry
 
     def subject_of(self, request: bytes) -> bytes | None:
@@ -155,9 +155,9 @@ class Registry:
         (valid,) = self._ask("isValid", request)
         return bool(valid)
 
-    def is_nonce_used(self, subject: bytes, nonce: int) -> bool:
+    def is_nonce_used(self, subject: bytes, nonce: int, block: int | None = None) -> bool:
         """Whether a person has used up a nonce."""
-        (used,) = self._ask("isNonceUsed", subject, nonce)
+        (used,) = self._ask("isNonceUsed", subject, nonce, block=block)
         return bool(used)
 
     def domain_separator(self) -> bytes:
@@ -185,10 +185,10 @@ class Registry:
         Raises:
             TooFarBackError: It is older than what is looked through.
         """
-        if self.consent_of(request)[0] is ConsentState.UNKNOWN:
+        head = self.client.newest()
+        if self.consent_of(request, head)[0] is ConsentState.UNKNOWN:
             return None
         topics = [[event_topic(EVENT_OF[Request])], [request]]
-        head = self.client.block_number()
         return newest(self.client, self.contract, self.first_block, head, topics, _request_in)
 
     # --- Calls ---
@@ -213,8 +213,8 @@ class Registry:
         """
         return transact(self.client, relayer, self.contract, data)
 
-    def _ask(self, name: str, *arguments: object) -> tuple[Any, ...]:
-        answer = self.client.call(self.contract, self.encode(name, arguments))
+    def _ask(self, name: str, *arguments: object, block: int | None = None) -> tuple[Any, ...]:
+        answer = self.client.call(self.contract, self.encode(name, arguments), block=block)
         types = [output["type"] for output in function(name)["outputs"]]
         try:
             return tuple(decode(types, answer))

@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from contracts.registry import SKIPPED, event_topic, selector
-from gateway.calls import Calls, RefusedError, Submission
+from gateway.calls import Calls, RefusedError
 from gateway.entries import Entry, Mined, Shipment, State
 from gateway.journal import Journal
-from gateway.ledger.answers import TransactionReceipt, quantity
-from gateway.ledger.client import Question, ask_known, ask_receipt
+from gateway.ledger.answers import TransactionReceipt
+from gateway.ledger.client import Question, ask_block_number, ask_known, ask_receipt
 from gateway.ledger.errors import LedgerError, QuestionError, RevertedError
 from gateway.ledger.events import SkippedEvent, UndecodableEventError, decode
 from gateway.ledger.reasons import explain
 from gateway.ledger.registry import Registry
-from gateway.ledger.transport import RpcCall
 from gateway.relay.fees import cost
 from gateway.relay.policy import Policy
 from gateway.relay.verdicts import End, Place, Verdicts
@@ -107,7 +106,7 @@ class Confirming:
         ]
         questions: list[Question[object]] = [
             *(ask_receipt(transaction) for _, transaction in asked),
-            Question(RpcCall("eth_blockNumber"), quantity),
+            ask_block_number(),
         ]
         *answers, head = self._client.several(questions)
         if not isinstance(head, int):
@@ -174,8 +173,8 @@ class Confirming:
         try:
             submission = self._calls.of(entry)
             why = RevertedError(reason, explain(reason)) if reason else None
-            if why is None and not is_batch:
-                why = self._why(submission)
+            if why is None and not is_batch:  # then it can perhaps be had afterwards
+                why = self._client.refusal(self._registry.contract, submission.data, self._sender)
         except RefusedError as error:
             return self._verdicts.rejected(entry, str(error), place)
         except (QuestionError, RevertedError) as error:
@@ -188,14 +187,6 @@ class Confirming:
             # Alone from now on, with an estimate of its own.
             return End(entry.digest, lambda: self._journal.try_again(entry.digest), is_over=False)
         return self._verdicts.rejected(entry, NO_REASON, place)
-
-    def _why(self, submission: Submission) -> RevertedError | None:
-        """The contract's reason for a failure in a block, as far as it can be had afterwards."""
-        try:
-            self._client.call(self._registry.contract, submission.data, sender=self._sender)
-        except RevertedError as error:
-            return error
-        return None
 
     def _skipped(self, receipt: TransactionReceipt) -> dict[int, str]:
         """Positions in a batch that the contract skipped, and its reasons."""

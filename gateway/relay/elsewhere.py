@@ -18,6 +18,7 @@ from contracts.acts import (
 )
 from contracts.registry import EVENT_OF, REASONS, event_topic
 from gateway.ledger.answers import Log
+from gateway.ledger.errors import QuestionError
 from gateway.ledger.events import ActEvent, UndecodableEventError, decode
 from gateway.ledger.registry import Registry
 from gateway.ledger.search import first_block_since, newest
@@ -50,9 +51,9 @@ def find(registry: Registry, act: Act, reason: str, now: float) -> Log | None:
         TooFarBackError: It may be there, further back than what is looked through.
         LedgerError: The ledger cannot be asked.
     """
-    if not _may_stand(registry, act, reason):
+    client, head = registry.client, registry.client.newest()
+    if not _may_stand(registry, act, reason, head):
         return None
-    client, head = registry.client, registry.client.block_number()
     first, last = registry.first_block, head
     signed = act.deadline - ACT_LIFETIME - MARGIN
     if not isinstance(act, Request) and signed <= now:  # else it lives longer than what a kiosk signs
@@ -61,13 +62,16 @@ def find(registry: Registry, act: Act, reason: str, now: float) -> Log | None:
         last = first_block_since(client, act.deadline + 1, first, head) - 1
     about = act.hash_struct() if isinstance(act, Request) else act.subject.rjust(32, b"\0")
     topics = [[event_topic(EVENT_OF[type(act)])], [about]]
-    return newest(client, registry.contract, first, last, topics, lambda log: _if_of(log, act))
+    found = newest(client, registry.contract, first, last, topics, lambda log: _if_of(log, act))
+    if found is None and client.block_number() < head:  # a node gives the events that it has
+        raise QuestionError(f"{client.url} lacks block {head}, which was seen")
+    return found
 
 
-def _may_stand(registry: Registry, act: Act, reason: str) -> bool:
+def _may_stand(registry: Registry, act: Act, reason: str, head: int) -> bool:
     if isinstance(act, Request | Deny | Withdraw | Recover | Contest | Deactivate):
         return reason == REPEATED[act.KIND] or reason not in REASONS  # the node's own words, or none
-    return registry.is_nonce_used(act.subject, act.nonce)
+    return registry.is_nonce_used(act.subject, act.nonce, head)
 
 
 def _if_of(log: Log, act: Act) -> Log | None:

@@ -57,8 +57,11 @@ class Relay:
             counts: Counts what happens, for `/health`.
         """
         self._journal = journal
+        registry.client.saw(journal.last_block())  # a node that lacks it knows less than this gateway
         sender, chain_id = relayers[0].address, domain.chain_id
-        verdicts = Verdicts(journal, registry, domain, gateway_key, policy.confirmations, settled, counts)
+        verdicts = Verdicts(
+            journal, registry, domain, gateway_key, policy.confirmations, sender, settled, counts
+        )
         gas = GasBook(registry.client, registry.contract)
         self.verifying = Verifying(journal, store, registry, calls, verdicts, policy, sender, counts)
         self.signing = Signing(journal, registry, relayers, chain_id, calls, gas, verdicts, policy, counts)

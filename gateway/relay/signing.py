@@ -166,10 +166,10 @@ class Signing:
                 gas = self._gas.limit(entry, submission.data, self._active[0])
             except RefusedError as error:
                 ends.append(self._verdicts.rejected(entry, str(error)))
-            except RevertedError as error:
+            except RevertedError:
                 end = None
                 if not self._journal.is_preceded(entry):
-                    end = self._verdicts.refused(entry, submission.act, error)
+                    end = self._verdicts.turned_away(entry, submission)
                 if end is not None:
                     ends.append(end)
                 blocked.add(entry.subject)

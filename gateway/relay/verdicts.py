@@ -12,6 +12,7 @@ from contracts.acts import Act
 from contracts.eip712 import Domain
 from contracts.labels import clean
 from contracts.messages import MAX_REASON, Receipt, ReceiptStatus
+from gateway.calls import Submission
 from gateway.entries import Entry, Verdict
 from gateway.journal import Journal
 from gateway.ledger.answers import Log
@@ -63,12 +64,17 @@ class Verdicts:
         domain: Domain,
         gateway_key: Ed25519PrivateKey,
         confirmations: int,
+        sender: bytes,
         settled: Callable[[Entry], None],
         counts: Counter[str],
     ) -> None:
-        """Connect the parts; `settled` is called with each entry that is over, its receipt in it."""
+        """Connect the parts.
+
+        `settled` is called with each entry that is over, its receipt in it. The ledger is asked in the name
+        of `sender`, which matters to it nowhere.
+        """
         self._journal, self._registry, self._confirmations = journal, registry, confirmations
-        self._domain, self._gateway_key = domain, gateway_key
+        self._domain, self._gateway_key, self._sender = domain, gateway_key, sender
         self._settled, self._counts = settled, counts
         self._unsearched: dict[bytes, tuple[float, LedgerError]] = {}
         """Acts that could not be looked for: since when, by `time.monotonic`, and why."""
@@ -96,6 +102,25 @@ class Verdicts:
         reason = clean(reason, MAX_REASON)
         verdict = Verdict(entry.digest, self._receipt(entry, ReceiptStatus.REJECTED, reason, place), reason)
         return End(entry.digest, lambda: self._journal.reject(verdict))
+
+    def turned_away(self, entry: Entry, submission: Submission) -> End | None:
+        """The end of an act of which a node says that the contract would refuse it.
+
+        It may lack a block that another node has shown, and in it what the act builds on; so it is asked once
+        more, whether it does.
+
+        Returns:
+            As `refused`; None also if the contract takes the act after all.
+
+        Raises:
+            LedgerUnreachableError: Nothing answers.
+        """
+        try:
+            error = self._registry.client.refusal(self._registry.contract, submission.data, self._sender)
+        except QuestionError as why:
+            self.wait(entry, why)
+            return None
+        return None if error is None else self.refused(entry, submission.act, error)
 
     def refused(self, entry: Entry, act: Act, error: RevertedError, place: Place = NOWHERE) -> End | None:
         """The end of an act that the contract refuses: rejected, unless it is on the ledger already.

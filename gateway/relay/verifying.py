@@ -130,7 +130,7 @@ class Verifying:
             return []
         if submission is None or not isinstance(error, RevertedError):
             return [self._verdicts.rejected(entry, str(error))]
-        end = self._verdicts.refused(entry, submission.act, error)
+        end = self._verdicts.turned_away(entry, submission)
         if end is not None and end.on_ledger and submission.object is not None:
             self._store.put(submission.object)
         return [] if end is None else [end]
