@@ -10,6 +10,7 @@ from contracts.eip712 import Domain
 from contracts.hexes import checksum_address, to_hex
 from contracts.labels import clean
 from gateway.config import DEFAULT_CHAIN_ID, ConfigError, GatewayConfig
+from gateway.deploying import Deployment
 from gateway.journal import Journal
 from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
@@ -69,10 +70,12 @@ def contract_of(config: GatewayConfig, client: LedgerClient, journal: Journal, r
     deployed = f"{CONTRACT} on chain {client.chain_id()}"
     address = config.contract or journal.fact(deployed)
     if address is None:
-        registry = Registry.deploy(client, relayer, config.environment)
+        deployment = Deployment(client, journal, relayer, config.relay)
+        registry, receipt = deployment.begin(config.environment)
         with journal.together():
             journal.remember(deployed, registry.contract)
             journal.remember(_first_block(registry), str(registry.first_block).encode())
+            deployment.conclude(receipt)
         return registry
     registry = Registry(client, address)
     registry.check(config.environment)

@@ -38,6 +38,16 @@ class SignedTransaction:
     raw: bytes
 
 
+def nonce_of(raw: bytes) -> int:
+    """The nonce of a transaction that a `Relayer` has signed."""
+    return int.from_bytes(rlp.decode(raw.removeprefix(DYNAMIC_FEE))[1], "big")
+
+
+def contract_address(sender: bytes, nonce: int) -> bytes:
+    """Address of what an account's transaction of this nonce creates (yellow paper, section 7)."""
+    return keccak256(rlp.encode([sender, nonce]))[-20:]
+
+
 class Relayer:
     """A secp256k1 account that signs EIP-1559 transactions."""
 

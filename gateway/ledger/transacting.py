@@ -1,5 +1,8 @@
 """One transaction from its estimate to its block, for commands; unlike the relay, it survives no crash."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from contracts.hexes import checksum_address, to_hex
 from gateway.ledger.account import Fees, Relayer
 from gateway.ledger.answers import TransactionReceipt
@@ -19,15 +22,27 @@ def transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: byt
         LedgerConfigurationError: the account cannot pay for it.
         LedgerError: the ledger does not take the transaction.
     """
-    try:
+    with paying(client, relayer):
         return _transact(client, relayer, to, data)
+
+
+@contextmanager
+def paying(client: LedgerClient, relayer: Relayer) -> Iterator[None]:
+    """Say by its name what a ledger refuses as the account cannot pay; errors as `transact`."""
+    try:
+        yield
     except RpcError as error:
         if not is_unpaid(error):
             raise
-        raise LedgerConfigurationError(
-            f"the account {checksum_address(relayer.address)} cannot pay for transactions on {client.url}: "
-            "send funds to it, then try again"
-        ) from error
+        raise cannot_pay(client, relayer) from error
+
+
+def cannot_pay(client: LedgerClient, relayer: Relayer) -> LedgerConfigurationError:
+    """The error for an account without funds."""
+    return LedgerConfigurationError(
+        f"the account {checksum_address(relayer.address)} cannot pay for transactions on {client.url}: "
+        "send funds to it, then try again"
+    )
 
 
 def _transact(client: LedgerClient, relayer: Relayer, to: bytes | None, data: bytes) -> TransactionReceipt:

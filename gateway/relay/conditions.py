@@ -4,9 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.ledger import answers
+from gateway.ledger.account import Fees
 from gateway.ledger.client import LedgerClient, Question, ask_balance, ask_tip, ask_transaction_count
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.transport import RpcCall
+from gateway.relay import fees
+
+FREE = Fees(most=0, tip=0)
+"""What is offered by accounts that own nothing, on a ledger whose blocks burn nothing: a private one, on
+which gas costs nothing. What a node there suggests as a tip they could not pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,12 @@ class Conditions:
     block_gas: int
     nonces: dict[bytes, int]
     balances: dict[bytes, int]
+
+    def offer(self, cap: int) -> Fees | None:
+        """What a new transaction of these relayers offers; None to wait, as fees are above the cap."""
+        if self.base_fee == 0 and not any(self.balances.values()):
+            return FREE
+        return fees.offer(self.base_fee, self.tip, cap)
 
 
 def ask(client: LedgerClient, relayers: Sequence[bytes]) -> Conditions:

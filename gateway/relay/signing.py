@@ -30,10 +30,6 @@ MAX_UNSENT = 4 * AT_ONCE
 """Transactions of one relayer that may be signed and not accepted: those being sent, the next, and those that
 are signed while the node is busy with them."""
 
-FREE = Fees(most=0, tip=0)
-"""What is offered by accounts that own nothing, on a ledger whose blocks burn nothing: a private one, on
-which gas costs nothing. What a node there suggests as a tip they could not pay."""
-
 
 @dataclass(frozen=True)
 class Standing:
@@ -101,9 +97,7 @@ class Signing:
         if not acts and not requests and not calls:
             return 0
         now = conditions.ask(self._registry.client, self._active)
-        offered = fees.offer(now.base_fee, now.tip, self._policy.fee_cap)
-        if now.base_fee == 0 and not any(now.balances.values()):
-            offered = FREE
+        offered = now.offer(self._policy.fee_cap)
         if offered is None:
             why = f"fees are above the cap: {now.base_fee / GWEI:.1f} gwei and the tip"
             self._wait([*acts, *requests], why)

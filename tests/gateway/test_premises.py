@@ -1,17 +1,25 @@
-"""What a gateway stands on: from which block on its contract may have events."""
+"""What a gateway stands on: a contract, deployed once, and from which block on it may have events."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.config import GatewayConfig
 from gateway.journal import Journal
+from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
+from gateway.ledger.errors import LedgerConfigurationError, LedgerError, LedgerUnreachableError
 from gateway.ledger.registry import Registry
 from gateway.premises import contract_of
 from gateway.relay import Policy
+from gateway.relay.policy import GWEI
 from tests.gateway.bench import ENVIRONMENT, Ground, Tampered
+
+POLICY = Policy()
 
 
 @pytest.fixture
@@ -25,9 +33,11 @@ def network() -> Tampered:
     return Tampered()
 
 
-def contract(ground: Ground, journal: Journal, network: Tampered, address: bytes | None) -> Registry:
+def contract(
+    ground: Ground, journal: Journal, network: Tampered, address: bytes | None, policy: Policy = POLICY
+) -> Registry:
     config = GatewayConfig(
-        Path(), Path(), ENVIRONMENT, None, None, ("", 0), None, ("", 0), None, address, Policy(), None, {}
+        Path(), Path(), ENVIRONMENT, None, None, ("", 0), None, ("", 0), None, address, policy, None, {}
     )
     return contract_of(config, LedgerClient(ground.url, transport=network), journal, ground.relayer)
 
@@ -65,3 +75,100 @@ def test_a_node_without_old_states_is_searched_to_its_beginning(
     assert contract(ground, journal, network, there.contract).first_block == 0
     network.answers.clear()
     assert contract(ground, journal, network, there.contract).first_block == there.first_block
+
+
+def deployments(ground: Ground) -> int:
+    """How many transactions the relayer has in blocks."""
+    return LedgerClient(ground.url).transaction_count(ground.relayer.address)
+
+
+class DiedError(BaseException):
+    """The process is gone."""
+
+
+def die(*_: object) -> None:
+    raise DiedError
+
+
+def deploy_and_die(ground: Ground, journal: Journal, network: Tampered, where: type, moment: str) -> None:
+    """Deploy until a function is called."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(where, moment, die)
+        with pytest.raises(DiedError):
+            contract(ground, journal, network, None)
+
+
+@pytest.mark.parametrize(
+    ("where", "moment"), [(LedgerClient, "send"), (LedgerClient, "wait"), (Journal, "close_shipment")]
+)
+def test_a_gateway_that_dies_while_it_deploys_ends_up_with_one_contract(
+    ground: Ground, journal: Journal, network: Tampered, where: type, moment: str
+) -> None:
+    before = deployments(ground)
+    deploy_and_die(ground, journal, network, where, moment)
+    deployed = contract(ground, journal, network, None)
+    assert deployments(ground) == before + 1
+    assert len(set(network.sent)) == 1, "the same bytes again"
+    assert contract(ground, journal, network, None).contract == deployed.contract
+
+
+def test_a_deployment_that_was_not_sent_before_its_nonce_went_elsewhere_is_signed_again(
+    ground: Ground, journal: Journal, network: Tampered
+) -> None:
+    deploy_and_die(ground, journal, network, LedgerClient, "send")
+    other = Registry(LedgerClient(ground.url), ground.domain.contract)
+    other.submit(ground.relayer, other.encode("keyOf", (ground.relayer.address,)))
+    deployed = contract(ground, journal, network, None)
+    assert len(set(network.sent)) == 2
+    assert contract(ground, journal, network, None).contract == deployed.contract
+
+
+def test_a_deployment_that_waits_for_a_block_is_waited_for_at_the_next_start(
+    ground: Ground, journal: Journal, network: Tampered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool: list[object] = []
+
+    def take(params: list[object]) -> object:
+        pool.append(params[0])
+        return "0x" + "00" * 32
+
+    network.answers["eth_sendRawTransaction"] = take
+    real = LedgerClient.wait
+    monkeypatch.setattr(LedgerClient, "wait", lambda client, name: real(client, name, 0))
+    with pytest.raises(LedgerUnreachableError, match="in no block"):
+        contract(ground, journal, network, None)
+    before = deployments(ground)
+    network.answers.clear()
+    contract(ground, journal, network, None)
+    assert deployments(ground) == before + 1
+    assert set(network.sent) == set(pool)
+
+
+def test_what_a_deployment_costs_counts_as_spent(ground: Ground, journal: Journal, network: Tampered) -> None:
+    client = LedgerClient(ground.url)
+    owned = client.balance(ground.relayer.address)
+    contract(ground, journal, network, None)
+    paid = owned - client.balance(ground.relayer.address)
+    assert journal.spent_since(ground.relayer.address, int(time.time()) - 60) == -(-paid // GWEI) > 0
+    assert journal.pending() == {}
+    assert journal.facts("deployment") == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [(Policy(fee_cap=1), "above fee_cap_gwei"), (replace(Policy(), spending=1), "daily_gwei is 1")],
+)
+def test_a_deployment_keeps_to_the_fee_cap_and_the_daily_limit(
+    ground: Ground, journal: Journal, network: Tampered, policy: Policy, words: str
+) -> None:
+    with pytest.raises(LedgerError, match=words):
+        contract(ground, journal, network, None, policy)
+    assert network.sent == []
+    contract(ground, journal, network, None)
+
+
+def test_a_relayer_without_funds_deploys_nothing(ground: Ground, journal: Journal, network: Tampered) -> None:
+    poor = replace(ground, relayer=Relayer(ec.generate_private_key(ec.SECP256K1())))
+    with pytest.raises(LedgerConfigurationError, match="cannot pay"):
+        contract(poor, journal, network, None)
+    assert network.sent == []
