@@ -85,12 +85,21 @@ class Confirming:
                 self._counts["reorganised"] += 1
                 self._journal.send_again(shipment.number)
                 moved.append(shipment.number)
-            elif receipt is not None and head - receipt.block + 1 >= self._policy.confirmations:
+            elif receipt is not None and self._is_final(shipment, head - receipt.block + 1):
                 of_acts, is_over = self._ends(shipment, receipt)
                 ends += of_acts
                 closed += [shipment.number] if is_over else []
         self._verdicts.apply(ends, closed)
         return len(moved) + len(ends) + len(closed)
+
+    def _is_final(self, shipment: Shipment, depth: int) -> bool:
+        """Whether so many blocks are enough for what stands in the first of them.
+
+        If it takes several, the shipment must have been seen there before: what is deep enough at the first
+        look, after an outage perhaps, has but one answer for it. Where one block is enough, none is undone.
+        """
+        enough = self._policy.confirmations
+        return depth >= enough and (enough == 1 or shipment.state is State.MINED)
 
     def _look(
         self, shipments: Sequence[Shipment]

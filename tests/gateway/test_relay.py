@@ -164,6 +164,23 @@ def test_a_block_that_the_ledger_took_back_is_waited_for_again(bench: Bench, gro
     assert bench.events("Enrolled", person) == 1
 
 
+def test_what_is_deep_enough_at_the_first_look_is_looked_at_again(bench: Bench, ground: Ground) -> None:
+    bench.with_policy(confirmations=3)
+    person = Person()
+    entry = bench.receive(person, person.enrol())
+    bench.bring(entry, State.ACCEPTED)
+    for _ in range(3):
+        bench.registry.submit(ground.relayer, bench.registry.encode("keyOf", (person.address,)))
+    bench.relay.confirming.turn()
+    assert (bench.now(entry).state, bench.now(entry).receipt) == (State.MINED, None)
+    bench.network.answers["eth_getTransactionReceipt"] = lambda _: None
+    bench.relay.confirming.turn()
+    assert (bench.now(entry).state, bench.counts["reorganised"]) == (State.SIGNED, 1)
+    bench.network.answers.clear()
+    assert bench.relay.advance() is False
+    assert bench.receipt(entry).status is ReceiptStatus.FINAL
+
+
 LIMITED = {"code": -32005, "message": "limit exceeded"}
 """What a hosted node answers to somebody who asks too much (EIP-1474)."""
 
