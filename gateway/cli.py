@@ -42,7 +42,7 @@ A configuration, of which only the first three settings are needed:
   tls_key = "gateway-key.pem"
   ledger = "http://10.0.0.5:8545"  # or a table, see docs/ledgers.md; without it an embedded ledger is run,
   ledger_listen = "127.0.0.1:8545" # listening here,
-  chain_id = 20022                 # with this chain id
+  chain_id = 20022                 # with this chain id; a ledger that has another is refused
   contract = "0x5FbD..."           # without it one is deployed at the first run, and remembered
   confirmations = 1                # blocks until a transaction is final
   passphrase_file = "passphrase"   # of the relayers' keys, see ridgekey gateway keys --help

@@ -24,9 +24,6 @@ from gateway.relay.policy import Policy, PolicyError, parse_policy
 
 DEFAULT_LISTEN = "127.0.0.1:8700"
 DEFAULT_LEDGER_LISTEN = "127.0.0.1:8545"  # where Ethereum's tools look for a node
-DEFAULT_CHAIN_ID = 20_022
-"""Of the embedded ledger: free in the public list of chains, so that nothing signed here counts on another
-chain."""
 DEFAULT_CONFIRMATIONS = 1
 """One block is final on a ledger of one node; set more where several nodes take turns."""
 MAX_CONFIRMATIONS = 1000

@@ -37,13 +37,13 @@ class NodeProcessError(GatewayError):
 class NodeProcess:
     """The child process. To be used from the main thread, as its life hangs on the thread that starts it."""
 
-    def __init__(self, state: Path, listen: tuple[str, int], chain_id: int, funded: bytes) -> None:
+    def __init__(self, state: Path, listen: tuple[str, int], chain_id: int | None, funded: bytes) -> None:
         """Start the ledger and wait until it answers.
 
         Args:
             state: Its directory.
             listen: Host and port; port 0 takes a free one, and keeps it over restarts.
-            chain_id: Chain id of a new ledger.
+            chain_id: Chain id that it must have; None for its own, or the usual one of a new ledger.
             funded: Address that owns the funds of a new ledger.
 
         Raises:
@@ -101,10 +101,10 @@ class NodeProcess:
 
     def _command(self) -> list[str]:
         host = f"[{self._host}]" if ":" in self._host else self._host
+        wanted = [] if self._chain_id is None else ["--chain-id", str(self._chain_id)]
         return [
             sys.executable, "-m", "ridgekey", "ledger", "run", "--json", "--state", str(self._state),
-            "--listen", f"{host}:{self._port}", "--chain-id", str(self._chain_id),
-            "--fund", to_hex(self._funded),
+            "--listen", f"{host}:{self._port}", *wanted, "--fund", to_hex(self._funded),
         ]  # fmt: skip
 
     def _listen_to(self, pipe: IO[bytes]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from contracts.eip712 import Domain
 from contracts.hexes import checksum_address, to_hex
 from contracts.labels import clean
-from gateway.config import DEFAULT_CHAIN_ID, ConfigError, GatewayConfig
+from gateway.config import ConfigError, GatewayConfig
 from gateway.deploying import Deployment
 from gateway.journal import Journal
 from gateway.ledger.account import Relayer
@@ -55,8 +55,7 @@ def embedded_ledger(config: GatewayConfig, funded: bytes) -> NodeProcess:
     Raises:
         NodeProcessError: It doesn't start.
     """
-    chain_id = config.chain_id or DEFAULT_CHAIN_ID
-    return NodeProcess(config.state / "ledger", config.ledger_listen, chain_id, funded)
+    return NodeProcess(config.state / "ledger", config.ledger_listen, config.chain_id, funded)
 
 
 def contract_of(config: GatewayConfig, client: LedgerClient, journal: Journal, relayer: Relayer) -> Registry:

@@ -9,9 +9,10 @@ from pathlib import Path
 from contracts.errors import ContractError
 from contracts.hexes import ADDRESS_LENGTH, checksum_address, from_hex, to_hex
 from contracts.messages import MAX_KIOSK_MESSAGE
-from gateway.config import DEFAULT_CHAIN_ID, DEFAULT_LEDGER_LISTEN, parse_listen
+from gateway.config import DEFAULT_LEDGER_LISTEN, parse_listen
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import NoSuchInputError, RevertedError
+from gateway.ledger.node import DEFAULT_CHAIN_ID
 from gateway.ledger.options import access_of, add_ledger
 from gateway.ledger.registry import Registry
 from gateway.ledger.submission import OVERHEAD, read
@@ -60,9 +61,8 @@ def parser() -> ArgumentParser:
     node.add_argument(
         "--chain-id",
         type=_chain_id,
-        default=DEFAULT_CHAIN_ID,
         metavar="N",
-        help="of a new ledger (default %(default)s)",
+        help=f"of a new ledger (default {DEFAULT_CHAIN_ID}); one that exists has its own, which must be this",
     )
     node.add_argument(
         "--fund",
@@ -84,6 +84,7 @@ def parser() -> ArgumentParser:
         "--contract", type=_address, metavar="ADDRESS", help="check that our contract is there"
     )
     _add_environment(info_, required=False)
+    info_.set_defaults(misused=info_.error)
 
     submit_ = _command(
         commands,
@@ -127,6 +128,8 @@ def deploy(arguments: Namespace) -> int:
 
 def info(arguments: Namespace) -> int:
     """`ridgekey ledger info`."""
+    if arguments.environment is not None and arguments.contract is None:
+        arguments.misused("--environment is that of a contract: give --contract, too")
     with LedgerClient(access_of(arguments)) as client:
         facts: dict[str, object] = {
             "ledger": client.version(),

@@ -30,6 +30,10 @@ credential relayer-passphrase, else from relayer.passphrase beside them.
 
 DAY = 86_400
 
+WIDTH = 200
+"""Columns of the table at most, more than any row has: addresses are there to be copied, so a narrow terminal
+has to break the lines."""
+
 
 def add_to(commands: "_SubParsersAction[ArgumentParser]") -> None:
     """Add the command."""
@@ -64,7 +68,7 @@ def list_(arguments: Namespace) -> int:
         limit = "none" if key["limit_gwei"] is None else f"{key['limit_gwei']:,}"
         use = "retired" if key["retired"] else "active"
         table.add_row(key["address"], key["file"], use, str(key["pending"]), f"{key['spent_gwei']:,}", limit)
-    Console().print(table)
+    Console(width=WIDTH).print(table)
     return 0
 
 

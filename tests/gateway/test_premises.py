@@ -14,7 +14,8 @@ from gateway.ledger.account import Relayer
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import LedgerConfigurationError, LedgerError, LedgerUnreachableError
 from gateway.ledger.registry import Registry
-from gateway.premises import contract_of
+from gateway.node_process import NodeProcessError
+from gateway.premises import contract_of, embedded_ledger
 from gateway.relay import Policy
 from gateway.relay.policy import GWEI
 from tests.gateway.bench import ENVIRONMENT, Ground, Tampered
@@ -172,3 +173,22 @@ def test_a_relayer_without_funds_deploys_nothing(ground: Ground, journal: Journa
     with pytest.raises(LedgerConfigurationError, match="cannot pay"):
         contract(poor, journal, network, None)
     assert network.sent == []
+
+
+def test_an_embedded_ledger_keeps_its_chain_id(tmp_path: Path) -> None:
+    first = ledger_and_its_chain(tmp_path, 5)
+    assert (first, ledger_and_its_chain(tmp_path, None)) == (5, 5)
+    with pytest.raises(NodeProcessError, match="chain id 5, not 6"):
+        ledger_and_its_chain(tmp_path, 6)
+
+
+def ledger_and_its_chain(state: Path, chain_id: int | None) -> int:
+    config = GatewayConfig(
+        state, Path(), ENVIRONMENT, None, None, ("", 0), None, ("127.0.0.1", 0), chain_id, None, POLICY,
+        None, {},
+    )  # fmt: skip
+    node = embedded_ledger(config, bytes(20))
+    try:
+        return LedgerClient(node.url).chain_id()
+    finally:
+        node.stop()

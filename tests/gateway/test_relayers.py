@@ -159,5 +159,7 @@ def test_the_commands_list_and_add(tmp_path: Path) -> None:
     ]
     assert [(key["pending"], key["spent_gwei"]) for key in listed] == [(0, 0), (0, 0)]
     table = run_here("gateway", "keys", "list", "--config", str(config)).stdout
+    assert first in table
+    assert second in table
     assert "retired" in table
     assert "5,000" in table

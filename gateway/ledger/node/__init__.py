@@ -5,3 +5,6 @@ checks and mines, `calls` tries without keeping. `parameters` reads requests, `m
 methods, `formats` gives answers their shape, `jsonrpc` is the envelope, `server` the HTTP around it, `run`
 starts it all.
 """
+
+DEFAULT_CHAIN_ID = 20_022
+"""Of a new ledger: free in the public list of chains, so that nothing signed here counts on another chain."""

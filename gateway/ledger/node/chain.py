@@ -19,6 +19,7 @@ from eth_utils.exceptions import ValidationError
 
 from contracts.hexes import checksum_address
 from gateway.ledger.errors import LedgerConfigurationError
+from gateway.ledger.node import DEFAULT_CHAIN_ID
 from gateway.ledger.node.rules import (
     LedgerVM,
     chain_class,
@@ -46,21 +47,23 @@ class Chain:
     Not safe for use from several threads: the node has one.
     """
 
-    def __init__(self, store: Store, chain_id: int, funded: Sequence[bytes]) -> None:
+    def __init__(self, store: Store, chain_id: int | None, funded: Sequence[bytes]) -> None:
         """Open the chain in the store, or begin one in which the `funded` addresses own `FUNDS` wei each.
+
+        Without a chain id it is the store's own, or `DEFAULT_CHAIN_ID` for a new one.
 
         Raises:
             LedgerConfigurationError: the store holds a chain of another id.
         """
-        kept = int(store.setting("chain id", str(chain_id)))
-        if kept != chain_id:
+        kept = int(store.setting("chain id", str(chain_id or DEFAULT_CHAIN_ID)))
+        if chain_id not in (None, kept):
             raise LedgerConfigurationError(
                 f"the ledger in this directory has chain id {kept}, not {chain_id}: "
                 f"use --chain-id {kept} or another --state"
             )
-        self.chain_id = chain_id
+        self.chain_id = kept
         self.store = store
-        chain = chain_class(chain_id)
+        chain = chain_class(kept)
         # py-evm marks its own kinds of int and bytes (BlockNumber, Hash32, Address); ours are plain.
         self._chain: Any
         try:

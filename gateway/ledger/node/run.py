@@ -24,14 +24,15 @@ class NodeConfig:
         state: directory of the ledger's file and, without `funded`, of the relayer's key.
         host: where to listen.
         port: where to listen; 0 takes a free port.
-        chain_id: EIP-155 chain id of a new ledger, and what an existing one must have.
+        chain_id: EIP-155 chain id of a new ledger, and what an existing one must have; None for
+            `DEFAULT_CHAIN_ID`, or whatever the existing one has.
         funded: addresses that own funds in a new ledger; none makes a relayer account in the state directory.
     """
 
     state: Path
     host: str
     port: int
-    chain_id: int
+    chain_id: int | None
     funded: tuple[bytes, ...]
 
 

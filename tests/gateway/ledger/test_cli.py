@@ -12,7 +12,7 @@ from gateway.ledger.account import KEY_FILE, Relayer
 from gateway.ledger.registry import Registry
 from tests.gateway.actors import KioskKey
 from tests.gateway.ledger.bring import Bringer, Story
-from tests.gateway.ledger.processes import Node, ridgekey
+from tests.gateway.ledger.processes import Node, ridgekey, running
 
 
 def ledger(*arguments: str) -> tuple[int, str, str]:
@@ -49,6 +49,7 @@ def test_deploy_then_info(node: Node) -> None:
         (["info", "--ledger", "{url}/no"], 76, "not a ledger"),
         (["info", "--ledger", "{url}", "--contract", "0x" + "11" * 20], 78, "no contract"),
         (["info", "--ledger", "{url}", "--contract", "0x11"], 2, "20 bytes"),
+        (["info", "--ledger", "{url}", "--environment", "x"], 2, "give --contract, too"),
         (["run", "--state", "/dev/null/x"], 78, "cannot make"),
         (["run", "--state", "{state}/new", "--listen", "nowhere"], 78, "HOST:PORT"),
         (["run", "--state", "{state}/new", "--listen", "203.0.113.1:1"], 78, "cannot listen"),
@@ -70,6 +71,16 @@ def test_bad_input_is_one_clear_line(
     assert done == code
     assert words in err
     assert code == 2 or err.count("\n") == 1
+
+
+def test_a_ledger_keeps_its_chain_id(tmp_path: Path) -> None:
+    with running(tmp_path, "--chain-id", "5") as node:
+        assert node.ready["chain_id"] == 5
+    with running(tmp_path) as node:
+        assert node.ready["chain_id"] == 5
+    code, _, err = ledger("run", "--state", str(tmp_path), "--chain-id", "6")
+    assert (code, err.count("\n")) == (78, 1)
+    assert "chain id 5, not 6" in err
 
 
 class TestSubmit:
