@@ -44,10 +44,11 @@ class Bumping:
         Raises:
             LedgerError: The ledger can't be asked for fees.
         """
-        waiting = self._overdue(self._journal.shipments(State.SIGNED, State.ACCEPTED))
-        known = {shipment.latest.hash for shipment in waiting}
-        self._noticed = {name: block for name, block in self._noticed.items() if name in known}
-        accepted = [shipment for shipment in waiting if shipment.state is State.ACCEPTED]
+        accepted = self._overdue(self._journal.shipments(State.ACCEPTED))
+        if self._noticed:  # what the node forgets is sent again, and is no newcomer then
+            waiting = [*accepted, *self._journal.shipments(State.SIGNED)]
+            known = {shipment.latest.hash for shipment in waiting}
+            self._noticed = {name: block for name, block in self._noticed.items() if name in known}
         if not accepted:
             return 0
         held, now = self._held(), self._ask(accepted)

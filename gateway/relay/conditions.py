@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.ledger import answers
 from gateway.ledger.account import Fees
@@ -48,21 +49,19 @@ def ask(client: LedgerClient, relayers: Sequence[bytes]) -> Conditions:
     Raises:
         LedgerError: The ledger refuses one of the questions, or does not answer.
     """
-    questions: list[Question[int]] = [
-        _of_newest_block("number"),
-        _of_newest_block("baseFeePerGas"),
-        _of_newest_block("gasLimit"),
+    questions: list[Question[Any]] = [
+        NEWEST,
         *map(ask_transaction_count, relayers),
         *map(ask_balance, relayers),
         ask_tip(),
     ]
     *answered, suggested = client.several(questions)
-    found: list[int] = []
+    found: list[Any] = []
     for answer in answered:
         if isinstance(answer, LedgerError):
             raise answer
         found.append(answer)
-    block, base_fee, block_gas, *rest = found
+    (block, base_fee, block_gas), *rest = found
     tip = client.tip(suggested, base_fee)
     nonces, balances = rest[: len(relayers)], rest[len(relayers) :]
     return Conditions(
@@ -71,10 +70,15 @@ def ask(client: LedgerClient, relayers: Sequence[bytes]) -> Conditions:
     )  # fmt: skip
 
 
-def _of_newest_block(member: str) -> Question[int]:
-    def read(block: object) -> int:
-        if not isinstance(block, dict):
-            raise answers.IllFormedError("an object was expected")
-        return answers.quantity(block.get(member, "0x0"))  # a ledger before EIP-1559 has no base fee
+def _read(block: object) -> tuple[int, int, int]:
+    """Number, base fee and gas limit of a block."""
+    if not isinstance(block, dict):
+        raise answers.IllFormedError("an object was expected")
+    return (
+        answers.quantity(block.get("number")),
+        answers.quantity(block.get("baseFeePerGas", "0x0")),  # none before EIP-1559
+        answers.quantity(block.get("gasLimit")),
+    )
 
-    return Question(RpcCall("eth_getBlockByNumber", ["latest", False]), read)
+
+NEWEST = Question(RpcCall("eth_getBlockByNumber", ["latest", False]), _read)
