@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from rich.console import Console
 from scipy import signal
 
 import ridgekey
@@ -22,21 +21,20 @@ from edge.biometrics import galois
 from edge.biometrics.enrolment import bind, frames_of_presses
 from edge.biometrics.joint import LEAST_SHARE
 from edge.biometrics.parameters import Parameters
-from hw.bench.biometrics import attacks, cli, counting, markdown, pairs, plots, statistics
+from hw.bench.biometrics import attacks, counting, markdown, pairs, plots, statistics
 from hw.bench.biometrics.counting import KS, Locked, PressFrames, chances
 from hw.bench.biometrics.fingers import (
     ENROLMENTS,
     Enrolled,
     Press,
-    TooFewFingersError,
     cache_name,
     read_image,
-    usable_fingers,
 )
 from hw.bench.biometrics.linkage import leap, recovery, recovery_without_permutation
 from hw.bench.biometrics.peers import package, prealignment, side_by_side, thimble
 from hw.bench.biometrics.protocol import in_processes
 from hw.bench.biometrics.sets import NoSuchSetError, find_sets
+from hw.bench.biometrics.usable import TooFewFingersError, usable_fingers, usable_sets
 from hw.errors import BenchError
 from hw.fingers import ImageFolder
 from tests.edge.biometrics.points import finger, press
@@ -468,18 +466,18 @@ def test_a_set_in_which_nothing_enrols_is_measured_too(folder, tmp_path):
         assert figures[name] is None
 
 
-def test_a_set_that_cannot_be_measured_is_left_out_and_the_others_are_not(folder, tmp_path, capsys):
+def test_a_set_that_cannot_be_measured_is_left_out_and_the_others_are_not(folder, tmp_path):
     (tmp_path / "few").mkdir()
     for name in ("001_1.png", "002_1.png"):
         (tmp_path / "few" / name).write_bytes((folder / "drawn" / "001_1.png").read_bytes())
     with pytest.raises(TooFewFingersError, match="fewer than two fingers of 4"):
-        cli._usable(find_sets(tmp_path, None, None), cli.parser().parse_args(["--fingers", "x"]), Console())
+        usable_sets(find_sets(tmp_path, None, None), "all", 3, pytest.fail)
     (tmp_path / "drawn").symlink_to(folder / "drawn")
-    [(images, fingers)] = cli._usable(
-        find_sets(tmp_path, None, None), cli.parser().parse_args(["--fingers", "x"]), Console()
-    )
+    lines = []
+    [(images, fingers)] = usable_sets(find_sets(tmp_path, None, None), "all", 3, lines.append)
     assert (images.name, fingers) == ("drawn", [1, 2, 3, 4])
-    assert "left out" in capsys.readouterr().out
+    [line] = lines
+    assert line.startswith("left out: ")
 
 
 def test_what_to_try_with_few_impressions_is_said(folder, tmp_path):

@@ -1,5 +1,6 @@
 """The folder source: what it shows of an image, and what it says of each broken folder."""
 
+import pickle
 import struct
 import zlib
 from pathlib import Path
@@ -10,6 +11,7 @@ from PIL import Image
 
 from hw.errors import BenchError
 from hw.fingers import ImageFolder, open_source
+from hw.fingers.errors import BadImageError
 from hw.fingers.frame import print_centre, quantise, window
 
 
@@ -111,7 +113,7 @@ def test_a_colour_image_is_refused(tmp_path: Path) -> None:
     coloured[:, :, 0] = 200
     with pytest.raises(BenchError, match="in colour"):
         ImageFolder(save(tmp_path, "001_1.png", coloured)).press(1, 1, 64, 64)
-    Image.new("CMYK", (64, 64)).save(tmp_path / "001_2.tif")
+    Image.new("CMYK", (64, 64)).save(tmp_path / "001_1.png", format="TIFF")
     with pytest.raises(BenchError, match="no grey picture"):
         ImageFolder(tmp_path)
 
@@ -179,3 +181,13 @@ def test_a_broken_manifest_is_refused(tmp_path: Path, manifest: str, said: str) 
     save(tmp_path, "001_1.png", stripes(64, 64)).joinpath("manifest.csv").write_text(manifest)
     with pytest.raises(BenchError, match=said):
         ImageFolder(tmp_path)
+
+
+def test_a_damaged_image_leaves_the_others_usable_and_says_why_when_pressed(tmp_path: Path) -> None:
+    save(tmp_path, "001_1.png", stripes(64, 64))
+    (tmp_path / "001_2.png").write_bytes(png_header(0, 288))
+    source = ImageFolder(tmp_path)
+    assert source.numbers(1) == [1]
+    with pytest.raises(BadImageError, match="0x288") as refused:
+        source.press(1, 2, 64, 64)
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)  # our own

@@ -91,7 +91,7 @@ def _name(item: tuple[Reason, int]) -> str:
 
 def judge(job: Job, finger: FingerResult, attack: bool) -> Gate:
     """Judge a finger's presses one after the other, and what is made of some of them."""
-    source = image_folder(job.images.folder)
+    source = image_folder(job.images)
     refused: Counter[Reason] = Counter()
     tried: Counter[str] = Counter()
     noticed: Counter[str] = Counter()

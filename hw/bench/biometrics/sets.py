@@ -23,11 +23,13 @@ class ImageSet:
         name: of the set.
         folder: its images.
         profile: gives the size of the image.
+        damaged: names of its images that cannot be used.
     """
 
     name: str
     folder: Path
     profile: Profile
+    damaged: frozenset[str] = frozenset()
 
 
 def find_sets(folder: Path, only: str | None, sensor: str | None) -> list[ImageSet]:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from edge.biometrics import Minutiae, MinutiaExtractor, ProtectedRecord, assess, unlock
-from hw.bench.biometrics.fingers import Job, read_image
+from hw.bench.biometrics.fingers import Job, image_folder, read_image
 from hw.fingers.folder import ImageFolder
 
 PRESSES = 24
@@ -43,7 +43,7 @@ def measure(job: Job, samples: list[Sample], stranger: tuple[int, int] | None) -
         samples: presses that should open, at most `PRESSES`.
         stranger: finger and impression of a rich press that opens the first sample's record in no case.
     """
-    source, extractor = ImageFolder(job.images.folder), MinutiaExtractor()
+    source, extractor = image_folder(job.images), MinutiaExtractor()
     _, _, first = samples[0]
     totals, decoders = [], []
     for finger, impression, record in samples:

@@ -89,7 +89,7 @@ def reduce(job: Job, finger: FingerResult) -> Reduced:
 def _reference(job: Job, finger: FingerResult, press: Press) -> Reference | None:
     if not press.fit:
         return None
-    with read_image(job.images, image_folder(job.images.folder), finger.finger, press.impression) as image:
+    with read_image(job.images, image_folder(job.images), finger.finger, press.impression) as image:
         return reference(image)
 
 

@@ -1,0 +1,115 @@
+"""`ridgekey bench biometrics` on folders as they are found: what is left out, what is said, what is kept."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hw.bench.biometrics import cli, measuring, results
+from hw.bench.biometrics.fingers import image_folder
+from hw.bench.biometrics.sets import ImageSet, find_sets
+from hw.bench.biometrics.usable import TooFewFingersError, usable_sets
+from hw.errors import BenchError
+
+Lines = list[str]
+
+
+def noise(width: int = 64, height: int = 64) -> Image.Image:
+    """A grey picture that does not compress to nothing."""
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width), np.uint8))
+
+
+def fill(folder: Path, fingers: int = 2, impressions: int = 5) -> Path:
+    """A folder of so many images."""
+    folder.mkdir(parents=True)
+    for finger in range(1, fingers + 1):
+        for impression in range(1, impressions + 1):
+            noise().save(folder / f"{finger}_{impression}.png")
+    return folder
+
+
+def cut(file: Path) -> None:
+    """Half of an image, as a copy that was interrupted leaves it."""
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+
+
+def usable(folder: Path, lines: Lines) -> list[tuple[ImageSet, list[int]]]:
+    return usable_sets(find_sets(folder, None, None), "all", 3, lines.append)
+
+
+def test_damaged_and_coloured_images_are_left_out_by_themselves(tmp_path: Path) -> None:
+    fill(tmp_path / "a")
+    cut(fill(tmp_path / "b", fingers=3) / "2_3.png")
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "b" / "1_1.png")
+    (tmp_path / "b" / "1_2.png").write_bytes(b"no image at all")
+    lines: Lines = []
+    [_, (images, fingers)] = usable(tmp_path, lines)
+    (images_line, fingers_line) = lines
+    assert images_line == (
+        "b: 3 of 15 images left out: 1_1.png is in colour, 1_2.png is not a PNG, BMP or TIFF image, "
+        "2_3.png is damaged"
+    )
+    assert fingers_line == "b: fingers left out for too few impressions: 1"
+    assert fingers == [2, 3]
+    assert image_folder(images).numbers(2) == [1, 2, 4, 5]
+
+
+def test_a_set_of_which_too_little_remains_is_left_out(tmp_path: Path) -> None:
+    fill(tmp_path / "a")
+    cut(fill(tmp_path / "b", impressions=4) / "2_3.png")
+    lines: Lines = []
+    assert [images.name for images, _ in usable(tmp_path, lines)] == ["a"]
+    assert "2_3.png is damaged" in lines[0]
+    assert "fewer than two fingers" in lines[1]
+    with pytest.raises(TooFewFingersError):
+        usable(tmp_path / "b", [])
+
+
+@pytest.fixture
+def three_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Sets a, b and c; their measures are made up, and the tables not printed."""
+    for name in "abc":
+        fill(tmp_path / name)
+    monkeypatch.setattr(results, "show", lambda measured: print(*(each.figures["set"] for each in measured)))
+    return tmp_path
+
+
+def made_up(trouble: dict[str, BaseException]) -> object:
+    def measure(images: ImageSet, *_: object) -> list[measuring.Measured]:
+        if images.name in trouble:
+            raise trouble[images.name]
+        return [measuring.Measured({"set": images.name}, None, [])]  # type: ignore[arg-type]  # not drawn
+
+    return measure
+
+
+def names(file: Path) -> list[str]:
+    return [each["set"] for each in json.loads(file.read_text())["figures"]]
+
+
+def test_a_set_that_fails_on_the_way_is_named_and_the_others_are_kept(
+    three_sets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["--fingers", str(three_sets), "--json", str(three_sets / "out.json")]
+    monkeypatch.setattr(measuring, "measure", made_up({"b": BenchError("it broke")}))
+    assert cli.main(argv) == 0
+    assert names(three_sets / "out.json") == ["a", "c"]
+    said = capsys.readouterr()
+    assert said.out == "a c\n"
+    assert "b is left out: it broke" in said.err
+    monkeypatch.setattr(measuring, "measure", made_up({name: BenchError("it broke") for name in "abc"}))
+    with pytest.raises(BenchError, match="it broke"):
+        cli.main(argv)
+
+
+def test_an_interrupted_run_keeps_the_sets_that_are_done(
+    three_sets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(measuring, "measure", made_up({"c": KeyboardInterrupt()}))
+    with pytest.raises(KeyboardInterrupt):
+        cli.main(["--fingers", str(three_sets), "--json", str(three_sets / "out.json")])
+    assert names(three_sets / "out.json") == ["a", "b"]
+    assert capsys.readouterr().out == "a b\n"
