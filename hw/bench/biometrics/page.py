@@ -12,6 +12,7 @@ from hw.bench.biometrics import plots, tables
 from hw.bench.biometrics.attacks import Linked
 from hw.bench.biometrics.counting import KS
 from hw.bench.biometrics.plots import Axis, Line
+from hw.bench.biometrics.shown import shown
 from hw.bench.biometrics.summary import EXPONENTS, Curves, Figures
 from hw.errors import FileTroubleError
 
@@ -126,7 +127,7 @@ def _tiles(figures: Figures) -> str:
         (f"{1 - one:.1%}", f"accepted at one press; goal {1 - fnmr:.1%}", one <= fnmr),
         (f"{1 - three:.1%}", f"within three presses; goal {1 - frr:.1%}", three <= frr),
         (
-            f"{'≥ ' if figures['fas_is_lower_bound'] else ''}{bits:.1f} bits",
+            shown(bits, ("≥ " if figures["fas_is_lower_bound"] else "") + "{:.1f} bits"),
             f"FAS of a record without its pepper; goal {fas:.0f}",
             bits >= fas,
         ),

@@ -8,6 +8,7 @@ from rich.table import Table
 from edge.biometrics.joint import LEAST_SHARE
 from hw.bench.biometrics.counting import KS
 from hw.bench.biometrics.sets import ImageSet
+from hw.bench.biometrics.shown import UNSEEN, shown
 from hw.bench.biometrics.summary import Figures
 from hw.bench.biometrics.tune import Choice
 
@@ -89,19 +90,17 @@ def _recognition(figures: Figures) -> list[Row]:
 
 def security(figures: Figures, end: str = "") -> str:
     """FAS in words: bits, interval, and what it rests on."""
-    return f"{fas_bits(figures, end)} bits from {figures[f'fas_rests_on_presses{end}']} lucky presses"
+    bits = fas_bits(figures, end)
+    return (
+        bits if bits == UNSEEN else f"{bits} bits from {figures[f'fas_rests_on_presses{end}']} lucky presses"
+    )
 
 
 def fas_bits(figures: Figures, end: str = "") -> str:
-    """FAS and its interval; ≥ where it is a lower bound."""
+    """FAS and its interval, of which some ends are unseen; ≥ where it is a lower bound."""
     bound = "≥ " if figures[f"fas_is_lower_bound{end}"] else ""
-    low, high = (_end(figures[f"fas_bits{end}_{which}"]) for which in ("low", "high"))
-    return f"{bound}{figures[f'fas_bits{end}']:.1f} [{low}, {high}]"
-
-
-def _end(value: float | int | str) -> str:
-    """An interval's end; some have none."""
-    return f"{value:.0f}" if isinstance(value, float) and isfinite(value) else "–"
+    low, high = (shown(figures[f"fas_bits{end}_{which}"], "{:.0f}") for which in ("low", "high"))
+    return shown(figures[f"fas_bits{end}"], f"{bound}{{:.1f}} [{low}, {high}]")
 
 
 def _cost(figures: Figures) -> list[Row]:
