@@ -68,6 +68,28 @@ def test_a_set_of_which_too_little_remains_is_left_out(tmp_path: Path) -> None:
         usable(tmp_path / "b", [])
 
 
+def test_a_stray_picture_hides_no_set(tmp_path: Path) -> None:
+    fill(tmp_path / "a")
+    noise().save(tmp_path / "overview.png")
+    assert [images.name for images in find_sets(tmp_path, None, None)] == ["a"]
+    noise().save(tmp_path / "1_1.png")
+    assert [images.folder for images in find_sets(tmp_path, None, None)] == [tmp_path]
+
+
+def test_of_images_and_folders_of_images_it_is_said_which_are_measured(
+    three_sets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(measuring, "measure", made_up({}))
+    cli.main(["--fingers", str(three_sets)])
+    assert "itself are measured" not in capsys.readouterr().err
+    for image in (three_sets / "a").iterdir():
+        image.rename(three_sets / image.name)
+    cli.main(["--fingers", str(three_sets)])
+    assert f"the images in {three_sets} itself are measured, and not those in its folders b, c; " in (
+        capsys.readouterr().err
+    )
+
+
 @pytest.fixture
 def three_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Sets a, b and c; their measures are made up, and the tables not printed."""

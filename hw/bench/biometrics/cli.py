@@ -14,10 +14,10 @@ from hw.bench.biometrics import measuring, results, tables, tune
 from hw.bench.biometrics.fingers import PRIVATE_FOLDER
 from hw.bench.biometrics.page import Measured
 from hw.bench.biometrics.protocol import cores
-from hw.bench.biometrics.sets import find_sets
+from hw.bench.biometrics.sets import ImageSet, find_sets, folders_of_images
 from hw.bench.biometrics.summary import Figures
 from hw.bench.biometrics.telling import progress, warn
-from hw.bench.biometrics.usable import Usable, usable_sets
+from hw.bench.biometrics.usable import Usable, listed, usable_sets
 from hw.errors import BenchError, FileTroubleError
 
 DESCRIPTION = """\
@@ -36,7 +36,8 @@ examples:
   ridgekey bench biometrics --fingers prints --part split
         the even-numbered fingers apart: parameters were chosen on the odd ones
 
-a folder of fingers holds <set>/<finger>_<impression>.png (or bmp, tif), grey, or such images itself; a
+a folder of fingers holds <set>/<finger>_<impression>.png (or bmp, tif), grey, or such images itself, and
+then it is the only set; a
 manifest.csv with columns set, file, dpi and sensor is read if it is there; without one an image's own
 resolution counts if it is 400 to 1100 dpi, else 500 does. A set whose sensor is called capacitive stands
 for an R503 unless --sensor says otherwise. An image that is damaged or in colour, and a set of which too
@@ -130,6 +131,7 @@ def main(argv: list[str]) -> int:
     sets = find_sets(arguments.fingers, arguments.set, arguments.sensor)
     console = Console(stderr=True)
     _prepare(arguments, console)
+    _tell_of_folders(sets, arguments.fingers, console)
     part = "all" if arguments.part == "split" else arguments.part
     usable = usable_sets(sets, part, arguments.enrol or PRESSES, partial(warn, console))
     if arguments.tune:
@@ -152,6 +154,17 @@ def main(argv: list[str]) -> int:
     if not measured:
         raise refused[0]
     return 0
+
+
+def _tell_of_folders(sets: list[ImageSet], folder: Path, console: Console) -> None:
+    """A folder may hold images and folders of images: only the former are measured then."""
+    inside = [path.name for path in folders_of_images(folder)]
+    if inside and sets[0].folder == folder:
+        warn(
+            console,
+            f"the images in {folder} itself are measured, and not those in its folders {listed(inside)}; "
+            "to measure one of these, give it to --fingers",
+        )
 
 
 def _tune(usable: list[Usable], arguments: argparse.Namespace, console: Console, argv: list[str]) -> int:
