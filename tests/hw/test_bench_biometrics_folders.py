@@ -68,6 +68,19 @@ def test_a_set_of_which_too_little_remains_is_left_out(tmp_path: Path) -> None:
         usable(tmp_path / "b", [])
 
 
+def test_a_linked_set_is_called_as_its_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path / "store" / "v1" / "images")
+    fill(tmp_path / "store" / "v2" / "images")
+    (tmp_path / "links").mkdir()
+    for name, version in (("uareu", "v1"), ("crossmatch", "v2")):
+        (tmp_path / "links" / name).symlink_to(tmp_path / "store" / version / "images")
+    found = find_sets(tmp_path / "links", None, None)
+    assert [images.name for images in found] == ["crossmatch", "uareu"]
+    monkeypatch.chdir(tmp_path / "store" / "v1" / "images")
+    assert [images.name for images in find_sets(Path(), None, None)] == ["images"]
+    assert [images.name for images in find_sets(Path(".."), "images", None)] == ["images"]
+
+
 def test_a_stray_picture_hides_no_set(tmp_path: Path) -> None:
     fill(tmp_path / "a")
     noise().save(tmp_path / "overview.png")

@@ -49,7 +49,7 @@ def find_sets(folder: Path, only: str | None, sensor: str | None) -> list[ImageS
         found = [folder]
     else:
         found = inside
-    names = [path.resolve().name for path in found]
+    names = [_name(path) for path in found]
     if not found:
         raise NoSuchSetError(f"no folder of images such as 001_4.png (finger 1, impression 4) in {folder}")
     if only is not None and only not in names:
@@ -60,6 +60,11 @@ def find_sets(folder: Path, only: str | None, sensor: str | None) -> list[ImageS
         for name, path in zip(names, found, strict=True)
         if only in (None, name)
     ]
+
+
+def _name(folder: Path) -> str:
+    """As it was called, by a link too; only "." and ".." have no name of their own."""
+    return folder.name if folder.name not in ("", "..") else folder.resolve().name
 
 
 def holds_fingers(folder: Path) -> bool:
