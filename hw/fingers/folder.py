@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class ImageFolder:
     Attributes:
         path: of the folder.
         left_out: why an image is left out, by its place.
+        foreign: names of images that are not named after a finger, and so left out.
     """
 
     def __init__(self, path: str | Path, without: Collection[str] = ()) -> None:
@@ -47,13 +48,21 @@ class ImageFolder:
 
         Raises:
             NoSuchFingerError: no such folder, or no image in it.
-            BadFolderError: a name or the manifest is not as it must be, or no image can be used.
+            BadFolderError: no image is named after a finger or can be used, two are the same impression, or
+                the manifest is not as it must be.
         """
         self.path = Path(path)
         self.left_out: dict[Place, BadImageError] = {}
         self._images: dict[Place, ImageFile] = {}
         resolution = _read_manifests(self.path)
-        for place, file in _places(self.path, without).items():
+        files = _images_in(self.path)
+        self.foreign = [file.name for file in files if not NAME.fullmatch(file.name)]
+        if len(self.foreign) == len(files):
+            raise BadFolderError(
+                f"{files[0]} is not named <finger>_<impression>.png, such as 001_4.png, nor is any other "
+                "image of its folder; rename them"
+            )
+        for place, file in _places(file for file in files if file.name not in without).items():
             try:
                 own = check_header(file)
             except BadImageError as error:
@@ -122,40 +131,53 @@ class ImageFolder:
         return quantise(window(resample(read(image.path), image.dpi, dpi), width, height))
 
 
-def _places(folder: Path, without: Collection[str]) -> dict[Place, Path]:
-    """The images of a folder, by what their names say."""
+def entries_of(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; hidden files and folders, such as macOS leaves, are passed over.
+
+    Raises:
+        NoSuchFingerError: it cannot be read.
+    """
     try:
-        if not folder.is_dir():
-            raise NoSuchFingerError(
-                f"no folder of finger images at {folder}; give an existing folder or `synthetic`"
-            )
-        files = sorted(entry for entry in folder.iterdir() if entry.suffix.lower() in SUFFIXES)
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
         raise NoSuchFingerError(f"cannot read the folder {folder}: {error.strerror}") from error
+
+
+def images_of(folder: Path) -> list[Path]:
+    """The images in a folder, by their suffixes.
+
+    Raises:
+        NoSuchFingerError: it cannot be read.
+    """
+    return [entry for entry in entries_of(folder) if entry.suffix.lower() in SUFFIXES]
+
+
+def _images_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise NoSuchFingerError(
+            f"no folder of finger images at {folder}; give an existing folder or `synthetic`"
+        )
+    files = images_of(folder)
     if not files:
         raise NoSuchFingerError(
             f"no images in {folder}; it must hold files such as 001_4.png (finger 1, impression 4)"
         )
+    return files
+
+
+def _places(files: Iterable[Path]) -> dict[Place, Path]:
+    """Images by what their names say; those whose names say nothing are passed over."""
     places: dict[Place, Path] = {}
     for file in files:
-        if file.name in without:
+        if (match := NAME.fullmatch(file.name)) is None:
             continue
-        place = _finger_and_impression(file)
+        place = int(match[1]), int(match[2])
         if place in places:
             raise BadFolderError(
-                f"{places[place].name} and {file.name} in {folder} are the same impression; remove one"
+                f"{places[place].name} and {file.name} in {file.parent} are the same impression; remove one"
             )
         places[place] = file
     return places
-
-
-def _finger_and_impression(file: Path) -> Place:
-    match = NAME.fullmatch(file.name)
-    if match is None:
-        raise BadFolderError(
-            f"{file} is not named <finger>_<impression>.png, such as 001_4.png; rename or remove it"
-        )
-    return int(match[1]), int(match[2])
 
 
 def _read_manifests(folder: Path) -> dict[Path, float]:

@@ -68,6 +68,26 @@ def test_a_set_of_which_too_little_remains_is_left_out(tmp_path: Path) -> None:
         usable(tmp_path / "b", [])
 
 
+def test_foreign_images_are_left_out_and_hidden_ones_passed_over(tmp_path: Path) -> None:
+    fill(tmp_path / "a")
+    (tmp_path / "a" / "._1_1.png").write_bytes(b"\0\5\x16\7 what macOS knows of 1_1.png")
+    (tmp_path / "a" / "Thumbs.db").write_bytes(b"what Windows knows")
+    fill(tmp_path / ".trash")
+    lines: Lines = []
+    [(images, _)] = usable(tmp_path, lines)
+    assert (images.name, lines) == ("a", [])
+    for name in ("mask", "1_1_enhanced", "overview", "scan"):
+        noise().save(tmp_path / "a" / f"{name}.png")
+    [(images, fingers)] = usable(tmp_path, lines)
+    [line] = lines
+    assert line.startswith(
+        "a: 4 images not named <finger>_<impression> left out: 1_1_enhanced.png, mask.png, "
+    )
+    assert line.endswith("overview.png and 1 more")
+    assert fingers == [1, 2]
+    assert image_folder(images).numbers(1) == [1, 2, 3, 4, 5]
+
+
 def test_a_linked_set_is_called_as_its_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "store" / "v1" / "images")
     fill(tmp_path / "store" / "v2" / "images")

@@ -91,7 +91,7 @@ BROKEN = {
     "empty file": ("001_1.png", b"", "not a PNG"),
     "text under the name of a TIFF": ("001_1.tif", b"II*\0 and nothing more", "001_1.tif"),
     "half a bitmap": ("001_1.bmp", b"BM" + bytes(20), "001_1.bmp"),
-    "no finger in the name": ("thumb.png", png_header(8, 8), "not named <finger>_<impression>.png"),
+    "no finger in any name": ("thumb.png", png_header(8, 8), "not named <finger>_<impression>.png"),
     "zero width": ("001_1.png", png_header(0, 288), "0x288"),
     "more pixels than memory": ("001_1.png", png_header(200_000, 200_000), "each side must be 1 to 4096"),
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw.errors import BenchError
-from hw.fingers.folder import NAME, SUFFIXES
+from hw.fingers.folder import NAME, entries_of, images_of
 from hw.simulator.profiles import PROFILES, Profile
 
 
@@ -33,7 +33,7 @@ class ImageSet:
 
 
 def find_sets(folder: Path, only: str | None, sensor: str | None) -> list[ImageSet]:
-    """The sets of a folder: the folder itself if it holds images of fingers, else those in it that hold images.
+    """The sets of a folder: itself if it holds images of fingers, else the folders in it that hold images.
 
     Args:
         folder: may hold a `manifest.csv`.
@@ -45,10 +45,8 @@ def find_sets(folder: Path, only: str | None, sensor: str | None) -> list[ImageS
         NoSuchSetError: nothing is left.
     """
     inside = folders_of_images(folder)
-    if holds_fingers(folder) or (not inside and images_of(folder)):
-        found = [folder]
-    else:
-        found = inside
+    alone = holds_fingers(folder) or not inside
+    found = [folder] if alone and images_of(folder) else inside
     names = [_name(path) for path in found]
     if not found:
         raise NoSuchSetError(f"no folder of images such as 001_4.png (finger 1, impression 4) in {folder}")
@@ -74,19 +72,7 @@ def holds_fingers(folder: Path) -> bool:
 
 def folders_of_images(folder: Path) -> list[Path]:
     """The folders in a folder that hold images, of fingers or not; hidden ones are passed over."""
-    return [path for path in _entries(folder) if path.is_dir() and images_of(path)]
-
-
-def images_of(folder: Path) -> list[Path]:
-    """The images in a folder by their suffixes; hidden files are passed over."""
-    return [entry for entry in _entries(folder) if entry.suffix.lower() in SUFFIXES]
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError as error:
-        raise NoSuchSetError(f"cannot read the folder {folder}: {error.strerror}") from error
+    return [path for path in entries_of(folder) if path.is_dir() and images_of(path)]
 
 
 def _capacitive(folder: Path) -> set[str]:

@@ -58,8 +58,13 @@ def usable_sets(
 
 
 def without_damaged(images: ImageSet, warn: Callable[[str], None]) -> ImageSet:
-    """The same set without the images that cannot be decoded or are in colour."""
+    """The same set without the images that are damaged or in colour; tells of those and of foreign ones."""
     folder = ImageFolder(images.folder)
+    if folder.foreign:
+        warn(
+            f"{images.name}: {len(folder.foreign)} images not named <finger>_<impression> left out: "
+            f"{listed(folder.foreign)}"
+        )
     folder.check()
     damaged = [error for _, error in sorted(folder.left_out.items())]
     if damaged:
