@@ -1,6 +1,5 @@
 """Fingers from a folder: `<finger>_<impression>.png` (or bmp, tif), grey, with an optional `manifest.csv`."""
 
-import csv
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,15 +7,14 @@ from pathlib import Path
 
 from hw.fingers.errors import BadFolderError, BadImageError, NoSuchFingerError
 from hw.fingers.frame import Pixels, quantise, resample, window
-from hw.fingers.picture import MAX_FILE, check_header, read
+from hw.fingers.manifest import manifest_of
+from hw.fingers.picture import check_header, read
 
 NAME = re.compile(r"0*([0-9]{1,6})_0*([0-9]{1,6})\.(png|bmp|tiff?)", re.ASCII | re.IGNORECASE)
 SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff"})
 
 DEFAULT_DPI = 500.0
 """What an image counts as when neither a manifest nor itself says it: nearly every published set has it."""
-
-DPI_RANGE = (100.0, 2000.0)
 
 Place = tuple[int, int]
 """Numbers of a finger and of an impression."""
@@ -54,7 +52,7 @@ class ImageFolder:
         self.path = Path(path)
         self.left_out: dict[Place, BadImageError] = {}
         self._images: dict[Place, ImageFile] = {}
-        resolution = _read_manifests(self.path)
+        resolution = {line.file: line.dpi for line in manifest_of(self.path)}
         files = _images_in(self.path)
         self.foreign = [file.name for file in files if not NAME.fullmatch(file.name)]
         if len(self.foreign) == len(files):
@@ -178,36 +176,3 @@ def _places(files: Iterable[Path]) -> dict[Place, Path]:
             )
         places[place] = file
     return places
-
-
-def _read_manifests(folder: Path) -> dict[Path, float]:
-    """Resolutions by file, from `manifest.csv` beside the images or else in the folder above."""
-    for directory in (folder, folder.resolve().parent):
-        manifest = directory / "manifest.csv"
-        if manifest.is_file():
-            return _read_manifest(manifest)
-    return {}
-
-
-def _read_manifest(manifest: Path) -> dict[Path, float]:
-    resolution: dict[Path, float] = {}
-    try:
-        if manifest.stat().st_size > MAX_FILE:
-            raise BadFolderError(f"{manifest} is too large for a manifest (limit {MAX_FILE >> 20} MiB)")
-        with manifest.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream):
-                resolution[(manifest.parent / row["file"]).resolve()] = _dpi(row["dpi"])
-    except KeyError as error:
-        raise BadFolderError(
-            f"{manifest} has no column {error}; it needs at least `file` and `dpi`"
-        ) from error
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise BadFolderError(f"cannot read {manifest}: {error}") from error
-    return resolution
-
-
-def _dpi(text: str) -> float:
-    dpi = float(text)
-    if not DPI_RANGE[0] <= dpi <= DPI_RANGE[1]:
-        raise ValueError(f"dpi {text} is outside {DPI_RANGE[0]:.0f} to {DPI_RANGE[1]:.0f}")
-    return dpi

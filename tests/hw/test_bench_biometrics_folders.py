@@ -88,6 +88,27 @@ def test_foreign_images_are_left_out_and_hidden_ones_passed_over(tmp_path: Path)
     assert image_folder(images).numbers(1) == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize(
+    ("place", "manifest"),
+    [
+        (".", "\ufeffFile,Set,DPI,Sensor\na/1_1.png,a,,Capacitive\n"),
+        (".", "sensor,set\ncapacitive (300x300),a\n"),
+        ("a", "file,sensor\n1_1.png,capacitive\n"),
+        ("a", "file,set,sensor\n1_1.png,some other name,capacitive\n"),
+    ],
+)
+def test_a_manifest_beside_the_images_or_above_tells_the_sensor(
+    tmp_path: Path, place: str, manifest: str
+) -> None:
+    for name in "ab":
+        fill(tmp_path / name)
+    (tmp_path / place / "manifest.csv").write_text(manifest, encoding="utf-8")
+    found = {images.name: images.profile.name for images in find_sets(tmp_path, None, None)}
+    assert found == {"a": "r503", "b": "r307"}
+    [images] = find_sets(tmp_path / "a", None, None)
+    assert images.profile.name == "r503"
+
+
 def test_a_linked_set_is_called_as_its_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "store" / "v1" / "images")
     fill(tmp_path / "store" / "v2" / "images")

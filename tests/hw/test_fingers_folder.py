@@ -73,6 +73,27 @@ def test_the_manifest_tells_the_resolution(tmp_path: Path, above: bool) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("manifest", "period"),
+    [
+        ("\ufefffile,dpi\n001_1.png,1000\n", 9),
+        ("File, DPI\r\n001_1.png, 1000\r\n", 9),
+        ("dpi,file\n,001_1.png\n", 18),
+        ("file,dpi\n001_1.png\n", 18),
+        ("file,sensor\n001_1.png,optical\n", 18),
+        ("set,sensor\na,optical\n", 18),
+        ("file\n\n", 18),
+    ],
+    ids=["byte-order mark", "capitals", "empty cell", "short line", "no dpi", "no file", "empty line"],
+)
+def test_a_manifest_of_any_program_is_read(tmp_path: Path, manifest: str, period: float) -> None:
+    folder = save(tmp_path, "001_1.png", stripes(512, 576, period=18))
+    folder.joinpath("manifest.csv").write_text(manifest, encoding="utf-8", newline="")
+    seen = ImageFolder(folder).press(1, 1, 256, 288)
+    spectrum = np.abs(np.fft.rfft(seen[100].astype(float) - seen[100].mean()))
+    assert 256 / spectrum.argmax() == pytest.approx(period, abs=1)
+
+
 def test_fingers_and_impressions_are_counted(tmp_path: Path) -> None:
     for name in ("001_1.png", "001_2.png", "12_1.png"):
         save(tmp_path, name, stripes(64, 64))
@@ -173,9 +194,13 @@ def test_a_finger_or_impression_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("manifest", "said"),
-    [("name,size\na,b\n", "no column 'dpi'"), ("file,dpi\n001_1.png,ten\n", "could not convert"),
-     ("file,dpi\n001_1.png,nan\n", "outside 100 to 2000"), ("file,dpi\n001_1.png\n", "cannot read")],
-    ids=["wrong columns", "dpi no number", "dpi nan", "row too short"],
+    [("name,size\na,b\n", "manifest.csv, line 1: no column `file`"),
+     ("file;dpi\n001_1.png;500\n", "line 1: no column `file` or `set`; .* commas"),
+     ("file,dpi\n001_1.png,500\n001_2.png,ten\n", "manifest.csv, line 3: dpi ten is no number"),
+     ("file,dpi\n001_1.png,nan\n", "outside 100 to 2000"),
+     ("file\n001\0.png\n", "line 2: "), ("set,dpi\na,500\n", "line 2: dpi 500, but no file"),
+     ("file\n" + "x" * (33 << 20), "too large")],
+    ids=["columns", "semicolons", "dpi no number", "dpi nan", "no name of a file", "no file", "too large"],
 )  # fmt: skip
 def test_a_broken_manifest_is_refused(tmp_path: Path, manifest: str, said: str) -> None:
     save(tmp_path, "001_1.png", stripes(64, 64)).joinpath("manifest.csv").write_text(manifest)
