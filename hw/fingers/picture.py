@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from hw.fingers.errors import BadImageError
@@ -24,7 +25,7 @@ MAX_FILE = 32 << 20
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER_LENGTH = 26  # signature 8, chunk length 4, "IHDR" 4, width 4, height 4, depth 1, colour type 1
 DEEP_GREY = ("I;16", "I;16B", "I;16L", "I")
-"""Pillow's names for 16 bits of grey; the upper eight are kept."""
+"""Pillow's names for grey of more than eight bits."""
 
 NO_PICTURE = ("F", "CMYK", "YCbCr", "LAB", "HSV")
 """Its names for what no fingerprint set comes in."""
@@ -80,7 +81,7 @@ def read(file: Path) -> Pixels:
     try:
         with Image.open(file, formats=FORMATS) as image:
             if image.mode in DEEP_GREY:
-                return np.asarray(np.clip(np.array(image, dtype=np.int64) >> 8, 0, 255), dtype=np.uint8)
+                return _upper_eight(np.array(image, dtype=np.int64))
             if image.mode in ("1", "L"):
                 return np.array(image.convert("L"), dtype=np.uint8)
             colours = np.array(image.convert("RGB"), dtype=np.uint8)
@@ -89,3 +90,10 @@ def read(file: Path) -> Pixels:
     if (colours != colours[:, :, :1]).any():
         raise BadImageError(file, "is in colour", CONVERT)
     return np.ascontiguousarray(colours[:, :, 0])
+
+
+def _upper_eight(grey: npt.NDArray[np.int64]) -> Pixels:
+    """The upper eight bits of those that the values use: twelve come in sixteen, and eight in thirty-two."""
+    used = max(int(grey.max()).bit_length(), 8)
+    even = used + used % 2  # depths are even; a picture without white does not use the last bit of its own
+    return np.asarray(np.clip(grey >> (even - 8), 0, 255), dtype=np.uint8)

@@ -148,8 +148,9 @@ def test_grey_pictures_of_any_make_are_read(tmp_path: Path, suffix: str, mode: s
     assert np.array_equal(ImageFolder(tmp_path).press(1, 1, 64, 64), pixels)
 
 
-def test_sixteen_bits_of_grey_keep_the_upper_ones(tmp_path: Path) -> None:
-    Image.fromarray(stripes(64, 64).astype(np.uint16) << 8).save(tmp_path / "001_1.tif")
+@pytest.mark.parametrize(("shift", "make"), [(8, np.uint16), (4, np.uint16), (2, np.uint16), (0, np.int32)])
+def test_deep_grey_keeps_the_upper_bits_of_those_in_use(tmp_path: Path, shift: int, make: type) -> None:
+    Image.fromarray(stripes(64, 64).astype(make) << shift).save(tmp_path / "001_1.tif")
     assert np.array_equal(ImageFolder(tmp_path).press(1, 1, 64, 64), quantise(stripes(64, 64)))
 
 
