@@ -82,14 +82,21 @@ def read(file: Path) -> Pixels:
         with Image.open(file, formats=FORMATS) as image:
             if image.mode in DEEP_GREY:
                 return _upper_eight(np.array(image, dtype=np.int64))
-            if image.mode in ("1", "L"):
+            if image.mode in ("1", "L") and not image.has_transparency_data:
                 return np.array(image.convert("L"), dtype=np.uint8)
-            colours = np.array(image.convert("RGB"), dtype=np.uint8)
+            colours = np.array(_on_white(image).convert("RGB"), dtype=np.uint8)
     except (OSError, ValueError, SyntaxError) as error:  # Pillow's three ways to say that a file is broken
         raise BadImageError(file, "is damaged") from error
     if (colours != colours[:, :, :1]).any():
         raise BadImageError(file, "is in colour", CONVERT)
     return np.ascontiguousarray(colours[:, :, 0])
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """The picture as it looks on paper; what lies under a transparent pixel may be anything."""
+    if not image.has_transparency_data:
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
 
 
 def _upper_eight(grey: npt.NDArray[np.int64]) -> Pixels:

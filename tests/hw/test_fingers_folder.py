@@ -148,6 +148,19 @@ def test_grey_pictures_of_any_make_are_read(tmp_path: Path, suffix: str, mode: s
     assert np.array_equal(ImageFolder(tmp_path).press(1, 1, 64, 64), pixels)
 
 
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "L with one transparent level"])
+def test_what_is_transparent_is_white(tmp_path: Path, mode: str) -> None:
+    pixels = np.where(stripes(64, 64) > 127, 255, 51).astype(np.uint8)
+    grey = Image.fromarray(np.where(pixels == 255, 0, pixels))
+    if mode.startswith("L with"):
+        grey.save(tmp_path / "001_1.png", transparency=0)
+    else:
+        picture = grey.convert(mode)
+        picture.putalpha(Image.fromarray(np.where(pixels == 255, 0, 255).astype(np.uint8)))
+        picture.save(tmp_path / "001_1.png")
+    assert np.array_equal(ImageFolder(tmp_path).press(1, 1, 64, 64), pixels)
+
+
 @pytest.mark.parametrize(("shift", "make"), [(8, np.uint16), (4, np.uint16), (2, np.uint16), (0, np.int32)])
 def test_deep_grey_keeps_the_upper_bits_of_those_in_use(tmp_path: Path, shift: int, make: type) -> None:
     Image.fromarray(stripes(64, 64).astype(make) << shift).save(tmp_path / "001_1.tif")
