@@ -77,6 +77,14 @@ def test_expected_acceptance_is_the_mean_over_enrolments(both):
     assert figures["fnmr_one_press_computed"] == pytest.approx(1 - np.mean(chance))
 
 
+def test_transactions_of_fewer_than_three_presses_are_told(both):
+    of_three = replace(both[0], used=2, accepted=[False, False, True])
+    figures = summary.figures_of(the_set([of_three, both[1]]))
+    assert figures["fingers_of_fewer_than_three_presses"] == 1
+    [told] = [figure for name, figure, _ in tables.rows({**figures, "part": "all"}) if "fewer" in name]
+    assert told == "1"
+
+
 def test_an_enrolled_finger_that_never_opens_is_told(both):
     assert summary.figures_of(the_set(both))["never_opened"] == 1
 

@@ -101,6 +101,7 @@ def figures_of(result: SetResult) -> Figures:
         "genuine_presses": sum(map(len, accepted)),
         **_rate("fnmr_one_press", [1 - sum(own) / len(own) for own in accepted]),
         **_rate("frr_three_presses", [statistics.refused_transaction(own) for own in accepted]),
+        "fingers_of_fewer_than_three_presses": sum(len(own) < TRANSACTION for own in accepted),
         "fnmr_impression_1_to_2": one_to_two(result.fingers),
         **false_accept_figures(result),
         **fas_of(result).named(),

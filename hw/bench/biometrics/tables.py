@@ -73,6 +73,11 @@ def _recognition(figures: Figures) -> list[Row]:
         ("accepted, one press", _with_interval(figures, "fnmr_one_press"), f"{1 - fnmr:.1%}"),
         ("the same, expected over all enrolments", f"{expected[0]:.1%}", ""),
         ("accepted, three presses", _with_interval(figures, "frr_three_presses"), f"{1 - frr:.1%}"),
+        (
+            "of these, fingers with fewer presses than three",
+            f"{figures['fingers_of_fewer_than_three_presses']}",
+            "0",
+        ),
         ("three presses, expected over all enrolments", f"{expected[1]:.1%}", ""),
         ("accepted, impression 1 to 2 (older protocol)", f"{old:.1%}", ""),
         ("false accepts", false_accepts, "0"),
