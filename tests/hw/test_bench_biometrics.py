@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from functools import partial
 from itertools import combinations
@@ -441,7 +442,7 @@ def test_processes_give_what_this_process_gives():
     assert in_processes(divmod, [(7, 3)], 1, lambda *_: None) == [(2, 1)]
 
 
-def test_a_set_in_which_nothing_enrols_is_measured_too(folder, tmp_path):
+def test_a_set_in_which_nothing_enrols_is_measured_too(tmp_path, capsys):
     """Blank pictures: every finger fails, and that is what the figures say."""
     (tmp_path / "blank").mkdir()
     for number in (1, 2):
@@ -460,10 +461,17 @@ def test_a_set_in_which_nothing_enrols_is_measured_too(folder, tmp_path):
         str(tmp_path / "page"),
     ]
     assert ridgekey.main(argv) == 0
-    [figures] = json.loads((tmp_path / "a.json").read_text())["figures"]
+    content = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
+    [figures] = content["figures"]
     assert (figures["fte"], figures["enrolled"], figures["false_accepts"]) == (1, 0, 0)
     for name in ("fnmr_one_press", "frr_three_presses", "unlock_seconds_median", "peak_rss_mib", "d_sys"):
         assert figures[name] is None
+    assert markdown.main([str(tmp_path / "a.json")]) == 0
+    said, page = capsys.readouterr(), (tmp_path / "page" / "index.html").read_text()
+    for text in (said.out, page.split("<h1>")[1]):
+        assert "–" in text
+        assert re.search(r"\b(nan|inf)\b|nan%", text) is None
+    assert 'tile unseen"><b>–</b>accepted at one press' in page
 
 
 def test_a_set_that_cannot_be_measured_is_left_out_and_the_others_are_not(folder, tmp_path):

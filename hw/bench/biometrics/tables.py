@@ -8,7 +8,7 @@ from rich.table import Table
 from edge.biometrics.joint import LEAST_SHARE
 from hw.bench.biometrics.counting import KS
 from hw.bench.biometrics.sets import ImageSet
-from hw.bench.biometrics.shown import UNSEEN, shown
+from hw.bench.biometrics.shown import UNSEEN, Value, accepted, accepted_with_interval, shown
 from hw.bench.biometrics.summary import Figures
 from hw.bench.biometrics.tune import Choice
 
@@ -27,6 +27,7 @@ REFUSED_BY_GATE = "refused by the quality gate"
 
 UNLOCK_SECONDS_GOAL, DECODER_SECONDS_GOAL, MEMORY_GOAL_MB = 0.3, 0.1, 350
 MB_PER_MIB = 1.048576
+SECONDS = "{:.2f} s"
 
 
 Row = tuple[str, str, str]
@@ -52,42 +53,42 @@ def groups(figures: Figures) -> list[tuple[str, list[Row]]]:
 
 def _recognition(figures: Figures) -> list[Row]:
     fnmr, frr, fas = GOALS[str(figures["sensor"])]
-    old = 1 - float(figures["fnmr_impression_1_to_2"])
     false_accepts = (
         f"{figures['false_accepts']} of {figures['impostor_transactions']:,} transactions "
         f"({figures['impostor_presses']:,} presses)"
     )
-    presses = (
-        f"{figures['fmr_one_press']:.1e}, below {figures['fmr_one_press_high']:.1e}; "
-        f"computed {figures['fmr_one_press_computed']:.1e}"
+    seen, below, computed, per_transaction, seen_below = (
+        shown(figures[name], "{:.1e}")
+        for name in (
+            "fmr_one_press",
+            "fmr_one_press_high",
+            "fmr_one_press_computed",
+            "false_accepts_per_transaction_computed",
+            "far_upper_95",
+        )
     )
-    bound = (
-        f"{figures['false_accepts_per_transaction_computed']:.1e}, seen below {figures['far_upper_95']:.1e}"
-    )
-    preferred = float(figures["fas_bits_preferred_frames"])
-    expected = [1 - float(figures[f"{name}_computed"]) for name in ("fnmr_one_press", "frr_three_presses")]
     return [
         ("fingers enrolled", f"{figures['enrolled']} of {figures['fingers']}", "99 %"),
-        ("enrolments that failed, of all", f"{figures['fte_over_enrolments']:.1%}", ""),
+        ("enrolments that failed, of all", shown(figures["fte_over_enrolments"], "{:.1%}"), ""),
         ("enrolled fingers of which no press opened", f"{figures['never_opened']}", "0"),
-        ("accepted, one press", _with_interval(figures, "fnmr_one_press"), f"{1 - fnmr:.1%}"),
-        ("the same, expected over all enrolments", f"{expected[0]:.1%}", ""),
-        ("accepted, three presses", _with_interval(figures, "frr_three_presses"), f"{1 - frr:.1%}"),
+        ("accepted, one press", accepted_with_interval(figures, "fnmr_one_press"), f"{1 - fnmr:.1%}"),
+        ("the same, expected over all enrolments", accepted(figures, "fnmr_one_press_computed"), ""),
+        ("accepted, three presses", accepted_with_interval(figures, "frr_three_presses"), f"{1 - frr:.1%}"),
         (
             "of these, fingers with fewer presses than three",
-            f"{figures['fingers_of_fewer_than_three_presses']}",
+            shown(figures.get("fingers_of_fewer_than_three_presses"), "{}"),
             "0",
         ),
-        ("three presses, expected over all enrolments", f"{expected[1]:.1%}", ""),
-        ("accepted, impression 1 to 2 (older protocol)", f"{old:.1%}", ""),
+        ("three presses, expected over all enrolments", accepted(figures, "frr_three_presses_computed"), ""),
+        ("accepted, impression 1 to 2 (older protocol)", accepted(figures, "fnmr_impression_1_to_2"), ""),
         ("false accepts", false_accepts, "0"),
-        ("false accepts per transaction, computed", bound, "1e-6"),
-        ("false accepts per press", presses, ""),
+        ("false accepts per transaction, computed", f"{per_transaction}, seen below {seen_below}", "1e-6"),
+        ("false accepts per press", f"{seen}, below {below}; computed {computed}", ""),
         ("FAS over all enrolments", security(figures), f"{fas:.0f}"),
         ("FAS of the one enrolment that was run", security(figures, "_one_enrolment"), ""),
         (
             "FAS, central and unturned frames alone",
-            f"{preferred:.1f} bits" if isfinite(preferred) else "–",
+            shown(figures["fas_bits_preferred_frames"], "{:.1f} bits"),
             "",
         ),
     ]
@@ -108,30 +109,40 @@ def fas_bits(figures: Figures, end: str = "") -> str:
     return shown(figures[f"fas_bits{end}"], f"{bound}{{:.1f}} [{low}, {high}]")
 
 
+def megabytes(mebibytes: Value) -> str:
+    """Memory, as goals and docs give it."""
+    return shown(mebibytes * MB_PER_MIB if isinstance(mebibytes, int | float) else mebibytes, "{:.0f} MB")
+
+
 def _cost(figures: Figures) -> list[Row]:
     return [
-        ("image to key, median", f"{figures['unlock_seconds_median']:.2f} s", f"{UNLOCK_SECONDS_GOAL} s"),
+        (
+            "image to key, median",
+            shown(figures["unlock_seconds_median"], SECONDS),
+            f"{UNLOCK_SECONDS_GOAL} s",
+        ),
         (
             "of which after the minutiae",
-            f"{figures['decoder_seconds_median']:.2f} s",
+            shown(figures["decoder_seconds_median"], SECONDS),
             f"{DECODER_SECONDS_GOAL} s",
         ),
-        ("a refusal, after the minutiae", f"{figures['refusal_seconds']:.2f} s", ""),
-        ("peak memory", f"{float(figures['peak_rss_mib']) * MB_PER_MIB:.0f} MB", f"{MEMORY_GOAL_MB} MB"),
+        ("a refusal, after the minutiae", shown(figures["refusal_seconds"], SECONDS), ""),
+        ("peak memory", megabytes(figures["peak_rss_mib"]), f"{MEMORY_GOAL_MB} MB"),
     ]
 
 
 def _attacks(figures: Figures) -> list[Row]:
     weak = (
-        f"{figures['weak_opened']} of {figures['weak_runs']}, computed {figures['weak_opened_computed']:.1f}"
+        f"{figures['weak_opened']} of {figures['weak_runs']}, computed "
+        f"{shown(figures['weak_opened_computed'], '{:.1f}')}"
     )
     return [
-        ("linkage of records in clear, D_sys", f"{figures['d_sys']:.3f}", "0.05"),
-        ("the same where nothing links", f"{figures['d_sys_of_chance']:.3f}", ""),
-        ("linkage of sealed records, D_sys", f"{figures['d_sys_sealed']:.3f}", ""),
+        ("linkage of records in clear, D_sys", shown(figures["d_sys"], "{:.3f}"), "0.05"),
+        ("the same where nothing links", shown(figures["d_sys_of_chance"], "{:.3f}"), ""),
+        ("linkage of sealed records, D_sys", shown(figures["d_sys_sealed"], "{:.3f}"), ""),
         (
             "brute force with the pepper, on two cores like these",
-            f"{figures['core_years_with_pepper']:.1e} years",
+            shown(figures["core_years_with_pepper"], "{:.1e} years"),
             "",
         ),
         (f"weak records (k = {figures['weak_k']}) opened by a database", weak, ""),
@@ -182,22 +193,26 @@ def _two_fingers(figures: Figures) -> list[Row]:
     alone = f"{figures['two_one_alone_accepts']} of {figures['two_one_alone_presses']}"
     share = (
         f"{figures['two_one_alone_presses_with_share']} of {figures['two_one_alone_presses_counted']:,}, "
-        f"so below {figures['two_one_alone_far_upper_95']:.1e}"
+        f"so below {shown(figures['two_one_alone_far_upper_95'], '{:.1e}')}"
     )
     return [
-        ("two fingers: pairs enrolled", f"{1 - float(figures['two_fte']):.0%} of {figures['two_pairs']}", ""),
-        ("two fingers: accepted, one press of each", f"{1 - float(figures['two_fnmr_one_press']):.1%}", ""),
-        ("two fingers: three presses of each", f"{1 - float(figures['two_frr_three_presses']):.1%}", ""),
-        ("two fingers: FAS", f"{bound}{figures['two_fas_bits']:.1f} bits", ""),
+        (
+            "two fingers: pairs enrolled",
+            f"{shown(1 - float(figures['two_fte']), '{:.0%}')} of {figures['two_pairs']}",
+            "",
+        ),
+        ("two fingers: accepted, one press of each", accepted(figures, "two_fnmr_one_press"), ""),
+        ("two fingers: three presses of each", accepted(figures, "two_frr_three_presses"), ""),
+        ("two fingers: FAS", shown(figures["two_fas_bits"], f"{bound}{{:.1f}} bits"), ""),
         (
             "two fingers: FAS for who has one of them",
-            f"{figures['two_fas_bits_one_known']:.1f} bits",
+            shown(figures["two_fas_bits_one_known"], "{:.1f} bits"),
             "",
         ),
         ("two fingers: opened with one and a stranger's", alone, "0"),
         (f"two fingers: strangers' presses with {LEAST_SHARE} right points", share, "0"),
-        ("two fingers: to a key, after the minutiae", f"{figures['two_seconds_median']:.2f} s", ""),
-        ("two fingers: a refusal, after the minutiae", f"{figures['two_refusal_seconds']:.2f} s", ""),
+        ("two fingers: to a key, after the minutiae", shown(figures["two_seconds_median"], SECONDS), ""),
+        ("two fingers: a refusal, after the minutiae", shown(figures["two_refusal_seconds"], SECONDS), ""),
     ]
 
 
@@ -207,7 +222,7 @@ def peers_rows(figures: Figures, peers: dict[str, Figures]) -> list[tuple[str, .
     columns = {ours: figures} | peers
     lines = [("", *columns)]
     lines += [
-        (told, *(_shown(each.get(name), show) for each in columns.values()))
+        (told, *(shown(each.get(name), show) for each in columns.values()))
         for told, name, show in (
             ("impressions enrolled", "impressions_enrolled", "{:.0f}"),
             ("failure to enrol", "fte", "{:.1%}"),
@@ -221,10 +236,6 @@ def peers_rows(figures: Figures, peers: dict[str, Figures]) -> list[tuple[str, .
     ]
     notes = [_note(each) for each in columns.values()]
     return [*lines, ("how", *notes)]
-
-
-def _shown(value: float | int | str | None, show: str) -> str:
-    return "-" if value is None or isinstance(value, str) else show.format(value)
 
 
 def _note(figures: Figures) -> str:
@@ -250,11 +261,6 @@ def peers_table(figures: Figures, peers: dict[str, Figures]) -> Table:
     for line in lines:
         table.add_row(*line)
     return table
-
-
-def _with_interval(figures: Figures, name: str) -> str:
-    rate, low, high = (1 - float(figures[name + end]) for end in ("", "_high", "_low"))
-    return f"{rate:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def figures_table(sets: list[Figures]) -> Table:
@@ -286,8 +292,8 @@ def by_k_rows(figures: Figures) -> list[tuple[str, ...]]:
                 f"{figures['set']}, {str(figures['sensor']).upper()}",
                 str(figures["part"]),
                 f"({k})" if k == figures["coefficients"] else f"{k}",
-                f"{1 - float(figures[f'fnmr_one_press{end}']):.1%}",
-                f"{1 - float(figures[f'frr_three_presses{end}']):.1%}",
+                accepted(figures, f"fnmr_one_press{end}"),
+                accepted(figures, f"frr_three_presses{end}"),
                 fas_bits(figures, end),
                 f"{figures[f'fas_rests_on_presses{end}']}",
             )
