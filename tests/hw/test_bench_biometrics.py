@@ -468,6 +468,10 @@ def test_a_set_in_which_nothing_enrols_is_measured_too(tmp_path, capsys):
         assert figures[name] is None
     assert markdown.main([str(tmp_path / "a.json")]) == 0
     said, page = capsys.readouterr(), (tmp_path / "page" / "index.html").read_text()
+    assert (
+        "blank: no finger could be enrolled: the quality gate refused 8 of 8 presses, most often for: "
+        in said.err
+    )
     for text in (said.out, page.split("<h1>")[1]):
         assert "–" in text
         assert re.search(r"\b(nan|inf)\b|nan%", text) is None

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hw.bench.biometrics import cli, measuring, results
+from hw.bench.biometrics import cli, measuring, presenting, results
 from hw.bench.biometrics.fingers import image_folder
 from hw.bench.biometrics.sets import ImageSet, find_sets
 from hw.bench.biometrics.usable import TooFewFingersError, usable_sets
@@ -157,9 +157,19 @@ def made_up(trouble: dict[str, BaseException]) -> object:
     def measure(images: ImageSet, *_: object) -> list[measuring.Measured]:
         if images.name in trouble:
             raise trouble[images.name]
-        return [measuring.Measured({"set": images.name}, None, [])]  # type: ignore[arg-type]  # not drawn
+        return [measuring.Measured({"set": images.name, "enrolled": 1}, None, [])]  # type: ignore[arg-type]  # not drawn
 
     return measure
+
+
+def test_why_no_finger_could_be_enrolled_is_one_line() -> None:
+    figures = {"set": "a", "enrolled": 0, "gate_presses": 20, "gate_refused": 0}
+    assert "refused none" in str(presenting.why_none_enrolled(figures))
+    refused = {"gate_refused": 12, "gate_refused_too_dry": 9, "gate_refused_partial": 3}
+    why = str(presenting.why_none_enrolled(figures | refused))
+    assert why.startswith("a: no finger could be enrolled: ")
+    assert why.endswith("refused 12 of 20 presses, most often for: too dry (9)")
+    assert presenting.why_none_enrolled(figures | {"enrolled": 1}) is None
 
 
 def names(file: Path) -> list[str]:

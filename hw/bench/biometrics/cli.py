@@ -10,7 +10,7 @@ from rich.console import Console
 from edge.biometrics.enrolment import PRESSES
 from edge.biometrics.unlocking import TRIALS
 from hw.bench import report as bench_report
-from hw.bench.biometrics import measuring, results, tables, tune
+from hw.bench.biometrics import measuring, presenting, results, tables, tune
 from hw.bench.biometrics.fingers import PRIVATE_FOLDER
 from hw.bench.biometrics.page import Measured
 from hw.bench.biometrics.protocol import cores
@@ -142,11 +142,14 @@ def main(argv: list[str]) -> int:
         with progress(console) as tell:
             for images, fingers in usable:
                 try:
-                    measured += measuring.measure(images, fingers, arguments, tell)
+                    found = measuring.measure(images, fingers, arguments, tell)
                 except BenchError as error:
                     refused.append(error)
                     warn(console, f"{images.name} is left out: {error}")
                 else:
+                    measured += found
+                    if why := presenting.why_none_enrolled(found[0].figures):
+                        warn(console, why)
                     results.write(measured, arguments, argv)
     finally:
         if measured:

@@ -36,6 +36,10 @@ PRINTED, LINE_ART, INVERTED, LEFT_OVER = "screen", "line_art", "inverted", "resi
 ATTACKS = {PRINTED: Reason.PRINTED, LINE_ART: Reason.PRINTED, INVERTED: Reason.INVERTED}
 
 
+REFUSED = "gate_refused_"
+"""Begins the names of the figures that count refusals, one for each reason."""
+
+
 @dataclass(frozen=True)
 class Gate:
     """What the gate said of one finger's presses.
@@ -70,10 +74,7 @@ def figures_of(
     figures: Figures = {
         "gate_presses": sum(gate.presses for gate in gates),
         "gate_refused": refused.total(),
-        **{
-            f"gate_refused_{reason.name.lower()}": count
-            for reason, count in sorted(refused.items(), key=_name)
-        },
+        **{f"{REFUSED}{reason.name.lower()}": count for reason, count in sorted(refused.items(), key=_name)},
         "residue_pairs": sum(gate.in_a_row for gate in gates),
         "residue_false_alarms": sum(gate.taken_for_residue for gate in gates),
         "residue_likest_pair": max((gate.likest for gate in gates), default=0.0),
@@ -87,6 +88,23 @@ def figures_of(
 
 def _name(item: tuple[Reason, int]) -> str:
     return item[0].name
+
+
+def why_none_enrolled(figures: Figures) -> str | None:
+    """One line on a set of which no finger could be enrolled, with what the gate said of it; else None."""
+    if figures["enrolled"]:
+        return None
+    refused = {name: int(count) for name, count in figures.items() if name.startswith(REFUSED)}
+    if refused:
+        commonest = max(refused, key=refused.__getitem__)
+        reason = commonest.removeprefix(REFUSED).replace("_", " ")
+        why = (
+            f"the quality gate refused {figures['gate_refused']} of {figures['gate_presses']} presses, "
+            f"most often for: {reason} ({refused[commonest]})"
+        )
+    else:
+        why = "the quality gate refused none, but the presses of a finger show too little in common"
+    return f"{figures['set']}: no finger could be enrolled: {why}"
 
 
 def judge(job: Job, finger: FingerResult, attack: bool) -> Gate:

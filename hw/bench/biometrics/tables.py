@@ -7,6 +7,7 @@ from rich.table import Table
 
 from edge.biometrics.joint import LEAST_SHARE
 from hw.bench.biometrics.counting import KS
+from hw.bench.biometrics.presenting import REFUSED
 from hw.bench.biometrics.sets import ImageSet
 from hw.bench.biometrics.shown import UNSEEN, Value, accepted, accepted_with_interval, shown
 from hw.bench.biometrics.summary import Figures
@@ -166,11 +167,10 @@ def _attacks(figures: Figures) -> list[Row]:
 
 def _gate(figures: Figures) -> list[Row]:
     """What the quality gate and the presentation checks said."""
-    prefix = "gate_refused_"
     reasons = ", ".join(
-        f"{name.removeprefix(prefix).replace('_', ' ')} {count}"
+        f"{name.removeprefix(REFUSED).replace('_', ' ')} {count}"
         for name, count in figures.items()
-        if name.startswith(prefix)
+        if name.startswith(REFUSED)
     )
     refused = f"{figures['gate_refused']} of {figures['gate_presses']:,} presses"
     told = [
