@@ -1,6 +1,7 @@
 """`ridgekey bench biometrics` on folders as they are found: what is left out, what is said, what is kept."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,24 @@ def test_why_no_finger_could_be_enrolled_is_one_line() -> None:
     assert why.startswith("a: no finger could be enrolled: ")
     assert why.endswith("refused 12 of 20 presses, most often for: too dry (9)")
     assert presenting.why_none_enrolled(figures | {"enrolled": 1}) is None
+
+
+def test_that_the_package_is_not_there_is_said_before_anything_is_measured(
+    three_sets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(measuring, "measure", made_up({"a": KeyboardInterrupt()}))
+    with pytest.raises(KeyboardInterrupt):
+        cli.main(["--fingers", str(three_sets), "--peers"])
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "fuzzy-extractor" in line]
+    for words in (
+        sys.executable,
+        "No module named 'fuzzy_extractor'",
+        "venv-fe/bin/pip install fuzzy-extractor",
+    ):
+        assert words in line
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert "venv-fe/bin/pip install fuzzy-extractor" in " ".join(capsys.readouterr().out.split())
 
 
 def names(file: Path) -> list[str]:

@@ -13,6 +13,7 @@ from hw.bench import report as bench_report
 from hw.bench.biometrics import measuring, presenting, results, tables, tune
 from hw.bench.biometrics.fingers import PRIVATE_FOLDER
 from hw.bench.biometrics.page import Measured
+from hw.bench.biometrics.peers import package
 from hw.bench.biometrics.protocol import cores
 from hw.bench.biometrics.sets import ImageSet, find_sets, folders_of_images
 from hw.bench.biometrics.summary import Figures
@@ -43,6 +44,9 @@ resolution counts if it is 400 to 1100 dpi, else 500 does. A set whose sensor is
 for an R503 unless --sensor says otherwise. An image that is damaged, in colour or of another
 name, and a set of which too little remains, is named and left out. JSON and page are written after each set;
 the exit code is 0 if anything was measured."""
+
+
+INSTALL_PACKAGE = "python -m venv venv-fe && venv-fe/bin/pip install fuzzy-extractor"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -107,7 +111,8 @@ def _add_more(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(sys.executable),
         metavar="PYTHON",
-        help="an interpreter that has the package fuzzy-extractor, for --peers (this one)",
+        help="an interpreter that has the package fuzzy-extractor, for --peers (this one); made by: "
+        + INSTALL_PACKAGE,
     )
 
 
@@ -132,6 +137,8 @@ def main(argv: list[str]) -> int:
     console = Console(stderr=True)
     _prepare(arguments, console)
     _tell_of_folders(sets, arguments.fingers, console)
+    if arguments.peers:
+        _tell_of_package(arguments.fuzzy_extractor, console)
     part = "all" if arguments.part == "split" else arguments.part
     usable = usable_sets(sets, part, arguments.enrol or PRESSES, partial(warn, console))
     if arguments.tune:
@@ -157,6 +164,17 @@ def main(argv: list[str]) -> int:
     if not measured:
         raise refused[0]
     return 0
+
+
+def _tell_of_package(python: Path, console: Console) -> None:
+    """The package is no dependency of ours; without it its figures are computed and none is run."""
+    why_not = package.run(python, [])
+    if isinstance(why_not, str):
+        warn(
+            console,
+            f"fuzzy-extractor does not run in {python} ({why_not}), so what it does is computed only; to run "
+            f"it: {INSTALL_PACKAGE}, then --fuzzy-extractor venv-fe/bin/python",
+        )
 
 
 def _tell_of_folders(sets: list[ImageSet], folder: Path, console: Console) -> None:
