@@ -1,7 +1,7 @@
 """Fingers from a folder: `<finger>_<impression>.png` (or bmp, tif), grey, with an optional `manifest.csv`."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,18 +69,23 @@ class ImageFolder:
                 self._images[place] = ImageFile(file, resolution.get(file.resolve()) or own or DEFAULT_DPI)
         self._need_images()
 
-    def check(self) -> None:
+    def check(self, progress: Callable[[int, int], None]) -> None:
         """Decode every image; those that cannot be are left out from now on.
+
+        Args:
+            progress: is told how many are done, of how many.
 
         Raises:
             BadImageError: none is left.
         """
-        for place, image in list(self._images.items()):
+        total = len(self._images)
+        for done, (place, image) in enumerate(list(self._images.items()), 1):
             try:
                 read(image.path)
             except BadImageError as error:
                 self.left_out[place] = error
                 del self._images[place]
+            progress(done, total)
         self._need_images()
 
     def _need_images(self) -> None:

@@ -44,6 +44,10 @@ FINGERS, IMPRESSIONS = 4, 5
 DIRECTIONS = 16
 
 
+def silent(*_: object) -> None:
+    """Progress that nobody watches."""
+
+
 def drawn(seed: int, count: int = 3) -> list:
     return [press(finger(seed), 100 * seed + i) for i in range(count)]
 
@@ -439,6 +443,10 @@ def test_processes_give_what_this_process_gives():
     found = in_processes(divmod, [(i, 3) for i in range(6)], 2, lambda done, of: told.append((done, of)))
     assert sorted(found) == [divmod(i, 3) for i in range(6)]
     assert told == [(i, 6) for i in range(7)]
+    for workers in (1, 2):
+        told.clear()
+        in_processes(divmod, [(7, 3), (8, 3)], workers, lambda *each: told.append(each), weights=[5, 5])
+        assert told == [(0, 10), (5, 10), (10, 10)]
     assert in_processes(divmod, [(7, 3)], 1, lambda *_: None) == [(2, 1)]
 
 
@@ -483,10 +491,10 @@ def test_a_set_that_cannot_be_measured_is_left_out_and_the_others_are_not(folder
     for name in ("001_1.png", "002_1.png"):
         (tmp_path / "few" / name).write_bytes((folder / "drawn" / "001_1.png").read_bytes())
     with pytest.raises(TooFewFingersError, match="fewer than two fingers of 4"):
-        usable_sets(find_sets(tmp_path, None, None), "all", 3, pytest.fail)
+        usable_sets(find_sets(tmp_path, None, None), "all", 3, pytest.fail, silent)
     (tmp_path / "drawn").symlink_to(folder / "drawn")
     lines = []
-    [(images, fingers)] = usable_sets(find_sets(tmp_path, None, None), "all", 3, lines.append)
+    [(images, fingers)] = usable_sets(find_sets(tmp_path, None, None), "all", 3, lines.append, silent)
     assert (images.name, fingers) == ("drawn", [1, 2, 3, 4])
     [line] = lines
     assert line.startswith("left out: ")

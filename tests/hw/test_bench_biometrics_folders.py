@@ -2,13 +2,15 @@
 
 import json
 import sys
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
-from hw.bench.biometrics import cli, measuring, presenting, results
+from hw.bench.biometrics import cli, measuring, presenting, results, telling
 from hw.bench.biometrics.fingers import image_folder
 from hw.bench.biometrics.sets import ImageSet, find_sets
 from hw.bench.biometrics.usable import TooFewFingersError, usable_sets
@@ -38,7 +40,7 @@ def cut(file: Path) -> None:
 
 
 def usable(folder: Path, lines: Lines) -> list[tuple[ImageSet, list[int]]]:
-    return usable_sets(find_sets(folder, None, None), "all", 3, lines.append)
+    return usable_sets(find_sets(folder, None, None), "all", 3, lines.append, lambda *_: None)
 
 
 def test_damaged_and_coloured_images_are_left_out_by_themselves(tmp_path: Path) -> None:
@@ -189,6 +191,16 @@ def test_that_the_package_is_not_there_is_said_before_anything_is_measured(
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     assert "venv-fe/bin/pip install fuzzy-extractor" in " ".join(capsys.readouterr().out.split())
+
+
+def test_without_a_terminal_there_is_a_plain_line_now_and_then() -> None:
+    out, seconds = StringIO(), iter([0.0, *[1.0] * 3, 20.0, 20.0, 21.0, 22.0, 22.5])
+    tell = telling.Lines(Console(file=out), lambda: next(seconds))
+    for done in range(6):
+        tell("a[0]: presses read", done, 5)
+    assert out.getvalue().splitlines() == ["a[0]: presses read: 3 of 5", "a[0]: presses read: 5 of 5"]
+    with telling.progress(Console(file=out)) as plain:
+        assert isinstance(plain, telling.Lines)
 
 
 def names(file: Path) -> list[str]:

@@ -140,7 +140,8 @@ def main(argv: list[str]) -> int:
     if arguments.peers:
         _tell_of_package(arguments.fuzzy_extractor, console)
     part = "all" if arguments.part == "split" else arguments.part
-    usable = usable_sets(sets, part, arguments.enrol or PRESSES, partial(warn, console))
+    with progress(console) as tell:
+        usable = usable_sets(sets, part, arguments.enrol or PRESSES, partial(warn, console), tell)
     if arguments.tune:
         return _tune(usable, arguments, console, argv)
     measured: list[Measured] = []

@@ -153,13 +153,8 @@ class Job:
         return for_sensor(profile.width, profile.height, profile.dpi)
 
 
-def measure_finger(job: Job, finger: int) -> FingerResult:
-    """Read a finger's presses, enrol the first and try the others.
-
-    Raises:
-        BenchError: an image cannot be read, or the cache not be written.
-    """
-    presses = read_presses(job, finger)
+def measure_finger(job: Job, finger: int, presses: list[Press]) -> FingerResult:
+    """Enrol the first of a finger's presses and try the others."""
     frames = [PressFrames.of(press.table) for press in presses]
     counted = {}
     for number in range(ENROLMENTS):
@@ -184,16 +179,6 @@ def measure_finger(job: Job, finger: int) -> FingerResult:
 def _seeded(job: Job, finger: int, number: int) -> Random:
     """For one enrolment of a finger."""
     return Random(f"{job.images.name} {finger} {number}")  # noqa: S311  # repeatable, and protects nobody
-
-
-def read_presses(job: Job, finger: int) -> list[Press]:
-    """All impressions of a finger as the kiosk sees them.
-
-    Raises:
-        BenchError: an image cannot be read, or the cache not be written.
-    """
-    source = image_folder(job.images)
-    return [_read(job, source, finger, number) for number in source.numbers(finger)]
 
 
 def _enrol(job: Job, presses: list[Press], randomness: Random) -> tuple[Enrolled | None, int]:
@@ -283,10 +268,15 @@ def read_image(images: ImageSet, source: ImageFolder, finger: int, impression: i
     return FingerImage(bytearray(pixels.tobytes()), profile.width, profile.height, profile.dpi)
 
 
-def _read(job: Job, source: ImageFolder, finger: int, impression: int) -> Press:
-    with read_image(job.images, source, finger, impression) as image:
+def read_press(job: Job, finger: int, impression: int) -> tuple[int, Press]:
+    """One impression as the kiosk sees it, beside its finger's number.
+
+    Raises:
+        BenchError: the image cannot be read, or the cache not be written.
+    """
+    with read_image(job.images, image_folder(job.images), finger, impression) as image:
         table = _minutiae(image, job.cache)
-        return Press(impression, table, assess(image, Minutiae(table)).acceptable)
+        return finger, Press(impression, table, assess(image, Minutiae(table)).acceptable)
 
 
 def cache_name(image: FingerImage) -> str:

@@ -69,7 +69,9 @@ def figures_of(
     """Measure the gate on all presses of a set."""
     tell = partial(progress, f"{result.job.images.name}: quality gate")
     tasks = [(result.job, finger, attack) for finger in result.fingers]
-    gates: Sequence[Gate] = in_processes(judge, tasks, workers, tell)
+    gates: Sequence[Gate] = in_processes(
+        judge, tasks, workers, tell, weights=[len(finger.presses) for finger in result.fingers]
+    )
     refused: Counter[Reason] = sum((gate.refused for gate in gates), Counter())
     figures: Figures = {
         "gate_presses": sum(gate.presses for gate in gates),

@@ -13,11 +13,18 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from hw.bench.biometrics.counting import KS, Chances, PressFrames, chances
-from hw.bench.biometrics.fingers import Counted, Enrolled, FingerResult, Job, Press, measure_finger
+from hw.bench.biometrics.fingers import (
+    Counted,
+    Enrolled,
+    FingerResult,
+    Job,
+    Press,
+    image_folder,
+    measure_finger,
+    read_press,
+)
+from hw.bench.biometrics.telling import Tell
 from hw.errors import UnavailableError
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done, of how many."""
 
 Records = dict[tuple[int, int], Enrolled]
 """By the number of their finger and of its enrolment."""
@@ -96,7 +103,7 @@ class SetResult:
         )
 
 
-def measure_set(job: Job, fingers: Sequence[int], progress: Progress, workers: int) -> SetResult:
+def measure_set(job: Job, fingers: Sequence[int], progress: Tell, workers: int) -> SetResult:
     """Measure a set.
 
     Args:
@@ -105,24 +112,34 @@ def measure_set(job: Job, fingers: Sequence[int], progress: Progress, workers: i
         progress: is told how far it is.
         workers: processes at a time.
     """
-    tell = partial(progress, f"{job.images.name}: presses and records")
+    presses = read_set(job, fingers, progress, workers)
+    counts = [len(presses[finger]) for finger in fingers]
+    tell = partial(progress, f"{job.images.name}: own presses on records")
+    owned = [(job, finger, presses[finger]) for finger in fingers]
     results = sorted(
-        in_processes(measure_finger, [(job, finger) for finger in fingers], workers, tell),
-        key=lambda result: result.finger,
+        in_processes(measure_finger, owned, workers, tell, weights=counts), key=lambda result: result.finger
     )
     records = {
         (result.finger, number): each.enrolled
         for result in results
         for number, each in result.counted.items()
     }
-    tell = partial(progress, f"{job.images.name}: strangers")
+    tell = partial(progress, f"{job.images.name}: strangers' presses on records")
     tasks = [(result.finger, result.presses, job.trials) for result in results]
-    strangers = [
-        stranger
-        for several in in_processes(_try_on_others, tasks, workers, tell, setup=records)
-        for stranger in several
-    ]
-    return SetResult(job, results, sorted(strangers, key=_place))
+    counts = [len(result.presses) for result in results]
+    found = in_processes(_try_on_others, tasks, workers, tell, setup=records, weights=counts)
+    return SetResult(job, results, sorted((stranger for each in found for stranger in each), key=_place))
+
+
+def read_set(job: Job, fingers: Sequence[int], progress: Tell, workers: int) -> dict[int, list[Press]]:
+    """All presses of some fingers of a set, by finger; each press is a task, so that it is seen to go on."""
+    source = image_folder(job.images)
+    tasks = [(job, finger, number) for finger in fingers for number in source.numbers(finger)]
+    tell = partial(progress, f"{job.images.name}: presses read")
+    presses: dict[int, list[Press]] = {finger: [] for finger in fingers}
+    for finger, press in in_processes(read_press, tasks, workers, tell):
+        presses[finger].append(press)
+    return {finger: sorted(own, key=lambda press: press.impression) for finger, own in presses.items()}
 
 
 def _place(stranger: Stranger) -> tuple[int, int, int, int]:
@@ -166,6 +183,7 @@ def in_processes(
     setup: Records | None = None,
     *,
     apart: bool = False,
+    weights: Sequence[int] | None = None,
 ) -> list[R]:
     """Results of a function for each tuple of arguments, in the order in which they come.
 
@@ -176,20 +194,24 @@ def in_processes(
         progress: is told how many are done, of how many.
         setup: records that every process should have.
         apart: whether even a single worker must be a process of its own, to be measured.
+        weights: what each task counts in the progress, such as its presses; by default one.
 
     Raises:
         UnavailableError: a process died.
     """
+    shares = [1] * len(arguments) if weights is None else weights
     if workers == 1 and not apart:
-        return _here(task, arguments, progress, setup or {})
+        return _here(task, arguments, progress, setup or {}, shares)
     with _pool(workers, setup or {}) as pool:
-        progress(0, len(arguments))
-        futures = [pool.submit(task, *each) for each in arguments]
+        done, total = 0, sum(shares)
+        progress(done, total)
+        futures = {pool.submit(task, *each): share for each, share in zip(arguments, shares, strict=True)}
         results = []
         try:
             for future in as_completed(futures):
                 results.append(future.result())
-                progress(len(results), len(arguments))
+                done += futures[future]
+                progress(done, total)
         except BrokenProcessPool as error:
             raise UnavailableError(
                 "a measuring process died; is there memory enough? try --jobs 1"
@@ -202,14 +224,17 @@ def _here(
     arguments: Sequence[tuple[Any, ...]],
     progress: Callable[[int, int], None],
     setup: Records,
+    shares: Sequence[int],
 ) -> list[R]:
     _records.update(setup)
     try:
-        progress(0, len(arguments))
+        done, total = 0, sum(shares)
+        progress(done, total)
         results = []
-        for each in arguments:
+        for each, share in zip(arguments, shares, strict=True):
             results.append(task(*each))
-            progress(len(results), len(arguments))
+            done += share
+            progress(done, total)
         return results
     finally:
         _records.clear()

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from hw.bench.biometrics.fingers import image_folder
 from hw.bench.biometrics.sets import ImageSet
+from hw.bench.biometrics.telling import Tell
 from hw.errors import BenchError
 from hw.fingers.errors import BadImageError
 from hw.fingers.folder import ImageFolder
@@ -26,7 +28,7 @@ class TooFewFingersError(BenchError):
 
 
 def usable_sets(
-    sets: Sequence[ImageSet], part: str, enrol_presses: int, warn: Callable[[str], None]
+    sets: Sequence[ImageSet], part: str, enrol_presses: int, warn: Callable[[str], None], progress: Tell
 ) -> list[Usable]:
     """The sets that can be measured, and their fingers.
 
@@ -35,6 +37,7 @@ def usable_sets(
         part: `all`, `odd` or `even`: by the finger's number.
         enrol_presses: how many impressions enrolment takes.
         warn: is told in one line of each set, and of all images and fingers of a set, that are left out.
+        progress: is told how many images have been looked at.
 
     Raises:
         BenchError: there is none; it is the first one's trouble.
@@ -42,7 +45,7 @@ def usable_sets(
     usable, refused = [], []
     for images in sets:
         try:
-            sound = without_damaged(images, warn)
+            sound = without_damaged(images, warn, progress)
             usable.append((sound, usable_fingers(sound, part, enrol_presses)))
         except BenchError as error:
             refused.append(error)
@@ -57,7 +60,7 @@ def usable_sets(
     return usable
 
 
-def without_damaged(images: ImageSet, warn: Callable[[str], None]) -> ImageSet:
+def without_damaged(images: ImageSet, warn: Callable[[str], None], progress: Tell) -> ImageSet:
     """The same set without the images that are damaged or in colour; tells of those and of foreign ones."""
     folder = ImageFolder(images.folder)
     if folder.foreign:
@@ -65,7 +68,7 @@ def without_damaged(images: ImageSet, warn: Callable[[str], None]) -> ImageSet:
             f"{images.name}: {len(folder.foreign)} images not named <finger>_<impression> left out: "
             f"{listed(folder.foreign)}"
         )
-    folder.check()
+    folder.check(partial(progress, f"{images.name}: images looked at"))
     damaged = [error for _, error in sorted(folder.left_out.items())]
     if damaged:
         total = len(damaged) + sum(map(folder.impressions, folder.fingers()))

@@ -59,7 +59,8 @@ def measure(
     """
     tell = partial(progress, f"{result.job.images.name}: peers")
     tasks = [(result.job, finger) for finger in result.fingers]
-    fingers = sorted(in_processes(reduce, tasks, workers, tell), key=lambda each: each.finger)
+    counts = [len(finger.presses) for finger in result.fingers]
+    fingers = sorted(in_processes(reduce, tasks, workers, tell, weights=counts), key=lambda each: each.finger)
     return {
         THIMBLE: thimble_figures(result, fingers, lambda each: each.prealigned),
         THIMBLE_GIVEN: thimble_figures(result, fingers, lambda each: each.given, strangers=False),
