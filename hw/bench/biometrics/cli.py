@@ -38,12 +38,12 @@ examples:
         the even-numbered fingers apart: parameters were chosen on the odd ones
 
 a folder of fingers holds <set>/<finger>_<impression>.png (or bmp, tif), grey, or such images itself, and
-then it is the only set; a
-manifest.csv with columns set, file, dpi and sensor is read if it is there; without one an image's own
-resolution counts if it is 400 to 1100 dpi, else 500 does. A set whose sensor is called capacitive stands
-for an R503 unless --sensor says otherwise. An image that is damaged, in colour or of another
-name, and a set of which too little remains, is named and left out. JSON and page are written after each set;
-the exit code is 0 if anything was measured."""
+then it is the only set. A manifest.csv with columns file, set, dpi and sensor, beside the images or above,
+is read if it is there; where it says no dpi an image's own resolution counts if it is 400 to 1100 dpi, else
+500 does. A set whose sensor is called capacitive stands for an R503 unless --sensor says otherwise.
+
+An image that is damaged, in colour or of another name, and a set of which too little remains, is named and
+left out. JSON and page are written after each set; the exit code is 0 if anything was measured."""
 
 
 INSTALL_PACKAGE = "python -m venv venv-fe && venv-fe/bin/pip install fuzzy-extractor"
