@@ -52,7 +52,6 @@ class ImageFolder:
         self.path = Path(path)
         self.left_out: dict[Place, BadImageError] = {}
         self._images: dict[Place, ImageFile] = {}
-        resolution = {line.file: line.dpi for line in manifest_of(self.path)}
         files = _images_in(self.path)
         self.foreign = [file.name for file in files if not NAME.fullmatch(file.name)]
         if len(self.foreign) == len(files):
@@ -60,6 +59,7 @@ class ImageFolder:
                 f"{files[0]} is not named <finger>_<impression>.png, such as 001_4.png, nor is any other "
                 "image of its folder; rename them"
             )
+        resolution = {line.file: line.dpi for line in manifest_of(self.path)}
         for place, file in _places(file for file in files if file.name not in without).items():
             try:
                 own = check_header(file)

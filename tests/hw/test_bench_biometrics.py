@@ -33,7 +33,7 @@ from hw.bench.biometrics.fingers import (
 )
 from hw.bench.biometrics.linkage import leap, recovery, recovery_without_permutation
 from hw.bench.biometrics.peers import package, prealignment, side_by_side, thimble
-from hw.bench.biometrics.protocol import in_processes
+from hw.bench.biometrics.processes import in_processes
 from hw.bench.biometrics.sets import NoSuchSetError, find_sets
 from hw.bench.biometrics.usable import TooFewFingersError, usable_fingers, usable_sets
 from hw.errors import BenchError

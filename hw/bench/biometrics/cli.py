@@ -10,11 +10,11 @@ from rich.console import Console
 from edge.biometrics.enrolment import PRESSES
 from edge.biometrics.unlocking import TRIALS
 from hw.bench import report as bench_report
-from hw.bench.biometrics import measuring, presenting, results, tables, tune
+from hw.bench.biometrics import choices, measuring, presenting, results, tune
 from hw.bench.biometrics.fingers import PRIVATE_FOLDER
 from hw.bench.biometrics.page import Measured
 from hw.bench.biometrics.peers import package
-from hw.bench.biometrics.protocol import cores
+from hw.bench.biometrics.processes import cores
 from hw.bench.biometrics.sets import ImageSet, find_sets, folders_of_images
 from hw.bench.biometrics.summary import Figures
 from hw.bench.biometrics.telling import progress, warn
@@ -131,7 +131,7 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Measure each set, then print; what is done is written after each."""
+    """Find out what can be measured, tell what cannot, and measure."""
     arguments = parser().parse_args(argv)
     sets = find_sets(arguments.fingers, arguments.set, arguments.sensor)
     console = Console(stderr=True)
@@ -144,6 +144,12 @@ def main(argv: list[str]) -> int:
         usable = usable_sets(sets, part, arguments.enrol or PRESSES, partial(warn, console), tell)
     if arguments.tune:
         return _tune(usable, arguments, console, argv)
+    _measure(usable, arguments, console, argv)
+    return 0
+
+
+def _measure(usable: list[Usable], arguments: argparse.Namespace, console: Console, argv: list[str]) -> None:
+    """Measure set by set, and write after each; print what there is, even if we are interrupted."""
     measured: list[Measured] = []
     refused: list[BenchError] = []
     try:
@@ -164,7 +170,6 @@ def main(argv: list[str]) -> int:
             results.show(measured)
     if not measured:
         raise refused[0]
-    return 0
 
 
 def _tell_of_package(python: Path, console: Console) -> None:
@@ -194,9 +199,9 @@ def _tune(usable: list[Usable], arguments: argparse.Namespace, console: Console,
     figures: list[Figures] = []
     for images, fingers in usable:
         with progress(console) as tell:
-            choices = tune.tune(measuring.job_of(images, arguments), fingers, tell, max(1, arguments.jobs))
-        Console().print(tables.choices_table(images, choices))
-        figures += [tables.choice_figures(images, choice) for choice in choices]
+            tried = tune.tune(measuring.job_of(images, arguments), fingers, tell, max(1, arguments.jobs))
+        Console().print(choices.choices_table(images, tried))
+        figures += [choices.choice_figures(images, choice) for choice in tried]
         if arguments.json:
             bench_report.write(arguments.json, results.content_of(figures, argv))
     return 0

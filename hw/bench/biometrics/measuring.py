@@ -8,7 +8,8 @@ from hw.bench.biometrics import attacks, pairs, presenting, timing
 from hw.bench.biometrics.fingers import Job
 from hw.bench.biometrics.page import Measured
 from hw.bench.biometrics.peers import side_by_side
-from hw.bench.biometrics.protocol import SetResult, in_processes, measure_set
+from hw.bench.biometrics.processes import in_processes
+from hw.bench.biometrics.protocol import SetResult, measure_set
 from hw.bench.biometrics.sets import ImageSet
 from hw.bench.biometrics.summary import Figures, curves_of, figures_of
 from hw.bench.biometrics.telling import Tell

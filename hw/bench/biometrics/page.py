@@ -11,6 +11,7 @@ import numpy as np
 from hw.bench.biometrics import plots, tables
 from hw.bench.biometrics.attacks import Linked
 from hw.bench.biometrics.counting import KS
+from hw.bench.biometrics.peers.table import peers_rows
 from hw.bench.biometrics.plots import Axis, Line
 from hw.bench.biometrics.shown import UNSEEN, accepted, shown
 from hw.bench.biometrics.summary import EXPONENTS, Curves, Figures
@@ -164,7 +165,7 @@ def _peers(measured: Measured) -> str:
     """Ours and others' side by side."""
     if not measured.peers:
         return ""
-    names, *lines = tables.peers_rows(measured.figures, measured.peers)
+    names, *lines = peers_rows(measured.figures, measured.peers)
     return "<h3>Peers, on the same presses</h3>" + _table(names, lines)
 
 

@@ -18,7 +18,8 @@ from drivers.image import FingerImage
 from edge.biometrics.presentation import SAME_PLACE, Likeness
 from edge.biometrics.quality import Reason, reasons_against, segment
 from hw.bench.biometrics.fingers import FingerResult, Job, image_folder, read_image
-from hw.bench.biometrics.protocol import SetResult, in_processes
+from hw.bench.biometrics.processes import in_processes
+from hw.bench.biometrics.protocol import SetResult
 from hw.bench.biometrics.summary import Figures
 from hw.fingers.frame import quantise
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from hw.bench import report as bench_report
 from hw.bench.biometrics import page, tables
 from hw.bench.biometrics.page import Measured
+from hw.bench.biometrics.peers.table import peers_table
 from hw.bench.biometrics.summary import Figures
 
 COMMAND = "ridgekey bench biometrics "
@@ -25,7 +26,7 @@ def show(measured: Sequence[Measured]) -> None:
     console.print(tables.by_k_table(figures))
     for each in measured:
         if each.peers:
-            console.print(tables.peers_table(each.figures, each.peers))
+            console.print(peers_table(each.figures, each.peers))
 
 
 def write(measured: Sequence[Measured], arguments: Namespace, argv: Sequence[str]) -> None:

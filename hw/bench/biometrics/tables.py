@@ -1,17 +1,14 @@
 """The figures as a table for a person."""
 
 from collections.abc import Sequence
-from math import isfinite
 
 from rich.table import Table
 
 from edge.biometrics.joint import LEAST_SHARE
 from hw.bench.biometrics.counting import KS
 from hw.bench.biometrics.presenting import REFUSED
-from hw.bench.biometrics.sets import ImageSet
 from hw.bench.biometrics.shown import UNSEEN, Value, accepted, accepted_with_interval, shown
 from hw.bench.biometrics.summary import Figures
-from hw.bench.biometrics.tune import Choice
 
 GOALS = {"r307": (0.01, 0.001, 48.0), "r503": (0.05, 0.005, 40.0)}
 """Goals by sensor: FNMR of one press, FRR of three, FAS bits."""
@@ -216,53 +213,6 @@ def _two_fingers(figures: Figures) -> list[Row]:
     ]
 
 
-def peers_rows(figures: Figures, peers: dict[str, Figures]) -> list[tuple[str, ...]]:
-    """Ours and others' figures; the first row names the columns."""
-    ours = "ridgekey"
-    columns = {ours: figures} | peers
-    lines = [("", *columns)]
-    lines += [
-        (told, *(shown(each.get(name), show) for each in columns.values()))
-        for told, name, show in (
-            ("impressions enrolled", "impressions_enrolled", "{:.0f}"),
-            ("failure to enrol", "fte", "{:.1%}"),
-            ("one press refused", "fnmr_one_press", "{:.1%}"),
-            ("three presses refused", "frr_three_presses", "{:.1%}"),
-            ("false accepts", "false_accepts", "{:.0f}"),
-            ("transactions of strangers", "impostor_transactions", "{:,.0f}"),
-            ("of presses of strangers, computed", "fmr_one_press_computed", "{:.1e}"),
-            ("FAS, bits", "fas_bits", "{:.1f}"),
-        )
-    ]
-    notes = [_note(each) for each in columns.values()]
-    return [*lines, ("how", *notes)]
-
-
-def _note(figures: Figures) -> str:
-    """What to know of a peer's figures."""
-    if "why_not" in figures:
-        return f"computed; the package does not run: {figures['why_not']}"
-    if "ran_presses" in figures:
-        stand_ins = f"; stand-ins for {figures['stand_ins']}" if figures["stand_ins"] else ""
-        return (
-            f"{figures['bits']} bits, {figures['helpers']:,} helpers, {figures['helper_bytes']:,} bytes; "
-            f"computed by its rule; of {figures['ran_presses']} presses run {figures['ran_accepted']} "
-            f"accepted, {figures['ran_accepted_computed']:.1f} computed{stand_ins}"
-        )
-    return "run"
-
-
-def peers_table(figures: Figures, peers: dict[str, Figures]) -> Table:
-    """Ours and others' side by side, on one set."""
-    names, *lines = peers_rows(figures, peers)
-    table = Table(title=f"Peers on the same presses: {figures['set']}, {figures['sensor']}")
-    for name in names:
-        table.add_column(name)
-    for line in lines:
-        table.add_row(*line)
-    return table
-
-
 def figures_table(sets: list[Figures]) -> Table:
     """One column for each set."""
     table = Table(title="From a finger to a key: 95 % intervals by bootstrap over fingers")
@@ -311,39 +261,3 @@ def by_k_table(sets: Sequence[Figures]) -> Table:
             table.add_row(*row)
         table.add_section()
     return table
-
-
-SHOWN_CHOICES = 12
-
-
-def choices_table(images: ImageSet, choices: Sequence[Choice]) -> Table:
-    """The choices that are secure enough, those that accept most first; the best one is the one to take."""
-    fas = GOALS[images.profile.name][2]
-    table = Table(title=f"{images.name}, {images.profile.name}: parameters of at least {fas:.0f} bits")
-    for name in ("k", "cell, px", "sectors", "kept", "enrolled", "accepted, one press", "FAS, bits"):
-        table.add_column(name, justify="right")
-    for choice in [choice for choice in choices if choice.fas >= fas][:SHOWN_CHOICES]:
-        chosen = choice.parameters
-        table.add_row(
-            *(str(each) for each in (chosen.coefficients, chosen.cell_px, chosen.sectors, chosen.kept)),
-            f"{choice.enrolled:.1%}",
-            f"{choice.accepted:.1%}",
-            f"{choice.fas:.1f}" if isfinite(choice.fas) else "none seen",
-        )
-    return table
-
-
-def choice_figures(images: ImageSet, choice: Choice) -> Figures:
-    """One choice, for machines."""
-    chosen = choice.parameters
-    return {
-        "set": images.name,
-        "sensor": images.profile.name,
-        "coefficients": chosen.coefficients,
-        "cell_px": chosen.cell_px,
-        "sectors": chosen.sectors,
-        "kept": chosen.kept,
-        "enrolled": choice.enrolled,
-        "accepted_one_press": choice.accepted,
-        "fas_bits": choice.fas,
-    }

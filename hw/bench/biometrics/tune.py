@@ -17,7 +17,8 @@ from edge.biometrics.parameters import Parameters
 from hw.bench.biometrics import statistics
 from hw.bench.biometrics.counting import KS, Locked, PressFrames, chances
 from hw.bench.biometrics.fingers import Job, Press, draft_of
-from hw.bench.biometrics.protocol import in_processes, read_set
+from hw.bench.biometrics.processes import in_processes
+from hw.bench.biometrics.protocol import read_set
 
 CELLS_PX, SECTORS, KEPT = (14, 16, 18), (10, 12), (30, 36, 44)
 DRAWINGS = 2

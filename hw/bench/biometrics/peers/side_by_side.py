@@ -13,7 +13,8 @@ from hw.bench.biometrics import statistics
 from hw.bench.biometrics.fingers import FingerResult, Job, Press, image_folder, read_image
 from hw.bench.biometrics.peers import package, thimble
 from hw.bench.biometrics.peers.prealignment import Reference, reference
-from hw.bench.biometrics.protocol import SetResult, in_processes
+from hw.bench.biometrics.processes import in_processes
+from hw.bench.biometrics.protocol import SetResult
 from hw.bench.biometrics.statistics import TRANSACTION
 from hw.bench.biometrics.summary import Figures
 
