@@ -1,56 +1,23 @@
 """Fingers from a folder: `<finger>_<impression>.png` (or bmp, tif), grey, with an optional `manifest.csv`."""
 
-import csv
 import re
-import struct
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
-
-from hw.errors import BenchError
+from hw.fingers.errors import BadFolderError, BadImageError, NoSuchFingerError
 from hw.fingers.frame import Pixels, quantise, resample, window
+from hw.fingers.manifest import manifest_of
+from hw.fingers.picture import check_header, read
 
 NAME = re.compile(r"0*([0-9]{1,6})_0*([0-9]{1,6})\.(png|bmp|tiff?)", re.ASCII | re.IGNORECASE)
 SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff"})
-FORMATS = ("PNG", "BMP", "TIFF")
 
 DEFAULT_DPI = 500.0
 """What an image counts as when neither a manifest nor itself says it: nearly every published set has it."""
 
-OWN_DPI = (400.0, 1100.0)
-"""Resolutions that an image is believed: programs that convert images write 72 or 96 into anything."""
-
-MAX_SIDE = 4096
-"""Pixels; a ten-print card at 1000 dpi is smaller, a decompression bomb is not."""
-
-MAX_FILE = 32 << 20
-"""Bytes of one image or manifest; twice an uncompressed image of the largest size."""
-
-DPI_RANGE = (100.0, 2000.0)
-
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_HEADER_LENGTH = 26  # signature 8, chunk length 4, "IHDR" 4, width 4, height 4, depth 1, colour type 1
-DEEP_GREY = ("I;16", "I;16B", "I;16L", "I")
-"""Pillow's names for 16 bits of grey; the upper eight are kept."""
-
-NO_PICTURE = ("F", "CMYK", "YCbCr", "LAB", "HSV")
-"""Its names for what no fingerprint set comes in."""
-
-
-class NoSuchFingerError(BenchError):
-    """The folder, the finger or the impression asked for does not exist."""
-
-    exit_code = 66
-
-
-class BadFolderError(BenchError):
-    """The folder holds something that is not a usable image of a finger."""
-
-    exit_code = 65
+Place = tuple[int, int]
+"""Numbers of a finger and of an impression."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +29,68 @@ class ImageFile:
 
 
 class ImageFolder:
-    """Presses taken from a folder of images, each shown as the sensor in question would have seen it."""
+    """Presses taken from a folder of images, each shown as the sensor in question would have seen it.
 
-    def __init__(self, path: str | Path) -> None:
+    Attributes:
+        path: of the folder.
+        left_out: why an image is left out, by its place.
+        foreign: names of images that are not named after a finger, and so left out.
+    """
+
+    def __init__(self, path: str | Path, without: Collection[str] = ()) -> None:
         """Look through the folder at `path` and check the header of every image in it.
+
+        Args:
+            path: of the folder.
+            without: names of files to pass over.
 
         Raises:
             NoSuchFingerError: no such folder, or no image in it.
-            BadFolderError: a name, an image's header or the manifest is not as it must be.
+            BadFolderError: no image is named after a finger or can be used, two are the same impression, or
+                the manifest is not as it must be.
         """
         self.path = Path(path)
-        self._images = _scan(self.path)
+        self.left_out: dict[Place, BadImageError] = {}
+        self._images: dict[Place, ImageFile] = {}
+        files = _images_in(self.path)
+        self.foreign = [file.name for file in files if not NAME.fullmatch(file.name)]
+        if len(self.foreign) == len(files):
+            raise BadFolderError(
+                f"{files[0]} is not named <finger>_<impression>.png, such as 001_4.png, nor is any other "
+                "image of its folder; rename them"
+            )
+        resolution = {line.file: line.dpi for line in manifest_of(self.path)}
+        for place, file in _places(file for file in files if file.name not in without).items():
+            try:
+                own = check_header(file)
+            except BadImageError as error:
+                self.left_out[place] = error
+            else:
+                self._images[place] = ImageFile(file, resolution.get(file.resolve()) or own or DEFAULT_DPI)
+        self._need_images()
+
+    def check(self, progress: Callable[[int, int], None]) -> None:
+        """Decode every image; those that cannot be are left out from now on.
+
+        Args:
+            progress: is told how many are done, of how many.
+
+        Raises:
+            BadImageError: none is left.
+        """
+        total = len(self._images)
+        for done, (place, image) in enumerate(list(self._images.items()), 1):
+            try:
+                read(image.path)
+            except BadImageError as error:
+                self.left_out[place] = error
+                del self._images[place]
+            progress(done, total)
+        self._need_images()
+
+    def _need_images(self) -> None:
+        if not self._images:
+            raise next(iter(self.left_out.values()))
 
     def fingers(self) -> Sequence[int]:
         """The numbers of the fingers in the folder, ascending."""
@@ -103,133 +121,63 @@ class ImageFolder:
 
         Raises:
             NoSuchFingerError: the folder has no such finger or impression.
-            BadFolderError: the image cannot be decoded.
+            BadImageError: the image cannot be used.
         """
+        if (finger, impression) in self.left_out:
+            raise self.left_out[finger, impression]
         count = self.impressions(finger)
         image = self._images.get((finger, impression))
         if image is None:
             raise NoSuchFingerError(
                 f"{self.path} has no impression {impression} of finger {finger}; it has {count} of them"
             )
-        return quantise(window(resample(_decode(image.path), image.dpi, dpi), width, height))
+        return quantise(window(resample(read(image.path), image.dpi, dpi), width, height))
 
 
-def _scan(folder: Path) -> dict[tuple[int, int], ImageFile]:
+def entries_of(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; hidden files and folders, such as macOS leaves, are passed over.
+
+    Raises:
+        NoSuchFingerError: it cannot be read.
+    """
     try:
-        if not folder.is_dir():
-            raise NoSuchFingerError(
-                f"no folder of finger images at {folder}; give an existing folder or `synthetic`"
-            )
-        files = sorted(entry for entry in folder.iterdir() if entry.suffix.lower() in SUFFIXES)
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
         raise NoSuchFingerError(f"cannot read the folder {folder}: {error.strerror}") from error
+
+
+def images_of(folder: Path) -> list[Path]:
+    """The images in a folder, by their suffixes.
+
+    Raises:
+        NoSuchFingerError: it cannot be read.
+    """
+    return [entry for entry in entries_of(folder) if entry.suffix.lower() in SUFFIXES]
+
+
+def _images_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise NoSuchFingerError(
+            f"no folder of finger images at {folder}; give an existing folder or `synthetic`"
+        )
+    files = images_of(folder)
     if not files:
         raise NoSuchFingerError(
             f"no images in {folder}; it must hold files such as 001_4.png (finger 1, impression 4)"
         )
-    resolution = _read_manifests(folder)
-    images: dict[tuple[int, int], ImageFile] = {}
+    return files
+
+
+def _places(files: Iterable[Path]) -> dict[Place, Path]:
+    """Images by what their names say; those whose names say nothing are passed over."""
+    places: dict[Place, Path] = {}
     for file in files:
-        key = _finger_and_impression(file)
-        if key in images:
+        if (match := NAME.fullmatch(file.name)) is None:
+            continue
+        place = int(match[1]), int(match[2])
+        if place in places:
             raise BadFolderError(
-                f"{images[key].path.name} and {file.name} in {folder} are the same impression; remove one"
+                f"{places[place].name} and {file.name} in {file.parent} are the same impression; remove one"
             )
-        own = _check_header(file)
-        images[key] = ImageFile(file, resolution.get(file.resolve()) or own or DEFAULT_DPI)
-    return images
-
-
-def _finger_and_impression(file: Path) -> tuple[int, int]:
-    match = NAME.fullmatch(file.name)
-    if match is None:
-        raise BadFolderError(
-            f"{file} is not named <finger>_<impression>.png, such as 001_4.png; rename or remove it"
-        )
-    return int(match[1]), int(match[2])
-
-
-def _check_header(file: Path) -> float | None:
-    """Refuse an image by its header, before a decoder allocates anything for it.
-
-    Returns:
-        The resolution that it names itself, if that can be believed.
-    """
-    try:
-        size = file.stat().st_size
-        with file.open("rb") as stream:
-            header = stream.read(PNG_HEADER_LENGTH)
-    except OSError as error:
-        raise BadFolderError(f"cannot read the image {file}: {error.strerror}") from error
-    if size > MAX_FILE:
-        raise BadFolderError(f"{file} is too large ({size >> 20} MiB, limit {MAX_FILE >> 20} MiB)")
-    if header.startswith(PNG_SIGNATURE) and header[12:16] == b"IHDR" and len(header) == PNG_HEADER_LENGTH:
-        _check_sides(file, *struct.unpack(">II", header[16:24]))  # Pillow would not tell how large it is
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as image:
-            _check_sides(file, *image.size)
-            if image.mode in NO_PICTURE:
-                raise BadFolderError(
-                    f"{file} is no grey picture (mode {image.mode}); convert it to 8-bit grey"
-                )
-            own = [float(value) for value in image.info.get("dpi", ())]
-    except UnidentifiedImageError as error:
-        raise BadFolderError(f"{file} is not a PNG, BMP or TIFF image; convert or remove it") from error
-    except (OSError, ValueError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
-        raise BadFolderError(f"cannot read the image {file}: it is damaged; replace or remove it") from error
-    believed = len(own) == 2 and own[0] == own[1] and OWN_DPI[0] <= own[0] <= OWN_DPI[1]
-    return round(own[0], 1) if believed else None
-
-
-def _check_sides(file: Path, width: int, height: int) -> None:
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-        raise BadFolderError(f"{file} has {width}x{height} pixels; each side must be 1 to {MAX_SIDE}")
-
-
-def _decode(file: Path) -> Pixels:
-    _check_header(file)
-    try:
-        with Image.open(file, formats=FORMATS) as image:
-            if image.mode in DEEP_GREY:
-                return np.asarray(np.clip(np.array(image, dtype=np.int64) >> 8, 0, 255), dtype=np.uint8)
-            if image.mode in ("1", "L"):
-                return np.array(image.convert("L"), dtype=np.uint8)
-            colours = np.array(image.convert("RGB"), dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow's three ways to say that a file is broken
-        raise BadFolderError(f"cannot read the image {file}: it is damaged; replace or remove it") from error
-    if (colours != colours[:, :, :1]).any():
-        raise BadFolderError(f"{file} is in colour; convert it to 8-bit grey, for instance with Pillow")
-    return np.ascontiguousarray(colours[:, :, 0])
-
-
-def _read_manifests(folder: Path) -> dict[Path, float]:
-    """Resolutions by file, from `manifest.csv` beside the images or else in the folder above."""
-    for directory in (folder, folder.resolve().parent):
-        manifest = directory / "manifest.csv"
-        if manifest.is_file():
-            return _read_manifest(manifest)
-    return {}
-
-
-def _read_manifest(manifest: Path) -> dict[Path, float]:
-    resolution: dict[Path, float] = {}
-    try:
-        if manifest.stat().st_size > MAX_FILE:
-            raise BadFolderError(f"{manifest} is too large for a manifest (limit {MAX_FILE >> 20} MiB)")
-        with manifest.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream):
-                resolution[(manifest.parent / row["file"]).resolve()] = _dpi(row["dpi"])
-    except KeyError as error:
-        raise BadFolderError(
-            f"{manifest} has no column {error}; it needs at least `file` and `dpi`"
-        ) from error
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise BadFolderError(f"cannot read {manifest}: {error}") from error
-    return resolution
-
-
-def _dpi(text: str) -> float:
-    dpi = float(text)
-    if not DPI_RANGE[0] <= dpi <= DPI_RANGE[1]:
-        raise ValueError(f"dpi {text} is outside {DPI_RANGE[0]:.0f} to {DPI_RANGE[1]:.0f}")
-    return dpi
+        places[place] = file
+    return places

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from functools import partial
 from itertools import combinations
@@ -13,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from rich.console import Console
 from scipy import signal
 
 import ridgekey
@@ -22,27 +22,30 @@ from edge.biometrics import galois
 from edge.biometrics.enrolment import bind, frames_of_presses
 from edge.biometrics.joint import LEAST_SHARE
 from edge.biometrics.parameters import Parameters
-from hw.bench.biometrics import attacks, cli, counting, markdown, pairs, plots, statistics
+from hw.bench.biometrics import attacks, counting, markdown, pairs, plots, statistics
 from hw.bench.biometrics.counting import KS, Locked, PressFrames, chances
 from hw.bench.biometrics.fingers import (
     ENROLMENTS,
     Enrolled,
     Press,
-    TooFewFingersError,
     cache_name,
     read_image,
-    usable_fingers,
 )
 from hw.bench.biometrics.linkage import leap, recovery, recovery_without_permutation
 from hw.bench.biometrics.peers import package, prealignment, side_by_side, thimble
-from hw.bench.biometrics.protocol import in_processes
+from hw.bench.biometrics.processes import in_processes
 from hw.bench.biometrics.sets import NoSuchSetError, find_sets
+from hw.bench.biometrics.usable import TooFewFingersError, usable_fingers, usable_sets
 from hw.errors import BenchError
 from hw.fingers import ImageFolder
 from tests.edge.biometrics.points import finger, press
 
 FINGERS, IMPRESSIONS = 4, 5
 DIRECTIONS = 16
+
+
+def silent(*_: object) -> None:
+    """Progress that nobody watches."""
 
 
 def drawn(seed: int, count: int = 3) -> list:
@@ -440,10 +443,14 @@ def test_processes_give_what_this_process_gives():
     found = in_processes(divmod, [(i, 3) for i in range(6)], 2, lambda done, of: told.append((done, of)))
     assert sorted(found) == [divmod(i, 3) for i in range(6)]
     assert told == [(i, 6) for i in range(7)]
+    for workers in (1, 2):
+        told.clear()
+        in_processes(divmod, [(7, 3), (8, 3)], workers, lambda *each: told.append(each), weights=[5, 5])
+        assert told == [(0, 10), (5, 10), (10, 10)]
     assert in_processes(divmod, [(7, 3)], 1, lambda *_: None) == [(2, 1)]
 
 
-def test_a_set_in_which_nothing_enrols_is_measured_too(folder, tmp_path):
+def test_a_set_in_which_nothing_enrols_is_measured_too(tmp_path, capsys):
     """Blank pictures: every finger fails, and that is what the figures say."""
     (tmp_path / "blank").mkdir()
     for number in (1, 2):
@@ -462,24 +469,35 @@ def test_a_set_in_which_nothing_enrols_is_measured_too(folder, tmp_path):
         str(tmp_path / "page"),
     ]
     assert ridgekey.main(argv) == 0
-    [figures] = json.loads((tmp_path / "a.json").read_text())["figures"]
+    content = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
+    [figures] = content["figures"]
     assert (figures["fte"], figures["enrolled"], figures["false_accepts"]) == (1, 0, 0)
     for name in ("fnmr_one_press", "frr_three_presses", "unlock_seconds_median", "peak_rss_mib", "d_sys"):
         assert figures[name] is None
+    assert markdown.main([str(tmp_path / "a.json")]) == 0
+    said, page = capsys.readouterr(), (tmp_path / "page" / "index.html").read_text()
+    assert (
+        "blank: no finger could be enrolled: the quality gate refused 8 of 8 presses, most often for: "
+        in said.err
+    )
+    for text in (said.out, page.split("<h1>")[1]):
+        assert "–" in text
+        assert re.search(r"\b(nan|inf)\b|nan%", text) is None
+    assert 'tile unseen"><b>–</b>accepted at one press' in page
 
 
-def test_a_set_that_cannot_be_measured_is_left_out_and_the_others_are_not(folder, tmp_path, capsys):
+def test_a_set_that_cannot_be_measured_is_left_out_and_the_others_are_not(folder, tmp_path):
     (tmp_path / "few").mkdir()
     for name in ("001_1.png", "002_1.png"):
         (tmp_path / "few" / name).write_bytes((folder / "drawn" / "001_1.png").read_bytes())
     with pytest.raises(TooFewFingersError, match="fewer than two fingers of 4"):
-        cli._usable(find_sets(tmp_path, None, None), cli.parser().parse_args(["--fingers", "x"]), Console())
+        usable_sets(find_sets(tmp_path, None, None), "all", 3, pytest.fail, silent)
     (tmp_path / "drawn").symlink_to(folder / "drawn")
-    [(images, fingers)] = cli._usable(
-        find_sets(tmp_path, None, None), cli.parser().parse_args(["--fingers", "x"]), Console()
-    )
+    lines = []
+    [(images, fingers)] = usable_sets(find_sets(tmp_path, None, None), "all", 3, lines.append, silent)
     assert (images.name, fingers) == ("drawn", [1, 2, 3, 4])
-    assert "left out" in capsys.readouterr().out
+    [line] = lines
+    assert line.startswith("left out: ")
 
 
 def test_what_to_try_with_few_impressions_is_said(folder, tmp_path):

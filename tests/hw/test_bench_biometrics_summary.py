@@ -8,7 +8,7 @@ import pytest
 
 from edge.biometrics import Minutiae
 from edge.biometrics.enrolment import bind, frames_of_presses
-from hw.bench.biometrics import attacks, cli, pairs, statistics, summary, tune
+from hw.bench.biometrics import attacks, cli, pairs, statistics, summary, tables, tune
 from hw.bench.biometrics.counting import KS, NONE, Chances, PressFrames, chances
 from hw.bench.biometrics.fingers import Counted, Enrolled, FingerResult, Job, Press, draft_of
 from hw.bench.biometrics.protocol import SetResult, Stranger
@@ -77,8 +77,28 @@ def test_expected_acceptance_is_the_mean_over_enrolments(both):
     assert figures["fnmr_one_press_computed"] == pytest.approx(1 - np.mean(chance))
 
 
+def test_transactions_of_fewer_than_three_presses_are_told(both):
+    of_three = replace(both[0], used=2, accepted=[False, False, True])
+    figures = summary.figures_of(the_set([of_three, both[1]]))
+    assert figures["fingers_of_fewer_than_three_presses"] == 1
+    [told] = [figure for name, figure, _ in tables.rows({**figures, "part": "all"}) if "fewer" in name]
+    assert told == "1"
+
+
 def test_an_enrolled_finger_that_never_opens_is_told(both):
     assert summary.figures_of(the_set(both))["never_opened"] == 1
+
+
+def test_where_no_stranger_pressed_nothing_is_known_of_them(both):
+    nobody = replace(both[1], enrolled=None, accepted=[], counted={})
+    figures = summary.figures_of(the_set([nobody, nobody]))
+    unseen = [name for name in figures if name.startswith("fas_bits")]
+    assert len(unseen) > 15
+    for name in (*unseen, "fmr_one_press_computed", "fmr_one_press_computed_high"):
+        assert np.isnan(figures[name]), name
+    assert not figures["fas_is_lower_bound"]
+    assert tables.security(figures) == tables.fas_bits(figures, "_of_k_9") == "–"
+    assert not np.isnan(summary.figures_of(the_set([both[0], nobody]))["fas_bits"])
 
 
 def test_a_false_accept_has_an_interval(both):

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from edge.biometrics.parameters import LARGE, SMALL
-from hw.bench.biometrics import tables, tune
+from hw.bench.biometrics import tune
+from hw.bench.biometrics.choices import choice_figures
 from hw.bench.biometrics.fingers import Job, Press
 from hw.bench.biometrics.sets import ImageSet
 from hw.simulator.profiles import PROFILES
@@ -31,7 +32,7 @@ def test_a_candidate_is_counted_for_every_k():
     assert fas == sorted(fas)
     assert {choice.enrolled for choice in choices} == {1.0}
     assert 0.5 < accepted[0] <= 1
-    figures = tables.choice_figures(job("r307").images, choices[0])
+    figures = choice_figures(job("r307").images, choices[0])
     assert figures["coefficients"] == k[0]
 
 

@@ -1,5 +1,6 @@
 """The folder source: what it shows of an image, and what it says of each broken folder."""
 
+import pickle
 import struct
 import zlib
 from pathlib import Path
@@ -10,6 +11,7 @@ from PIL import Image
 
 from hw.errors import BenchError
 from hw.fingers import ImageFolder, open_source
+from hw.fingers.errors import BadImageError
 from hw.fingers.frame import print_centre, quantise, window
 
 
@@ -71,6 +73,27 @@ def test_the_manifest_tells_the_resolution(tmp_path: Path, above: bool) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("manifest", "period"),
+    [
+        ("\ufefffile,dpi\n001_1.png,1000\n", 9),
+        ("File, DPI\r\n001_1.png, 1000\r\n", 9),
+        ("dpi,file\n,001_1.png\n", 18),
+        ("file,dpi\n001_1.png\n", 18),
+        ("file,sensor\n001_1.png,optical\n", 18),
+        ("set,sensor\na,optical\n", 18),
+        ("file\n\n", 18),
+    ],
+    ids=["byte-order mark", "capitals", "empty cell", "short line", "no dpi", "no file", "empty line"],
+)
+def test_a_manifest_of_any_program_is_read(tmp_path: Path, manifest: str, period: float) -> None:
+    folder = save(tmp_path, "001_1.png", stripes(512, 576, period=18))
+    folder.joinpath("manifest.csv").write_text(manifest, encoding="utf-8", newline="")
+    seen = ImageFolder(folder).press(1, 1, 256, 288)
+    spectrum = np.abs(np.fft.rfft(seen[100].astype(float) - seen[100].mean()))
+    assert 256 / spectrum.argmax() == pytest.approx(period, abs=1)
+
+
 def test_fingers_and_impressions_are_counted(tmp_path: Path) -> None:
     for name in ("001_1.png", "001_2.png", "12_1.png"):
         save(tmp_path, name, stripes(64, 64))
@@ -89,7 +112,7 @@ BROKEN = {
     "empty file": ("001_1.png", b"", "not a PNG"),
     "text under the name of a TIFF": ("001_1.tif", b"II*\0 and nothing more", "001_1.tif"),
     "half a bitmap": ("001_1.bmp", b"BM" + bytes(20), "001_1.bmp"),
-    "no finger in the name": ("thumb.png", png_header(8, 8), "not named <finger>_<impression>.png"),
+    "no finger in any name": ("thumb.png", png_header(8, 8), "not named <finger>_<impression>.png"),
     "zero width": ("001_1.png", png_header(0, 288), "0x288"),
     "more pixels than memory": ("001_1.png", png_header(200_000, 200_000), "each side must be 1 to 4096"),
 }
@@ -111,7 +134,7 @@ def test_a_colour_image_is_refused(tmp_path: Path) -> None:
     coloured[:, :, 0] = 200
     with pytest.raises(BenchError, match="in colour"):
         ImageFolder(save(tmp_path, "001_1.png", coloured)).press(1, 1, 64, 64)
-    Image.new("CMYK", (64, 64)).save(tmp_path / "001_2.tif")
+    Image.new("CMYK", (64, 64)).save(tmp_path / "001_1.png", format="TIFF")
     with pytest.raises(BenchError, match="no grey picture"):
         ImageFolder(tmp_path)
 
@@ -125,8 +148,22 @@ def test_grey_pictures_of_any_make_are_read(tmp_path: Path, suffix: str, mode: s
     assert np.array_equal(ImageFolder(tmp_path).press(1, 1, 64, 64), pixels)
 
 
-def test_sixteen_bits_of_grey_keep_the_upper_ones(tmp_path: Path) -> None:
-    Image.fromarray(stripes(64, 64).astype(np.uint16) << 8).save(tmp_path / "001_1.tif")
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "L with one transparent level"])
+def test_what_is_transparent_is_white(tmp_path: Path, mode: str) -> None:
+    pixels = np.where(stripes(64, 64) > 127, 255, 51).astype(np.uint8)
+    grey = Image.fromarray(np.where(pixels == 255, 0, pixels))
+    if mode.startswith("L with"):
+        grey.save(tmp_path / "001_1.png", transparency=0)
+    else:
+        picture = grey.convert(mode)
+        picture.putalpha(Image.fromarray(np.where(pixels == 255, 0, 255).astype(np.uint8)))
+        picture.save(tmp_path / "001_1.png")
+    assert np.array_equal(ImageFolder(tmp_path).press(1, 1, 64, 64), pixels)
+
+
+@pytest.mark.parametrize(("shift", "make"), [(8, np.uint16), (4, np.uint16), (2, np.uint16), (0, np.int32)])
+def test_deep_grey_keeps_the_upper_bits_of_those_in_use(tmp_path: Path, shift: int, make: type) -> None:
+    Image.fromarray(stripes(64, 64).astype(make) << shift).save(tmp_path / "001_1.tif")
     assert np.array_equal(ImageFolder(tmp_path).press(1, 1, 64, 64), quantise(stripes(64, 64)))
 
 
@@ -171,11 +208,25 @@ def test_a_finger_or_impression_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("manifest", "said"),
-    [("name,size\na,b\n", "no column 'dpi'"), ("file,dpi\n001_1.png,ten\n", "could not convert"),
-     ("file,dpi\n001_1.png,nan\n", "outside 100 to 2000"), ("file,dpi\n001_1.png\n", "cannot read")],
-    ids=["wrong columns", "dpi no number", "dpi nan", "row too short"],
+    [("name,size\na,b\n", "manifest.csv, line 1: no column `file`"),
+     ("file;dpi\n001_1.png;500\n", "line 1: no column `file` or `set`; .* commas"),
+     ("file,dpi\n001_1.png,500\n001_2.png,ten\n", "manifest.csv, line 3: dpi ten is no number"),
+     ("file,dpi\n001_1.png,nan\n", "outside 100 to 2000"),
+     ("file\n001\0.png\n", "line 2: "), ("set,dpi\na,500\n", "line 2: dpi 500, but no file"),
+     ("file\n" + "x" * (33 << 20), "too large")],
+    ids=["columns", "semicolons", "dpi no number", "dpi nan", "no name of a file", "no file", "too large"],
 )  # fmt: skip
 def test_a_broken_manifest_is_refused(tmp_path: Path, manifest: str, said: str) -> None:
     save(tmp_path, "001_1.png", stripes(64, 64)).joinpath("manifest.csv").write_text(manifest)
     with pytest.raises(BenchError, match=said):
         ImageFolder(tmp_path)
+
+
+def test_a_damaged_image_leaves_the_others_usable_and_says_why_when_pressed(tmp_path: Path) -> None:
+    save(tmp_path, "001_1.png", stripes(64, 64))
+    (tmp_path / "001_2.png").write_bytes(png_header(0, 288))
+    source = ImageFolder(tmp_path)
+    assert source.numbers(1) == [1]
+    with pytest.raises(BadImageError, match="0x288") as refused:
+        source.press(1, 2, 64, 64)
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)  # our own

@@ -3,12 +3,13 @@
 import hashlib
 import random
 import re
-import resource
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from contracts.hexes import checksum_address
 from gateway.audit.errors import HistoryFileError
@@ -16,7 +17,7 @@ from gateway.audit.history import load
 from gateway.audit.verify import verify
 from hw.bench.crowd.ledger import CHAIN_ID, ENVIRONMENT
 from hw.errors import BenchError
-from hw.processes import COMMAND, Part
+from hw.processes import Part
 
 HISTORY_FILE = "history.jsonl"
 CHECKSUM_LENGTH = len('{"sha256":"0x"}\n') + 64
@@ -26,7 +27,6 @@ PART = 1 << 20
 """Bytes that are copied at once."""
 
 VERDICT = re.compile(rb"^([0-9]+) acts?(?:, all signatures hold|;)", re.MULTILINE)
-KILOBYTE = 1024
 
 
 class AuditFailedError(BenchError):
@@ -41,7 +41,7 @@ class Audited:
         seconds: from the start of the process to its end.
         acts: how many acts it found.
         holds: whether it found nothing wrong.
-        memory: bytes of memory at most, of this and of processes that ended before it.
+        memory: bytes of memory at most.
     """
 
     seconds: float
@@ -115,13 +115,15 @@ def _is_found(altered: Path) -> bool:
 
 
 def _run(words: Sequence[str]) -> Audited:
-    start = time.monotonic()
-    command = [*COMMAND, "audit", *words]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    seconds = time.monotonic() - start
+    with TemporaryDirectory() as folder:
+        peak = Path(folder) / "peak"
+        command = [sys.executable, "-m", "hw.memory", str(peak), "ridgekey", "audit", *words]
+        start = time.monotonic()
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        seconds = time.monotonic() - start
+        memory = int(peak.read_text() or 0) if peak.exists() else 0
     verdict = VERDICT.search(done.stdout)
     if verdict is None:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise AuditFailedError(f"the audit failed: {said[-1] if said else 'it did not say why'}")
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * KILOBYTE
     return Audited(seconds, int(verdict[1]), done.returncode == 0, memory)

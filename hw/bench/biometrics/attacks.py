@@ -21,7 +21,8 @@ from edge.biometrics.parameters import Parameters
 from hw.bench.biometrics import linkage, statistics
 from hw.bench.biometrics.counting import KS
 from hw.bench.biometrics.fingers import Enrolled, FingerResult, Press, records_of
-from hw.bench.biometrics.protocol import SetResult, in_processes
+from hw.bench.biometrics.processes import in_processes
+from hw.bench.biometrics.protocol import SetResult
 from hw.bench.biometrics.summary import Figures, fas_of
 
 PEPPER, OTHER_PEPPER = b"p" * 32, b"q" * 32

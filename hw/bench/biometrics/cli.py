@@ -1,27 +1,24 @@
 """`ridgekey bench biometrics`."""
 
 import argparse
-import math
-import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from edge.biometrics.enrolment import PRESSES
 from edge.biometrics.unlocking import TRIALS
 from hw.bench import report as bench_report
-from hw.bench.biometrics import attacks, page, pairs, presenting, tables, timing, tune
-from hw.bench.biometrics.fingers import PRIVATE_FOLDER, Job, image_folder, usable_fingers
+from hw.bench.biometrics import choices, measuring, presenting, results, tune
+from hw.bench.biometrics.fingers import PRIVATE_FOLDER
 from hw.bench.biometrics.page import Measured
-from hw.bench.biometrics.peers import side_by_side
-from hw.bench.biometrics.protocol import SetResult, cores, in_processes, measure_set
-from hw.bench.biometrics.sets import ImageSet, find_sets
-from hw.bench.biometrics.summary import Figures, curves_of, figures_of
+from hw.bench.biometrics.peers import package
+from hw.bench.biometrics.processes import cores
+from hw.bench.biometrics.sets import ImageSet, find_sets, folders_of_images
+from hw.bench.biometrics.summary import Figures
+from hw.bench.biometrics.telling import progress, warn
+from hw.bench.biometrics.usable import Usable, listed, usable_sets
 from hw.errors import BenchError, FileTroubleError
 
 DESCRIPTION = """\
@@ -40,14 +37,16 @@ examples:
   ridgekey bench biometrics --fingers prints --part split
         the even-numbered fingers apart: parameters were chosen on the odd ones
 
-a folder of fingers holds <set>/<finger>_<impression>.png (or bmp, tif), grey, or such images itself; a
-manifest.csv with columns set, file, dpi and sensor is read if it is there; without one an image's own
-resolution counts if it is 400 to 1100 dpi, else 500 does. A set whose sensor is called capacitive stands
-for an R503 unless --sensor says otherwise."""
+a folder of fingers holds <set>/<finger>_<impression>.png (or bmp, tif), grey, or such images itself, and
+then it is the only set. A manifest.csv with columns file, set, dpi and sensor, beside the images or above,
+is read if it is there; where it says no dpi an image's own resolution counts if it is 400 to 1100 dpi, else
+500 does. A set whose sensor is called capacitive stands for an R503 unless --sensor says otherwise.
+
+An image that is damaged, in colour or of another name, and a set of which too little remains, is named and
+left out. JSON and page are written after each set; the exit code is 0 if anything was measured."""
 
 
-COMMAND = "ridgekey bench biometrics "
-"""Comes before the arguments in what is written."""
+INSTALL_PACKAGE = "python -m venv venv-fe && venv-fe/bin/pip install fuzzy-extractor"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -112,7 +111,8 @@ def _add_more(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(sys.executable),
         metavar="PYTHON",
-        help="an interpreter that has the package fuzzy-extractor, for --peers (this one)",
+        help="an interpreter that has the package fuzzy-extractor, for --peers (this one); made by: "
+        + INSTALL_PACKAGE,
     )
 
 
@@ -131,144 +131,80 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Measure each set, then print and write."""
+    """Find out what can be measured, tell what cannot, and measure."""
     arguments = parser().parse_args(argv)
     sets = find_sets(arguments.fingers, arguments.set, arguments.sensor)
     console = Console(stderr=True)
     _prepare(arguments, console)
-    usable = _usable(sets, arguments, console)
+    _tell_of_folders(sets, arguments.fingers, console)
+    if arguments.peers:
+        _tell_of_package(arguments.fuzzy_extractor, console)
+    part = "all" if arguments.part == "split" else arguments.part
+    with progress(console) as tell:
+        usable = usable_sets(sets, part, arguments.enrol or PRESSES, partial(warn, console), tell)
     if arguments.tune:
         return _tune(usable, arguments, console, argv)
-    with _progress(console) as progress:
-        measured = [
-            each for images, fingers in usable for each in _measure(images, fingers, arguments, progress)
-        ]
-    figures = [each.figures for each in measured]
-    Console().print(tables.figures_table(figures))
-    Console().print(tables.by_k_table(figures))
-    for each in measured:
-        if each.peers:
-            Console().print(tables.peers_table(each.figures, each.peers))
-    command = COMMAND + shlex.join(argv)
-    content = bench_report.report("biometrics", command, {}, {}) | {
-        "figures": _finite(figures),
-        "peers": {
-            name: _finite([each.peers[name] for each in measured if name in each.peers])
-            for name in dict.fromkeys(name for each in measured for name in each.peers)
-        },
-    }
-    if arguments.json:
-        bench_report.write(arguments.json, content)
-    if arguments.report:
-        page.write(arguments.report / "index.html", measured, content)
+    _measure(usable, arguments, console, argv)
     return 0
 
 
-def _tune(
-    usable: list[tuple[ImageSet, list[int]]],
-    arguments: argparse.Namespace,
-    console: Console,
-    argv: list[str],
-) -> int:
-    """Try the candidates on each set, print the best of them, and write all."""
-    figures = []
-    for images, fingers in usable:
-        with _progress(console) as progress:
-            choices = tune.tune(_job(images, arguments), fingers, progress, max(1, arguments.jobs))
-        Console().print(tables.choices_table(images, choices))
-        figures += [tables.choice_figures(images, choice) for choice in choices]
-    if arguments.json:
-        command = COMMAND + shlex.join(argv)
-        content = bench_report.report("biometrics", command, {}, {}) | {"figures": _finite(figures)}
-        bench_report.write(arguments.json, content)
-    return 0
-
-
-def _job(images: ImageSet, arguments: argparse.Namespace) -> Job:
-    """What a set is measured with; enrolment is the kiosk's unless a number of impressions is given."""
-    guided = arguments.enrol is None
-    return Job(images, arguments.enrol or PRESSES, guided, 2**arguments.trials_log2, arguments.cache)
-
-
-def _usable(
-    sets: list[ImageSet], arguments: argparse.Namespace, console: Console
-) -> list[tuple[ImageSet, list[int]]]:
-    """The sets that can be measured, and their fingers; one that cannot is told, and none is an error."""
-    part = "all" if arguments.part == "split" else arguments.part
-    usable, refused = [], []
-    for images in sets:
-        try:
-            usable.append((images, usable_fingers(images, part, arguments.enrol or PRESSES)))
-        except BenchError as error:
-            refused.append(error)
-    if not usable:
+def _measure(usable: list[Usable], arguments: argparse.Namespace, console: Console, argv: list[str]) -> None:
+    """Measure set by set, and write after each; print what there is, even if we are interrupted."""
+    measured: list[Measured] = []
+    refused: list[BenchError] = []
+    try:
+        with progress(console) as tell:
+            for images, fingers in usable:
+                try:
+                    found = measuring.measure(images, fingers, arguments, tell)
+                except BenchError as error:
+                    refused.append(error)
+                    warn(console, f"{images.name} is left out: {error}")
+                else:
+                    measured += found
+                    if why := presenting.why_none_enrolled(found[0].figures):
+                        warn(console, why)
+                    results.write(measured, arguments, argv)
+    finally:
+        if measured:
+            results.show(measured)
+    if not measured:
         raise refused[0]
-    for why in refused:
-        console.print(f"[yellow]left out: {why}")
+
+
+def _tell_of_package(python: Path, console: Console) -> None:
+    """The package is no dependency of ours; without it its figures are computed and none is run."""
+    why_not = package.run(python, [])
+    if isinstance(why_not, str):
+        warn(
+            console,
+            f"fuzzy-extractor does not run in {python} ({why_not}), so what it does is computed only; to run "
+            f"it: {INSTALL_PACKAGE}, then --fuzzy-extractor venv-fe/bin/python",
+        )
+
+
+def _tell_of_folders(sets: list[ImageSet], folder: Path, console: Console) -> None:
+    """A folder may hold images and folders of images: only the former are measured then."""
+    inside = [path.name for path in folders_of_images(folder)]
+    if inside and sets[0].folder == folder:
+        warn(
+            console,
+            f"the images in {folder} itself are measured, and not those in its folders {listed(inside)}; "
+            "to measure one of these, give it to --fingers",
+        )
+
+
+def _tune(usable: list[Usable], arguments: argparse.Namespace, console: Console, argv: list[str]) -> int:
+    """Try the candidates on each set, print the best of them, and write all."""
+    figures: list[Figures] = []
     for images, fingers in usable:
-        left = len(image_folder(images.folder).fingers()) - len(fingers)
-        if left and part == "all":
-            console.print(f"[yellow]{images.name}: {left} fingers have too few impressions and are left out")
-    return usable
-
-
-def _measure(
-    images: ImageSet,
-    fingers: list[int],
-    arguments: argparse.Namespace,
-    progress: Callable[[str, int, int], None],
-) -> list[Measured]:
-    job = _job(images, arguments)
-    split = arguments.part == "split"
-    result = measure_set(job, fingers, progress, max(1, arguments.jobs))
-    figures = figures_of(result) | {"part": "all" if split else arguments.part}
-    figures |= _cost(result, progress)
-    figures |= presenting.figures_of(result, progress, max(1, arguments.jobs), attack=arguments.attack)
-    linked: list[attacks.Linked] = []
-    if arguments.attack:
-        found, linked = attacks.attack_set(result, progress, max(1, arguments.jobs))
-        figures |= found
-    if arguments.pairs:
-        figures |= pairs.figures_of(result, progress, max(1, arguments.jobs))
-    peers: dict[str, Figures] = {}
-    if arguments.peers:
-        python = arguments.fuzzy_extractor
-        peers = side_by_side.measure(result, progress, max(1, arguments.jobs), python)
-    parts = [("odd", result.part(1)), ("even", result.part(0))] if split else []
-    return [
-        Measured(figures, curves_of(result), linked, peers),
-        *(
-            Measured(figures_of(part) | {"part": name}, curves_of(part), [])
-            for name, part in parts
-            if len(part.fingers) > 1
-        ),
-    ]
-
-
-def _cost(result: SetResult, progress: Callable[[str, int, int], None]) -> Figures:
-    """Times and memory, from a process that does nothing else."""
-    samples = [
-        (finger.finger, finger.tried[0].impression, finger.enrolled.record)
-        for finger in result.fingers
-        if finger.enrolled
-    ][: timing.PRESSES]
-    if not samples:
-        return {"unlock_seconds_median": math.nan, "peak_rss_mib": math.nan}
-    stranger = result.densest_stranger(samples[0][0])
-    task = (result.job, samples, (stranger[0], stranger[1].impression) if stranger else None)
-    [cost] = in_processes(
-        timing.measure,
-        [task],
-        1,
-        lambda done, of: progress(f"{result.job.images.name}: time and memory", done, of),
-        apart=True,
-    )
-    return {
-        "unlock_seconds_median": cost.total,
-        "decoder_seconds_median": cost.decoder,
-        "refusal_seconds": cost.refused,
-        "peak_rss_mib": cost.peak_rss_mib,
-    }
+        with progress(console) as tell:
+            tried = tune.tune(measuring.job_of(images, arguments), fingers, tell, max(1, arguments.jobs))
+        Console().print(choices.choices_table(images, tried))
+        figures += [choices.choice_figures(images, choice) for choice in tried]
+        if arguments.json:
+            bench_report.write(arguments.json, results.content_of(figures, argv))
+    return 0
 
 
 def _prepare(arguments: argparse.Namespace, console: Console) -> None:
@@ -276,9 +212,10 @@ def _prepare(arguments: argparse.Namespace, console: Console) -> None:
     try:
         if arguments.cache:
             arguments.cache.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-            console.print(
-                f"[yellow]minutiae of real fingers are kept in {arguments.cache}: they are biometric data of "
-                "real people; delete the folder after use"
+            warn(
+                console,
+                f"minutiae of real fingers are kept in {arguments.cache}: they are biometric data of "
+                "real people; delete the folder after use",
             )
         if arguments.report:
             arguments.report.mkdir(parents=True, exist_ok=True)
@@ -286,31 +223,6 @@ def _prepare(arguments: argparse.Namespace, console: Console) -> None:
             arguments.json.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileTroubleError(f"cannot make {error.filename}: {error.strerror}") from error
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bars:
-        tasks: dict[str, Any] = {}
-
-        def tell(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=of)
-            bars.update(tasks[what], completed=done)
-
-        yield tell
-
-
-def _finite(figures: list[Figures]) -> list[dict[str, Any]]:
-    """JSON knows no infinity; null says that nothing was seen."""
-    return [
-        {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in each.items()
-        }
-        for each in figures
-    ]
 
 
 if __name__ == "__main__":

@@ -28,11 +28,8 @@ from edge.biometrics.minutiae import QUALITY_THRESHOLD, WEIGHTS_SHA256
 from edge.biometrics.parameters import Parameters, for_sensor
 from hw.bench.biometrics.counting import NONE, Chances, Locked, PressFrames, chances
 from hw.bench.biometrics.sets import ImageSet
-from hw.errors import BenchError, FileTroubleError
+from hw.errors import FileTroubleError
 from hw.fingers.folder import ImageFolder
-
-LEAST_ENROLLED = 2
-"""Impressions that enrolment must have."""
 
 LEAST_TRIED = 2
 """Impressions that a guided enrolment leaves to be tried."""
@@ -156,13 +153,8 @@ class Job:
         return for_sensor(profile.width, profile.height, profile.dpi)
 
 
-def measure_finger(job: Job, finger: int) -> FingerResult:
-    """Read a finger's presses, enrol the first and try the others.
-
-    Raises:
-        BenchError: an image cannot be read, or the cache not be written.
-    """
-    presses = read_presses(job, finger)
+def measure_finger(job: Job, finger: int, presses: list[Press]) -> FingerResult:
+    """Enrol the first of a finger's presses and try the others."""
     frames = [PressFrames.of(press.table) for press in presses]
     counted = {}
     for number in range(ENROLMENTS):
@@ -187,16 +179,6 @@ def measure_finger(job: Job, finger: int) -> FingerResult:
 def _seeded(job: Job, finger: int, number: int) -> Random:
     """For one enrolment of a finger."""
     return Random(f"{job.images.name} {finger} {number}")  # noqa: S311  # repeatable, and protects nobody
-
-
-def read_presses(job: Job, finger: int) -> list[Press]:
-    """All impressions of a finger as the kiosk sees them.
-
-    Raises:
-        BenchError: an image cannot be read, or the cache not be written.
-    """
-    source = image_folder(job.images.folder)
-    return [_read(job, source, finger, number) for number in source.numbers(finger)]
 
 
 def _enrol(job: Job, presses: list[Press], randomness: Random) -> tuple[Enrolled | None, int]:
@@ -269,10 +251,14 @@ def _extractor() -> MinutiaExtractor:
     return MinutiaExtractor()
 
 
+def image_folder(images: ImageSet) -> ImageFolder:
+    """The folder of a set, looked through once in each process."""
+    return _folder(images.folder, images.damaged)
+
+
 @cache
-def image_folder(path: Path) -> ImageFolder:
-    """A folder of images, looked through once in each process."""
-    return ImageFolder(path)
+def _folder(path: Path, without: frozenset[str]) -> ImageFolder:
+    return ImageFolder(path, without)
 
 
 def read_image(images: ImageSet, source: ImageFolder, finger: int, impression: int) -> FingerImage:
@@ -282,10 +268,15 @@ def read_image(images: ImageSet, source: ImageFolder, finger: int, impression: i
     return FingerImage(bytearray(pixels.tobytes()), profile.width, profile.height, profile.dpi)
 
 
-def _read(job: Job, source: ImageFolder, finger: int, impression: int) -> Press:
-    with read_image(job.images, source, finger, impression) as image:
+def read_press(job: Job, finger: int, impression: int) -> tuple[int, Press]:
+    """One impression as the kiosk sees it, beside its finger's number.
+
+    Raises:
+        BenchError: the image cannot be read, or the cache not be written.
+    """
+    with read_image(job.images, image_folder(job.images), finger, impression) as image:
         table = _minutiae(image, job.cache)
-        return Press(impression, table, assess(image, Minutiae(table)).acceptable)
+        return finger, Press(impression, table, assess(image, Minutiae(table)).acceptable)
 
 
 def cache_name(image: FingerImage) -> str:
@@ -311,34 +302,3 @@ def _minutiae(image: FingerImage, cache_folder: Path | None) -> npt.NDArray[np.f
     except OSError as error:
         raise FileTroubleError(f"cannot write the cache {file}: {error.strerror}") from error
     return table
-
-
-class TooFewFingersError(BenchError):
-    """A set has too few fingers, or they have too few impressions, to be measured."""
-
-    exit_code = 65
-
-
-def usable_fingers(images: ImageSet, part: str, enrol_presses: int) -> list[int]:
-    """Fingers of a set to measure: those that have impressions enough.
-
-    Args:
-        images: the set.
-        part: `all`, `odd` or `even`: by the finger's number.
-        enrol_presses: how many impressions enrolment takes.
-
-    Raises:
-        TooFewFingersError: there are fewer than two.
-    """
-    source = image_folder(images.folder)
-    wanted = {"all": (0, 1), "odd": (1,), "even": (0,)}[part]
-    fingers = [f for f in source.fingers() if f % 2 in wanted]
-    usable = [f for f in fingers if len(source.numbers(f)) > enrol_presses]
-    if len(usable) < 2:
-        most = max((len(source.numbers(f)) for f in fingers), default=0)
-        advice = f"; try --enrol {most - 1}" if most > LEAST_ENROLLED and len(fingers) > 1 else ""
-        raise TooFewFingersError(
-            f"{images.folder} has fewer than two fingers of {enrol_presses + 1} impressions ({part} ones): "
-            f"{enrol_presses} are enrolled and the others tried{advice}"
-        )
-    return usable

@@ -15,6 +15,7 @@ from typing import Any
 from hw.bench.biometrics import tables
 from hw.bench.biometrics.attacks import OPENED, THREE
 from hw.bench.biometrics.peers.side_by_side import PACKAGE, THIMBLE, THIMBLE_GIVEN
+from hw.bench.biometrics.shown import accepted, shown
 from hw.bench.biometrics.summary import Figures
 
 LEAST_PART = 10
@@ -107,13 +108,13 @@ def _name(figures: Figures) -> str:
 
 def _share(name: str) -> Cell:
     """What is accepted, from what is refused."""
-    return lambda each: f"{1 - float(each[name]):.1%}".replace("%", " %")
+    return lambda each: accepted(each, name).replace("%", " %")
 
 
 def _rate(name: str) -> Cell:
     def cell(each: Figures) -> str:
         rate, low, high = (100 * (1 - float(each[name + end])) for end in ("", "_high", "_low"))
-        return f"{rate:.1f} % [{low:.0f}, {high:.0f}]"
+        return shown(rate, f"{{:.1f}} % [{low:.0f}, {high:.0f}]")
 
     return cell
 
@@ -122,8 +123,12 @@ def _of(count: str, of: str) -> Cell:
     return lambda each: f"{each[count]} of {each[of]:,}" if of in each else "–"
 
 
+def _shown(name: str, form: str) -> Cell:
+    return lambda each: shown(each[name], form)
+
+
 def _seconds(name: str) -> Cell:
-    return lambda each: f"{each[name]:.2f} s"
+    return _shown(name, tables.SECONDS)
 
 
 def _refused_by_gate(each: Figures) -> str:
@@ -140,12 +145,12 @@ RESULTS: dict[str, Cell] = {
     "three presses, run": _rate("frr_three_presses"),
     "three presses, expected": _share("frr_three_presses_computed"),
     "false accepts, of transactions": _of("false_accepts", "impostor_transactions"),
-    "computed per transaction": lambda each: f"{each['false_accepts_per_transaction_computed']:.0e}",
+    "computed per transaction": _shown("false_accepts_per_transaction_computed", "{:.0e}"),
     "FAS, bits; lucky presses": lambda each: f"{tables.fas_bits(each)}; {each['fas_rests_on_presses']}",
     "of the one run": lambda each: (
         f"{tables.fas_bits(each, '_one_enrolment')}; {each['fas_rests_on_presses_one_enrolment']}"
     ),
-    "central frames alone": lambda each: f"{each['fas_bits_preferred_frames']:.1f}".replace("nan", "–"),
+    "central frames alone": _shown("fas_bits_preferred_frames", "{:.1f}"),
     "impression 1 to 2": _share("fnmr_impression_1_to_2"),
 }
 
@@ -154,7 +159,7 @@ COST: dict[str, Cell] = {
     "image to key, median": _seconds("unlock_seconds_median"),
     "of which after the minutiae": _seconds("decoder_seconds_median"),
     "a refusal, after the minutiae": _seconds("refusal_seconds"),
-    "peak memory": lambda each: f"{float(each['peak_rss_mib']) * tables.MB_PER_MIB:.0f} MB",
+    "peak memory": lambda each: tables.megabytes(each["peak_rss_mib"]),
 }
 
 TWO: dict[str, Cell] = {
@@ -162,18 +167,19 @@ TWO: dict[str, Cell] = {
     "pairs": lambda each: f"{each['two_pairs']}",
     "one press of each": _share("two_fnmr_one_press"),
     "three presses of each": _share("two_frr_three_presses"),
-    "FAS, bits": lambda each: (
-        f"{'about ' if each['two_fas_is_extrapolated'] else ''}{each['two_fas_bits']:.1f}"
+    "FAS, bits": lambda each: shown(
+        each["two_fas_bits"], ("about " if each["two_fas_is_extrapolated"] else "") + "{:.1f}"
     ),
-    "FAS with one finger known": lambda each: f"{each['two_fas_bits_one_known']:.1f}",
+    "FAS with one finger known": _shown("two_fas_bits_one_known", "{:.1f}"),
     "one finger and a stranger's, at the kiosk": _of("two_one_alone_accepts", "two_one_alone_presses"),
     "strangers' presses with nine right points": _of(
         "two_one_alone_presses_with_share", "two_one_alone_presses_counted"
     ),
-    "so one alone is let in below": lambda each: f"{each['two_one_alone_far_upper_95']:.0e}",
+    "so one alone is let in below": _shown("two_one_alone_far_upper_95", "{:.0e}"),
     "two strangers": _of("two_false_accepts", "two_stranger_presses"),
     "to a key; a refusal": lambda each: (
-        f"{each['two_seconds_median']:.2f} s; {each['two_refusal_seconds']:.2f} s"
+        f"{shown(each['two_seconds_median'], tables.SECONDS)}; "
+        f"{shown(each['two_refusal_seconds'], tables.SECONDS)}"
     ),
 }
 
@@ -189,10 +195,10 @@ GATE: dict[str, Cell] = {
 ATTACKS: dict[str, Cell] = {
     "set, sensor": _name,
     "records of six coefficients that strangers opened": _of("weak_opened", "weak_runs"),
-    "computed": lambda each: f"{each['weak_opened_computed']:.1f}",
+    "computed": _shown("weak_opened_computed", "{:.1f}"),
     "longest leap, of pairs of sibling vaults": _of("sibling_longest_leap", "sibling_vault_pairs"),
-    "trials a second": lambda each: f"{each['trials_per_second']:.1e}",
-    "years to the FAS": lambda each: f"{each['core_years_with_pepper']:.1g}",
+    "trials a second": _shown("trials_per_second", "{:.1e}"),
+    "years to the FAS": _shown("core_years_with_pepper", "{:.1g}"),
     "sealed bytes changed: read": _of("changed_sealed_read", "changed_sealed"),
     "changed in clear: the same secret": _of("changed_opened_same_secret", "changed_opened"),
     "none": _of("changed_opened_refused", "changed_opened"),
@@ -224,7 +230,8 @@ def linkage_table(sets: Sequence[Figures]) -> Table:
         [
             _name(each),
             *(
-                f"{each[f'd_sys_{attack}']:.3f} ({each[f'd_sys_{attack}_of_chance']:.3f})"
+                f"{shown(each[f'd_sys_{attack}'], '{:.3f}')} "
+                f"({shown(each[f'd_sys_{attack}_of_chance'], '{:.3f}')})"
                 for attack, _ in attacks
             ),
         ]
@@ -247,7 +254,7 @@ def peers_table(sets: Sequence[Figures], peers: dict[str, list[Figures]]) -> Tab
                 for told, name, show in (
                     ("one press accepted", "fnmr_one_press", _share("fnmr_one_press")),
                     ("three presses", "frr_three_presses", _share("frr_three_presses")),
-                    ("FAS, bits", "fas_bits", lambda one: f"{one['fas_bits']:.1f}".replace("nan", "–")),
+                    ("FAS, bits", "fas_bits", _shown("fas_bits", "{:.1f}")),
                 )
             ]
     return ("set, sensor", "figure", "ridgekey", THIMBLE, THIMBLE_GIVEN, PACKAGE), rows

@@ -11,7 +11,9 @@ import numpy as np
 from hw.bench.biometrics import plots, tables
 from hw.bench.biometrics.attacks import Linked
 from hw.bench.biometrics.counting import KS
+from hw.bench.biometrics.peers.table import peers_rows
 from hw.bench.biometrics.plots import Axis, Line
+from hw.bench.biometrics.shown import UNSEEN, accepted, shown
 from hw.bench.biometrics.summary import EXPONENTS, Curves, Figures
 from hw.errors import FileTroubleError
 
@@ -123,10 +125,10 @@ def _tiles(figures: Figures) -> str:
     one, three = float(figures["fnmr_one_press"]), float(figures["frr_three_presses"])
     bits = float(figures["fas_bits"])
     told = [
-        (f"{1 - one:.1%}", f"accepted at one press; goal {1 - fnmr:.1%}", one <= fnmr),
-        (f"{1 - three:.1%}", f"within three presses; goal {1 - frr:.1%}", three <= frr),
+        (accepted(figures, "fnmr_one_press"), f"accepted at one press; goal {1 - fnmr:.1%}", one <= fnmr),
+        (accepted(figures, "frr_three_presses"), f"within three presses; goal {1 - frr:.1%}", three <= frr),
         (
-            f"{'≥ ' if figures['fas_is_lower_bound'] else ''}{bits:.1f} bits",
+            shown(bits, ("≥ " if figures["fas_is_lower_bound"] else "") + "{:.1f} bits"),
             f"FAS of a record without its pepper; goal {fas:.0f}",
             bits >= fas,
         ),
@@ -139,11 +141,18 @@ def _tiles(figures: Figures) -> str:
     return (
         '<div class="tiles">'
         + "".join(
-            f'<div class="tile {"met" if met else "missed"}"><b>{escape(value)}</b>{escape(name)}</div>'
+            f'<div class="tile {_state(value, met=met)}"><b>{escape(value)}</b>{escape(name)}</div>'
             for value, name, met in told
         )
         + "</div>"
     )
+
+
+def _state(value: str, *, met: bool) -> str:
+    """A tile's class; what was not seen neither meets nor misses its goal."""
+    if value == UNSEEN:
+        return "unseen"
+    return "met" if met else "missed"
 
 
 def _by_k(figures: Figures) -> str:
@@ -156,7 +165,7 @@ def _peers(measured: Measured) -> str:
     """Ours and others' side by side."""
     if not measured.peers:
         return ""
-    names, *lines = tables.peers_rows(measured.figures, measured.peers)
+    names, *lines = peers_rows(measured.figures, measured.peers)
     return "<h3>Peers, on the same presses</h3>" + _table(names, lines)
 
 

@@ -38,7 +38,8 @@ from edge.biometrics.joint import (
 from edge.biometrics.parameters import Parameters
 from hw.bench.biometrics import statistics
 from hw.bench.biometrics.fingers import FingerResult, Press
-from hw.bench.biometrics.protocol import SetResult, in_processes
+from hw.bench.biometrics.processes import in_processes
+from hw.bench.biometrics.protocol import SetResult
 from hw.bench.biometrics.summary import Figures
 
 Array = npt.NDArray[np.float64]

@@ -18,7 +18,8 @@ from drivers.image import FingerImage
 from edge.biometrics.presentation import SAME_PLACE, Likeness
 from edge.biometrics.quality import Reason, reasons_against, segment
 from hw.bench.biometrics.fingers import FingerResult, Job, image_folder, read_image
-from hw.bench.biometrics.protocol import SetResult, in_processes
+from hw.bench.biometrics.processes import in_processes
+from hw.bench.biometrics.protocol import SetResult
 from hw.bench.biometrics.summary import Figures
 from hw.fingers.frame import quantise
 
@@ -34,6 +35,10 @@ EVERY = 4
 
 PRINTED, LINE_ART, INVERTED, LEFT_OVER = "screen", "line_art", "inverted", "residue"
 ATTACKS = {PRINTED: Reason.PRINTED, LINE_ART: Reason.PRINTED, INVERTED: Reason.INVERTED}
+
+
+REFUSED = "gate_refused_"
+"""Begins the names of the figures that count refusals, one for each reason."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +70,14 @@ def figures_of(
     """Measure the gate on all presses of a set."""
     tell = partial(progress, f"{result.job.images.name}: quality gate")
     tasks = [(result.job, finger, attack) for finger in result.fingers]
-    gates: Sequence[Gate] = in_processes(judge, tasks, workers, tell)
+    gates: Sequence[Gate] = in_processes(
+        judge, tasks, workers, tell, weights=[len(finger.presses) for finger in result.fingers]
+    )
     refused: Counter[Reason] = sum((gate.refused for gate in gates), Counter())
     figures: Figures = {
         "gate_presses": sum(gate.presses for gate in gates),
         "gate_refused": refused.total(),
-        **{
-            f"gate_refused_{reason.name.lower()}": count
-            for reason, count in sorted(refused.items(), key=_name)
-        },
+        **{f"{REFUSED}{reason.name.lower()}": count for reason, count in sorted(refused.items(), key=_name)},
         "residue_pairs": sum(gate.in_a_row for gate in gates),
         "residue_false_alarms": sum(gate.taken_for_residue for gate in gates),
         "residue_likest_pair": max((gate.likest for gate in gates), default=0.0),
@@ -89,9 +93,26 @@ def _name(item: tuple[Reason, int]) -> str:
     return item[0].name
 
 
+def why_none_enrolled(figures: Figures) -> str | None:
+    """One line on a set of which no finger could be enrolled, with what the gate said of it; else None."""
+    if figures["enrolled"]:
+        return None
+    refused = {name: int(count) for name, count in figures.items() if name.startswith(REFUSED)}
+    if refused:
+        commonest = max(refused, key=refused.__getitem__)
+        reason = commonest.removeprefix(REFUSED).replace("_", " ")
+        why = (
+            f"the quality gate refused {figures['gate_refused']} of {figures['gate_presses']} presses, "
+            f"most often for: {reason} ({refused[commonest]})"
+        )
+    else:
+        why = "the quality gate refused none, but the presses of a finger show too little in common"
+    return f"{figures['set']}: no finger could be enrolled: {why}"
+
+
 def judge(job: Job, finger: FingerResult, attack: bool) -> Gate:
     """Judge a finger's presses one after the other, and what is made of some of them."""
-    source = image_folder(job.images.folder)
+    source = image_folder(job.images)
     refused: Counter[Reason] = Counter()
     tried: Counter[str] = Counter()
     noticed: Counter[str] = Counter()

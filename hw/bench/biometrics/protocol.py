@@ -1,28 +1,22 @@
 """A whole set: every finger against itself, then every press of every finger against every other's record."""
 
-import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context, parent_process
-from threading import Thread
-from typing import Any, TypeVar
 
 from hw.bench.biometrics.counting import KS, Chances, PressFrames, chances
-from hw.bench.biometrics.fingers import Counted, Enrolled, FingerResult, Job, Press, measure_finger
-from hw.errors import UnavailableError
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done, of how many."""
-
-Records = dict[tuple[int, int], Enrolled]
-"""By the number of their finger and of its enrolment."""
-
-R = TypeVar("R")
+from hw.bench.biometrics.fingers import (
+    Counted,
+    Enrolled,
+    FingerResult,
+    Job,
+    Press,
+    image_folder,
+    measure_finger,
+    read_press,
+)
+from hw.bench.biometrics.processes import RECORDS, in_processes
+from hw.bench.biometrics.telling import Tell
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,7 @@ class SetResult:
         )
 
 
-def measure_set(job: Job, fingers: Sequence[int], progress: Progress, workers: int) -> SetResult:
+def measure_set(job: Job, fingers: Sequence[int], progress: Tell, workers: int) -> SetResult:
     """Measure a set.
 
     Args:
@@ -105,32 +99,38 @@ def measure_set(job: Job, fingers: Sequence[int], progress: Progress, workers: i
         progress: is told how far it is.
         workers: processes at a time.
     """
-    tell = partial(progress, f"{job.images.name}: presses and records")
+    presses = read_set(job, fingers, progress, workers)
+    counts = [len(presses[finger]) for finger in fingers]
+    tell = partial(progress, f"{job.images.name}: own presses on records")
+    owned = [(job, finger, presses[finger]) for finger in fingers]
     results = sorted(
-        in_processes(measure_finger, [(job, finger) for finger in fingers], workers, tell),
-        key=lambda result: result.finger,
+        in_processes(measure_finger, owned, workers, tell, weights=counts), key=lambda result: result.finger
     )
     records = {
         (result.finger, number): each.enrolled
         for result in results
         for number, each in result.counted.items()
     }
-    tell = partial(progress, f"{job.images.name}: strangers")
+    tell = partial(progress, f"{job.images.name}: strangers' presses on records")
     tasks = [(result.finger, result.presses, job.trials) for result in results]
-    strangers = [
-        stranger
-        for several in in_processes(_try_on_others, tasks, workers, tell, setup=records)
-        for stranger in several
-    ]
-    return SetResult(job, results, sorted(strangers, key=_place))
+    counts = [len(result.presses) for result in results]
+    found = in_processes(_try_on_others, tasks, workers, tell, setup=records, weights=counts)
+    return SetResult(job, results, sorted((stranger for each in found for stranger in each), key=_place))
+
+
+def read_set(job: Job, fingers: Sequence[int], progress: Tell, workers: int) -> dict[int, list[Press]]:
+    """All presses of some fingers of a set, by finger; each press is a task, so that it is seen to go on."""
+    source = image_folder(job.images)
+    tasks = [(job, finger, number) for finger in fingers for number in source.numbers(finger)]
+    tell = partial(progress, f"{job.images.name}: presses read")
+    presses: dict[int, list[Press]] = {finger: [] for finger in fingers}
+    for finger, press in in_processes(read_press, tasks, workers, tell):
+        presses[finger].append(press)
+    return {finger: sorted(own, key=lambda press: press.impression) for finger, own in presses.items()}
 
 
 def _place(stranger: Stranger) -> tuple[int, int, int, int]:
     return stranger.record, stranger.enrolment, stranger.finger, stranger.press
-
-
-_records: Records = {}
-"""In a worker: the records of the set, sent once and not with each task."""
 
 
 def _try_on_others(finger: int, presses: list[Press], trials: int) -> list[Stranger]:
@@ -142,7 +142,7 @@ def _try_on_others(finger: int, presses: list[Press], trials: int) -> list[Stran
     found = []
     for number, press in enumerate(presses):
         frames = PressFrames.of(press.table)
-        for (owner, enrolment), enrolled in _records.items():
+        for (owner, enrolment), enrolled in RECORDS.items():
             if owner == finger:
                 continue
             counted = chances(enrolled.locked, frames)
@@ -151,94 +151,3 @@ def _try_on_others(finger: int, presses: list[Press], trials: int) -> list[Stran
                 accepted = run and enrolled.opens(press, trials)
                 found.append(Stranger(owner, enrolment, finger, number, counted, accepted))
     return found
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def in_processes(
-    task: Callable[..., R],
-    arguments: Sequence[tuple[Any, ...]],
-    workers: int,
-    progress: Callable[[int, int], None],
-    setup: Records | None = None,
-    *,
-    apart: bool = False,
-) -> list[R]:
-    """Results of a function for each tuple of arguments, in the order in which they come.
-
-    Args:
-        task: the function.
-        arguments: what to call it with.
-        workers: processes at a time; a single one is this one.
-        progress: is told how many are done, of how many.
-        setup: records that every process should have.
-        apart: whether even a single worker must be a process of its own, to be measured.
-
-    Raises:
-        UnavailableError: a process died.
-    """
-    if workers == 1 and not apart:
-        return _here(task, arguments, progress, setup or {})
-    with _pool(workers, setup or {}) as pool:
-        progress(0, len(arguments))
-        futures = [pool.submit(task, *each) for each in arguments]
-        results = []
-        try:
-            for future in as_completed(futures):
-                results.append(future.result())
-                progress(len(results), len(arguments))
-        except BrokenProcessPool as error:
-            raise UnavailableError(
-                "a measuring process died; is there memory enough? try --jobs 1"
-            ) from error
-        return results
-
-
-def _here(
-    task: Callable[..., R],
-    arguments: Sequence[tuple[Any, ...]],
-    progress: Callable[[int, int], None],
-    setup: Records,
-) -> list[R]:
-    _records.update(setup)
-    try:
-        progress(0, len(arguments))
-        results = []
-        for each in arguments:
-            results.append(task(*each))
-            progress(len(results), len(arguments))
-        return results
-    finally:
-        _records.clear()
-
-
-@contextmanager
-def _pool(workers: int, setup: Records) -> Iterator[ProcessPoolExecutor]:
-    """Processes that leave at once when we are interrupted."""
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (setup,))
-    try:
-        yield pool
-    except BaseException:
-        # Ours alone, and only those: a pool that is shut down would first finish what it has begun.
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-def _begin(setup: Records) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    Thread(target=_leave_with_parent, daemon=True).start()
-    _records.update(setup)
-
-
-def _leave_with_parent() -> None:
-    """A parent that was killed has not said so."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

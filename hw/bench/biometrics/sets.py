@@ -1,11 +1,11 @@
 """Which images are measured, and as which sensor would have seen them."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from hw.errors import BenchError
-from hw.fingers.folder import SUFFIXES
+from hw.fingers.folder import NAME, entries_of, images_of
+from hw.fingers.manifest import manifest_of
 from hw.simulator.profiles import PROFILES, Profile
 
 
@@ -23,55 +23,63 @@ class ImageSet:
         name: of the set.
         folder: its images.
         profile: gives the size of the image.
+        damaged: names of its images that cannot be used.
     """
 
     name: str
     folder: Path
     profile: Profile
+    damaged: frozenset[str] = frozenset()
 
 
 def find_sets(folder: Path, only: str | None, sensor: str | None) -> list[ImageSet]:
-    """The sets of a folder: the folder itself if it holds images, else those folders in it that do.
+    """The sets of a folder: itself if it holds images of fingers, else the folders in it that hold images.
 
     Args:
-        folder: may hold a `manifest.csv`.
+        folder: it, a set in it, or the folder above may hold a `manifest.csv`.
         only: name of the one set wanted.
         sensor: `r307` or `r503`; without it a set whose manifest says "capacitive" stands for an R503, any
             other for an R307.
 
     Raises:
         NoSuchSetError: nothing is left.
+        BadFolderError: a manifest is not as it must be.
     """
-    try:
-        folders = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
-        found = [
-            path for path in folders if any(entry.suffix.lower() in SUFFIXES for entry in path.iterdir())
-        ]
-    except OSError as error:
-        raise NoSuchSetError(f"cannot read the folder {folder}: {error.strerror}") from error
-    if folder in found:
-        found = [folder]
-    names = [path.resolve().name for path in found]
+    inside = folders_of_images(folder)
+    alone = holds_fingers(folder) or not inside
+    found = [folder] if alone and images_of(folder) else inside
+    names = [_name(path) for path in found]
     if not found:
         raise NoSuchSetError(f"no folder of images such as 001_4.png (finger 1, impression 4) in {folder}")
     if only is not None and only not in names:
         raise NoSuchSetError(f"no set {only} in {folder}; it has {', '.join(names)}")
-    capacitive = _capacitive(folder) | _capacitive(folder.resolve().parent)
     return [
-        ImageSet(name, path, PROFILES[sensor or ("r503" if name in capacitive else "r307")])
+        ImageSet(name, path, PROFILES[sensor or ("r503" if _is_capacitive(name, path) else "r307")])
         for name, path in zip(names, found, strict=True)
         if only in (None, name)
     ]
 
 
-def _capacitive(folder: Path) -> set[str]:
-    """Sets that a manifest in this folder calls capacitive; a manifest without such columns names none."""
-    manifest = folder / "manifest.csv"
-    if not manifest.is_file():
-        return set()
-    try:
-        with manifest.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, ValueError, csv.Error) as error:
-        raise NoSuchSetError(f"cannot read {manifest}: {error}") from error
-    return {row.get("set") or "" for row in rows if "capacitive" in (row.get("sensor") or "").lower()}
+def _name(folder: Path) -> str:
+    """As it was called, by a link too; only "." and ".." have no name of their own."""
+    return folder.name if folder.name not in ("", "..") else folder.resolve().name
+
+
+def holds_fingers(folder: Path) -> bool:
+    """Whether an image in the folder is named after a finger; an overview or a mask is not."""
+    return any(NAME.fullmatch(image.name) for image in images_of(folder))
+
+
+def folders_of_images(folder: Path) -> list[Path]:
+    """The folders in a folder that hold images, of fingers or not; hidden ones are passed over."""
+    return [path for path in entries_of(folder) if path.is_dir() and images_of(path)]
+
+
+def _is_capacitive(name: str, folder: Path) -> bool:
+    """Whether a line of the manifest that is about the set, or about a file in it, calls its sensor so."""
+    own = folder.resolve()
+    return any(
+        "capacitive" in line.sensor.lower()
+        for line in manifest_of(folder)
+        if name == line.set_name or (line.file is not None and own in line.file.parents)
+    )

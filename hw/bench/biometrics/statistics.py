@@ -42,6 +42,8 @@ def pairs_interval(table: Array, statistic: Callable[[float], float], seed: int 
         seed: of the resampling.
     """
     rng, known = np.random.default_rng(seed), ~np.isnan(table)
+    if not known.any():
+        return float("nan"), float("nan")
     filled, values = np.where(known, table, 0), []
     for _ in range(RESAMPLES):
         of_record = np.bincount(rng.integers(0, len(table), len(table)), minlength=len(table))
@@ -97,8 +99,9 @@ def rule_of_three(trials: int) -> float:
 
 
 def bits(chance: float) -> float:
-    """-log2 of a chance; infinite where it is zero."""
-    return float(-np.log2(chance)) if chance > 0 else float("inf")
+    """-log2 of a chance; infinite where it is zero, not-a-number where it is."""
+    with np.errstate(divide="ignore"):
+        return float(-np.log2(chance))
 
 
 def linkage(mated: npt.ArrayLike, strange: npt.ArrayLike, bins: int | None = None) -> float:

@@ -3,6 +3,7 @@
 What is counted is counted over all enrolments of each finger; what is run, on one of them.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import comb
@@ -36,7 +37,7 @@ class Security:
     """What a stranger's trial is worth.
 
     Attributes:
-        bits: FAS.
+        bits: FAS; not-a-number where no press of a stranger was seen.
         low: its 95 % interval's lower end.
         high: and upper end; infinite where some resamples hold no lucky press.
         rests_on: presses, over all enrolments, that had a chance at all.
@@ -67,7 +68,7 @@ class Curves:
     Attributes:
         accepted: (len(KS), len(EXPONENTS)) expected share of genuine presses accepted, the mean over fingers.
         false_accepts: (len(KS), len(EXPONENTS)) expected share of strangers' presses accepted.
-        fas: (len(KS), 3) bits, and the ends of their 95 % interval; infinite where no press had a chance.
+        fas: (len(KS), 3) bits, and the ends of their 95 % interval; not finite where no press had a chance.
         rests_on: (len(KS),) how many presses had a chance.
         worst: finger's number and its share of refused presses, most refused first.
         not_enrolled: numbers of fingers.
@@ -100,6 +101,7 @@ def figures_of(result: SetResult) -> Figures:
         "genuine_presses": sum(map(len, accepted)),
         **_rate("fnmr_one_press", [1 - sum(own) / len(own) for own in accepted]),
         **_rate("frr_three_presses", [statistics.refused_transaction(own) for own in accepted]),
+        "fingers_of_fewer_than_three_presses": sum(len(own) < TRANSACTION for own in accepted),
         "fnmr_impression_1_to_2": one_to_two(result.fingers),
         **false_accept_figures(result),
         **fas_of(result).named(),
@@ -168,7 +170,7 @@ def false_accept_figures(result: SetResult) -> Figures:
         "false_accepts": false_accepts,
         "false_accepts_presses": accepted,
         "far_upper_95": statistics.upper_bound(false_accepts, transactions),
-        "fmr_one_press": accepted / presses if presses else float("nan"),
+        "fmr_one_press": accepted / presses if presses else math.nan,
         "fmr_one_press_low": low,
         "fmr_one_press_high": high,
         "fmr_one_press_computed": computed,
@@ -222,14 +224,16 @@ def pair_means(result: SetResult, of: Callable[[Stranger], float]) -> tuple[Arra
 
 
 def _mean_of_pairs(table: Array) -> float:
-    return float(np.nanmean(table)) if table.size else 0.0
+    """Not-a-number where there is no pair."""
+    return math.nan if np.isnan(table).all() else float(np.nanmean(table))
 
 
 def fas_of(result: SetResult, k: int | None = None) -> Security:
     """FAS with k coefficients, by default those in use, over all enrolments of a result.
 
     Where no press had a chance, the FAS of the next smaller k with which one had is a lower bound: a record
-    of more coefficients is never easier. Where no press had any with `KS[0]`, the rule of three stands in.
+    of more coefficients is never easier. Where no press had any with `KS[0]`, the rule of three stands in;
+    where there was no press at all, nothing is known.
     """
     k = k or result.job.parameters.coefficients
     for fewer in range(k, KS[0] - 1, -1):
@@ -238,8 +242,11 @@ def fas_of(result: SetResult, k: int | None = None) -> Security:
         if rests_on:
             low, high = statistics.pairs_interval(table, bits)
             return Security(bits(_mean_of_pairs(table)), low, high, rests_on, bound=fewer < k)
-    least = bits(statistics.rule_of_three(impostor_presses(result)) * UNSEEN_CHANCE)
-    return Security(least, least, float("inf"), 0, bound=True)
+    presses = impostor_presses(result)
+    if not presses:
+        return Security(math.nan, math.nan, math.nan, 0, bound=False)
+    least = bits(statistics.rule_of_three(presses) * UNSEEN_CHANCE)
+    return Security(least, least, math.inf, 0, bound=True)
 
 
 def preferred_bits(result: SetResult) -> float:

@@ -1,15 +1,14 @@
 """The figures as a table for a person."""
 
 from collections.abc import Sequence
-from math import isfinite
 
 from rich.table import Table
 
 from edge.biometrics.joint import LEAST_SHARE
 from hw.bench.biometrics.counting import KS
-from hw.bench.biometrics.sets import ImageSet
+from hw.bench.biometrics.presenting import REFUSED
+from hw.bench.biometrics.shown import UNSEEN, Value, accepted, accepted_with_interval, shown
 from hw.bench.biometrics.summary import Figures
-from hw.bench.biometrics.tune import Choice
 
 GOALS = {"r307": (0.01, 0.001, 48.0), "r503": (0.05, 0.005, 40.0)}
 """Goals by sensor: FNMR of one press, FRR of three, FAS bits."""
@@ -26,6 +25,7 @@ REFUSED_BY_GATE = "refused by the quality gate"
 
 UNLOCK_SECONDS_GOAL, DECODER_SECONDS_GOAL, MEMORY_GOAL_MB = 0.3, 0.1, 350
 MB_PER_MIB = 1.048576
+SECONDS = "{:.2f} s"
 
 
 Row = tuple[str, str, str]
@@ -51,37 +51,42 @@ def groups(figures: Figures) -> list[tuple[str, list[Row]]]:
 
 def _recognition(figures: Figures) -> list[Row]:
     fnmr, frr, fas = GOALS[str(figures["sensor"])]
-    old = 1 - float(figures["fnmr_impression_1_to_2"])
     false_accepts = (
         f"{figures['false_accepts']} of {figures['impostor_transactions']:,} transactions "
         f"({figures['impostor_presses']:,} presses)"
     )
-    presses = (
-        f"{figures['fmr_one_press']:.1e}, below {figures['fmr_one_press_high']:.1e}; "
-        f"computed {figures['fmr_one_press_computed']:.1e}"
+    seen, below, computed, per_transaction, seen_below = (
+        shown(figures[name], "{:.1e}")
+        for name in (
+            "fmr_one_press",
+            "fmr_one_press_high",
+            "fmr_one_press_computed",
+            "false_accepts_per_transaction_computed",
+            "far_upper_95",
+        )
     )
-    bound = (
-        f"{figures['false_accepts_per_transaction_computed']:.1e}, seen below {figures['far_upper_95']:.1e}"
-    )
-    preferred = float(figures["fas_bits_preferred_frames"])
-    expected = [1 - float(figures[f"{name}_computed"]) for name in ("fnmr_one_press", "frr_three_presses")]
     return [
         ("fingers enrolled", f"{figures['enrolled']} of {figures['fingers']}", "99 %"),
-        ("enrolments that failed, of all", f"{figures['fte_over_enrolments']:.1%}", ""),
+        ("enrolments that failed, of all", shown(figures["fte_over_enrolments"], "{:.1%}"), ""),
         ("enrolled fingers of which no press opened", f"{figures['never_opened']}", "0"),
-        ("accepted, one press", _with_interval(figures, "fnmr_one_press"), f"{1 - fnmr:.1%}"),
-        ("the same, expected over all enrolments", f"{expected[0]:.1%}", ""),
-        ("accepted, three presses", _with_interval(figures, "frr_three_presses"), f"{1 - frr:.1%}"),
-        ("three presses, expected over all enrolments", f"{expected[1]:.1%}", ""),
-        ("accepted, impression 1 to 2 (older protocol)", f"{old:.1%}", ""),
+        ("accepted, one press", accepted_with_interval(figures, "fnmr_one_press"), f"{1 - fnmr:.1%}"),
+        ("the same, expected over all enrolments", accepted(figures, "fnmr_one_press_computed"), ""),
+        ("accepted, three presses", accepted_with_interval(figures, "frr_three_presses"), f"{1 - frr:.1%}"),
+        (
+            "of these, fingers with fewer presses than three",
+            shown(figures.get("fingers_of_fewer_than_three_presses"), "{}"),
+            "0",
+        ),
+        ("three presses, expected over all enrolments", accepted(figures, "frr_three_presses_computed"), ""),
+        ("accepted, impression 1 to 2 (older protocol)", accepted(figures, "fnmr_impression_1_to_2"), ""),
         ("false accepts", false_accepts, "0"),
-        ("false accepts per transaction, computed", bound, "1e-6"),
-        ("false accepts per press", presses, ""),
+        ("false accepts per transaction, computed", f"{per_transaction}, seen below {seen_below}", "1e-6"),
+        ("false accepts per press", f"{seen}, below {below}; computed {computed}", ""),
         ("FAS over all enrolments", security(figures), f"{fas:.0f}"),
         ("FAS of the one enrolment that was run", security(figures, "_one_enrolment"), ""),
         (
             "FAS, central and unturned frames alone",
-            f"{preferred:.1f} bits" if isfinite(preferred) else "–",
+            shown(figures["fas_bits_preferred_frames"], "{:.1f} bits"),
             "",
         ),
     ]
@@ -89,45 +94,53 @@ def _recognition(figures: Figures) -> list[Row]:
 
 def security(figures: Figures, end: str = "") -> str:
     """FAS in words: bits, interval, and what it rests on."""
-    return f"{fas_bits(figures, end)} bits from {figures[f'fas_rests_on_presses{end}']} lucky presses"
+    bits = fas_bits(figures, end)
+    return (
+        bits if bits == UNSEEN else f"{bits} bits from {figures[f'fas_rests_on_presses{end}']} lucky presses"
+    )
 
 
 def fas_bits(figures: Figures, end: str = "") -> str:
-    """FAS and its interval; ≥ where it is a lower bound."""
+    """FAS and its interval, of which some ends are unseen; ≥ where it is a lower bound."""
     bound = "≥ " if figures[f"fas_is_lower_bound{end}"] else ""
-    low, high = (_end(figures[f"fas_bits{end}_{which}"]) for which in ("low", "high"))
-    return f"{bound}{figures[f'fas_bits{end}']:.1f} [{low}, {high}]"
+    low, high = (shown(figures[f"fas_bits{end}_{which}"], "{:.0f}") for which in ("low", "high"))
+    return shown(figures[f"fas_bits{end}"], f"{bound}{{:.1f}} [{low}, {high}]")
 
 
-def _end(value: float | int | str) -> str:
-    """An interval's end; some have none."""
-    return f"{value:.0f}" if isinstance(value, float) and isfinite(value) else "–"
+def megabytes(mebibytes: Value) -> str:
+    """Memory, as goals and docs give it."""
+    return shown(mebibytes * MB_PER_MIB if isinstance(mebibytes, int | float) else mebibytes, "{:.0f} MB")
 
 
 def _cost(figures: Figures) -> list[Row]:
     return [
-        ("image to key, median", f"{figures['unlock_seconds_median']:.2f} s", f"{UNLOCK_SECONDS_GOAL} s"),
+        (
+            "image to key, median",
+            shown(figures["unlock_seconds_median"], SECONDS),
+            f"{UNLOCK_SECONDS_GOAL} s",
+        ),
         (
             "of which after the minutiae",
-            f"{figures['decoder_seconds_median']:.2f} s",
+            shown(figures["decoder_seconds_median"], SECONDS),
             f"{DECODER_SECONDS_GOAL} s",
         ),
-        ("a refusal, after the minutiae", f"{figures['refusal_seconds']:.2f} s", ""),
-        ("peak memory", f"{float(figures['peak_rss_mib']) * MB_PER_MIB:.0f} MB", f"{MEMORY_GOAL_MB} MB"),
+        ("a refusal, after the minutiae", shown(figures["refusal_seconds"], SECONDS), ""),
+        ("peak memory", megabytes(figures["peak_rss_mib"]), f"{MEMORY_GOAL_MB} MB"),
     ]
 
 
 def _attacks(figures: Figures) -> list[Row]:
     weak = (
-        f"{figures['weak_opened']} of {figures['weak_runs']}, computed {figures['weak_opened_computed']:.1f}"
+        f"{figures['weak_opened']} of {figures['weak_runs']}, computed "
+        f"{shown(figures['weak_opened_computed'], '{:.1f}')}"
     )
     return [
-        ("linkage of records in clear, D_sys", f"{figures['d_sys']:.3f}", "0.05"),
-        ("the same where nothing links", f"{figures['d_sys_of_chance']:.3f}", ""),
-        ("linkage of sealed records, D_sys", f"{figures['d_sys_sealed']:.3f}", ""),
+        ("linkage of records in clear, D_sys", shown(figures["d_sys"], "{:.3f}"), "0.05"),
+        ("the same where nothing links", shown(figures["d_sys_of_chance"], "{:.3f}"), ""),
+        ("linkage of sealed records, D_sys", shown(figures["d_sys_sealed"], "{:.3f}"), ""),
         (
             "brute force with the pepper, on two cores like these",
-            f"{figures['core_years_with_pepper']:.1e} years",
+            shown(figures["core_years_with_pepper"], "{:.1e} years"),
             "",
         ),
         (f"weak records (k = {figures['weak_k']}) opened by a database", weak, ""),
@@ -151,11 +164,10 @@ def _attacks(figures: Figures) -> list[Row]:
 
 def _gate(figures: Figures) -> list[Row]:
     """What the quality gate and the presentation checks said."""
-    prefix = "gate_refused_"
     reasons = ", ".join(
-        f"{name.removeprefix(prefix).replace('_', ' ')} {count}"
+        f"{name.removeprefix(REFUSED).replace('_', ' ')} {count}"
         for name, count in figures.items()
-        if name.startswith(prefix)
+        if name.startswith(REFUSED)
     )
     refused = f"{figures['gate_refused']} of {figures['gate_presses']:,} presses"
     told = [
@@ -178,79 +190,27 @@ def _two_fingers(figures: Figures) -> list[Row]:
     alone = f"{figures['two_one_alone_accepts']} of {figures['two_one_alone_presses']}"
     share = (
         f"{figures['two_one_alone_presses_with_share']} of {figures['two_one_alone_presses_counted']:,}, "
-        f"so below {figures['two_one_alone_far_upper_95']:.1e}"
+        f"so below {shown(figures['two_one_alone_far_upper_95'], '{:.1e}')}"
     )
     return [
-        ("two fingers: pairs enrolled", f"{1 - float(figures['two_fte']):.0%} of {figures['two_pairs']}", ""),
-        ("two fingers: accepted, one press of each", f"{1 - float(figures['two_fnmr_one_press']):.1%}", ""),
-        ("two fingers: three presses of each", f"{1 - float(figures['two_frr_three_presses']):.1%}", ""),
-        ("two fingers: FAS", f"{bound}{figures['two_fas_bits']:.1f} bits", ""),
+        (
+            "two fingers: pairs enrolled",
+            f"{shown(1 - float(figures['two_fte']), '{:.0%}')} of {figures['two_pairs']}",
+            "",
+        ),
+        ("two fingers: accepted, one press of each", accepted(figures, "two_fnmr_one_press"), ""),
+        ("two fingers: three presses of each", accepted(figures, "two_frr_three_presses"), ""),
+        ("two fingers: FAS", shown(figures["two_fas_bits"], f"{bound}{{:.1f}} bits"), ""),
         (
             "two fingers: FAS for who has one of them",
-            f"{figures['two_fas_bits_one_known']:.1f} bits",
+            shown(figures["two_fas_bits_one_known"], "{:.1f} bits"),
             "",
         ),
         ("two fingers: opened with one and a stranger's", alone, "0"),
         (f"two fingers: strangers' presses with {LEAST_SHARE} right points", share, "0"),
-        ("two fingers: to a key, after the minutiae", f"{figures['two_seconds_median']:.2f} s", ""),
-        ("two fingers: a refusal, after the minutiae", f"{figures['two_refusal_seconds']:.2f} s", ""),
+        ("two fingers: to a key, after the minutiae", shown(figures["two_seconds_median"], SECONDS), ""),
+        ("two fingers: a refusal, after the minutiae", shown(figures["two_refusal_seconds"], SECONDS), ""),
     ]
-
-
-def peers_rows(figures: Figures, peers: dict[str, Figures]) -> list[tuple[str, ...]]:
-    """Ours and others' figures; the first row names the columns."""
-    ours = "ridgekey"
-    columns = {ours: figures} | peers
-    lines = [("", *columns)]
-    lines += [
-        (told, *(_shown(each.get(name), show) for each in columns.values()))
-        for told, name, show in (
-            ("impressions enrolled", "impressions_enrolled", "{:.0f}"),
-            ("failure to enrol", "fte", "{:.1%}"),
-            ("one press refused", "fnmr_one_press", "{:.1%}"),
-            ("three presses refused", "frr_three_presses", "{:.1%}"),
-            ("false accepts", "false_accepts", "{:.0f}"),
-            ("transactions of strangers", "impostor_transactions", "{:,.0f}"),
-            ("of presses of strangers, computed", "fmr_one_press_computed", "{:.1e}"),
-            ("FAS, bits", "fas_bits", "{:.1f}"),
-        )
-    ]
-    notes = [_note(each) for each in columns.values()]
-    return [*lines, ("how", *notes)]
-
-
-def _shown(value: float | int | str | None, show: str) -> str:
-    return "-" if value is None or isinstance(value, str) else show.format(value)
-
-
-def _note(figures: Figures) -> str:
-    """What to know of a peer's figures."""
-    if "why_not" in figures:
-        return f"computed; the package does not run: {figures['why_not']}"
-    if "ran_presses" in figures:
-        stand_ins = f"; stand-ins for {figures['stand_ins']}" if figures["stand_ins"] else ""
-        return (
-            f"{figures['bits']} bits, {figures['helpers']:,} helpers, {figures['helper_bytes']:,} bytes; "
-            f"computed by its rule; of {figures['ran_presses']} presses run {figures['ran_accepted']} "
-            f"accepted, {figures['ran_accepted_computed']:.1f} computed{stand_ins}"
-        )
-    return "run"
-
-
-def peers_table(figures: Figures, peers: dict[str, Figures]) -> Table:
-    """Ours and others' side by side, on one set."""
-    names, *lines = peers_rows(figures, peers)
-    table = Table(title=f"Peers on the same presses: {figures['set']}, {figures['sensor']}")
-    for name in names:
-        table.add_column(name)
-    for line in lines:
-        table.add_row(*line)
-    return table
-
-
-def _with_interval(figures: Figures, name: str) -> str:
-    rate, low, high = (1 - float(figures[name + end]) for end in ("", "_high", "_low"))
-    return f"{rate:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def figures_table(sets: list[Figures]) -> Table:
@@ -282,8 +242,8 @@ def by_k_rows(figures: Figures) -> list[tuple[str, ...]]:
                 f"{figures['set']}, {str(figures['sensor']).upper()}",
                 str(figures["part"]),
                 f"({k})" if k == figures["coefficients"] else f"{k}",
-                f"{1 - float(figures[f'fnmr_one_press{end}']):.1%}",
-                f"{1 - float(figures[f'frr_three_presses{end}']):.1%}",
+                accepted(figures, f"fnmr_one_press{end}"),
+                accepted(figures, f"frr_three_presses{end}"),
                 fas_bits(figures, end),
                 f"{figures[f'fas_rests_on_presses{end}']}",
             )
@@ -301,39 +261,3 @@ def by_k_table(sets: Sequence[Figures]) -> Table:
             table.add_row(*row)
         table.add_section()
     return table
-
-
-SHOWN_CHOICES = 12
-
-
-def choices_table(images: ImageSet, choices: Sequence[Choice]) -> Table:
-    """The choices that are secure enough, those that accept most first; the best one is the one to take."""
-    fas = GOALS[images.profile.name][2]
-    table = Table(title=f"{images.name}, {images.profile.name}: parameters of at least {fas:.0f} bits")
-    for name in ("k", "cell, px", "sectors", "kept", "enrolled", "accepted, one press", "FAS, bits"):
-        table.add_column(name, justify="right")
-    for choice in [choice for choice in choices if choice.fas >= fas][:SHOWN_CHOICES]:
-        chosen = choice.parameters
-        table.add_row(
-            *(str(each) for each in (chosen.coefficients, chosen.cell_px, chosen.sectors, chosen.kept)),
-            f"{choice.enrolled:.1%}",
-            f"{choice.accepted:.1%}",
-            f"{choice.fas:.1f}" if isfinite(choice.fas) else "none seen",
-        )
-    return table
-
-
-def choice_figures(images: ImageSet, choice: Choice) -> Figures:
-    """One choice, for machines."""
-    chosen = choice.parameters
-    return {
-        "set": images.name,
-        "sensor": images.profile.name,
-        "coefficients": chosen.coefficients,
-        "cell_px": chosen.cell_px,
-        "sectors": chosen.sectors,
-        "kept": chosen.kept,
-        "enrolled": choice.enrolled,
-        "accepted_one_press": choice.accepted,
-        "fas_bits": choice.fas,
-    }

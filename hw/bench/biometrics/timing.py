@@ -1,14 +1,13 @@
 """How long one kiosk takes from image to key, and how much memory: alone, in a process of its own."""
 
 import math
-import resource
-import sys
 import time
 from dataclasses import dataclass
 
 from edge.biometrics import Minutiae, MinutiaExtractor, ProtectedRecord, assess, unlock
-from hw.bench.biometrics.fingers import Job, read_image
+from hw.bench.biometrics.fingers import Job, image_folder, read_image
 from hw.fingers.folder import ImageFolder
+from hw.memory import peak_memory
 
 PRESSES = 24
 """Presses that are timed: the median settles well before."""
@@ -43,7 +42,7 @@ def measure(job: Job, samples: list[Sample], stranger: tuple[int, int] | None) -
         samples: presses that should open, at most `PRESSES`.
         stranger: finger and impression of a rich press that opens the first sample's record in no case.
     """
-    source, extractor = ImageFolder(job.images.folder), MinutiaExtractor()
+    source, extractor = image_folder(job.images), MinutiaExtractor()
     _, _, first = samples[0]
     totals, decoders = [], []
     for finger, impression, record in samples:
@@ -53,7 +52,7 @@ def measure(job: Job, samples: list[Sample], stranger: tuple[int, int] | None) -
     refused = math.nan
     if stranger:
         _, refused = _one(job, source, extractor, *stranger, first)
-    return Cost(_median(totals), _median(decoders), refused, peak_rss_mib())
+    return Cost(_median(totals), _median(decoders), refused, peak_memory() / 2**20)
 
 
 def _one(
@@ -72,12 +71,6 @@ def _one(
         unlock(record, minutiae, trials=job.trials)
         end = time.perf_counter()
     return end - start, end - half_way
-
-
-def peak_rss_mib() -> float:
-    """Most memory that this process ever had."""
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def _median(values: list[float]) -> float:

@@ -16,8 +16,9 @@ import numpy as np
 from edge.biometrics.parameters import Parameters
 from hw.bench.biometrics import statistics
 from hw.bench.biometrics.counting import KS, Locked, PressFrames, chances
-from hw.bench.biometrics.fingers import Job, Press, draft_of, read_presses
-from hw.bench.biometrics.protocol import in_processes
+from hw.bench.biometrics.fingers import Job, Press, draft_of
+from hw.bench.biometrics.processes import in_processes
+from hw.bench.biometrics.protocol import read_set
 
 CELLS_PX, SECTORS, KEPT = (14, 16, 18), (10, 12), (30, 36, 44)
 DRAWINGS = 2
@@ -54,11 +55,7 @@ def tune(
         workers: processes at a time.
     """
     name = job.images.name
-    presses = dict(
-        in_processes(
-            _read, [(job, finger) for finger in fingers], workers, partial(progress, f"{name}: presses")
-        )
-    )
+    presses = read_set(job, fingers, progress, workers)
     candidates = [
         replace(job.parameters, cell_px=cell, sectors=sectors, kept=kept)
         for cell, sectors, kept in product(CELLS_PX, SECTORS, KEPT)
@@ -66,10 +63,6 @@ def tune(
     tasks = [(replace(job, chosen=candidate), presses) for candidate in candidates]
     found = in_processes(choices_of, tasks, workers, partial(progress, f"{name}: candidates"))
     return sorted((choice for several in found for choice in several), key=lambda choice: -choice.accepted)
-
-
-def _read(job: Job, finger: int) -> tuple[int, list[Press]]:
-    return finger, read_presses(job, finger)
 
 
 def choices_of(job: Job, presses: dict[int, list[Press]]) -> list[Choice]:

@@ -13,7 +13,8 @@ from hw.bench.biometrics import statistics
 from hw.bench.biometrics.fingers import FingerResult, Job, Press, image_folder, read_image
 from hw.bench.biometrics.peers import package, thimble
 from hw.bench.biometrics.peers.prealignment import Reference, reference
-from hw.bench.biometrics.protocol import SetResult, in_processes
+from hw.bench.biometrics.processes import in_processes
+from hw.bench.biometrics.protocol import SetResult
 from hw.bench.biometrics.statistics import TRANSACTION
 from hw.bench.biometrics.summary import Figures
 
@@ -59,7 +60,8 @@ def measure(
     """
     tell = partial(progress, f"{result.job.images.name}: peers")
     tasks = [(result.job, finger) for finger in result.fingers]
-    fingers = sorted(in_processes(reduce, tasks, workers, tell), key=lambda each: each.finger)
+    counts = [len(finger.presses) for finger in result.fingers]
+    fingers = sorted(in_processes(reduce, tasks, workers, tell, weights=counts), key=lambda each: each.finger)
     return {
         THIMBLE: thimble_figures(result, fingers, lambda each: each.prealigned),
         THIMBLE_GIVEN: thimble_figures(result, fingers, lambda each: each.given, strangers=False),
@@ -89,7 +91,7 @@ def reduce(job: Job, finger: FingerResult) -> Reduced:
 def _reference(job: Job, finger: FingerResult, press: Press) -> Reference | None:
     if not press.fit:
         return None
-    with read_image(job.images, image_folder(job.images.folder), finger.finger, press.impression) as image:
+    with read_image(job.images, image_folder(job.images), finger.finger, press.impression) as image:
         return reference(image)
 
 
