@@ -19,6 +19,7 @@ words = st.text(r"\[]/=:bolinkr ", min_size=1, max_size=60).map(lambda text: " "
 """What markup, links and emoji are made of, cleaned as a purpose is."""
 
 ASKED = {"event": "asked", "kind": "x", "expiry": 1, "state": "open", "request": "0x12", "late": ""}
+TOLD = ASKED | {"kiosk": "1"}
 PHONE = {"phone": "1", "subject": "0x12", "paired_at": 1, "here": True, "record_on_phone": False}
 MESSAGE = {
     "digest": "0x12",
@@ -29,7 +30,7 @@ MESSAGE = {
     "again_in": None,
 }
 ACT = {"signed_at": 1, "act": "grant", "subject": "0x12", "about": "0x34", "state": "rejected"}
-RECEIPT = {"at": 1, "act": "grant", "about": "0x12", "status": "rejected", "block": None}
+RECEIPT = {"at": 1, "act": "grant", "about": "0x12", "status": "rejected", "block": None, "kiosk": "1"}
 
 SCREENS: dict[str, Callable[[str], RenderableType]] = {
     "asked, name": lambda text: render.describe(ASKED | {"requester_name": text, "purpose": "p"}),
@@ -42,8 +43,8 @@ SCREENS: dict[str, Callable[[str], RenderableType]] = {
     "history": lambda text: render.history_table([ACT | {"reason": text}]),
     "outbox": lambda text: outbox_cli._table([MESSAGE | {"state": text}]),
     "phones": lambda text: phones._table([PHONE | {"label": text}]),
-    "phone, name": lambda text: phone.request_text(ASKED | {"requester_name": text, "purpose": "p"}),
-    "phone, purpose": lambda text: phone.request_text(ASKED | {"requester_name": "n", "purpose": text}),
+    "phone, name": lambda text: phone.request_text(TOLD | {"requester_name": text, "purpose": "p"}),
+    "phone, purpose": lambda text: phone.request_text(TOLD | {"requester_name": "n", "purpose": text}),
     "phone, a receipt": lambda text: phone.receipts_table([RECEIPT | {"reason": text}]),
     "phone, not carried": lambda text: phone.line("not_carried", {"reason": text}),
 }
@@ -74,6 +75,6 @@ def test_no_text_has_a_say_in_how_it_looks(make: Callable[[str], RenderableType]
 
 @given(name=words, purpose=words)
 def test_two_texts_beside_each_other_make_no_tag(name: str, purpose: str) -> None:
-    event: dict[str, Any] = ASKED | {"requester_name": name, "purpose": purpose}
+    event: dict[str, Any] = TOLD | {"requester_name": name, "purpose": purpose}
     for screen in (render.describe(event), phone.request_text(event)):
         assert screen.plain.startswith(f"{name} asks for: x\n  purpose: {purpose}\n  until: ")

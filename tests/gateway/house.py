@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.acts import Act
-from contracts.hexes import to_hex
-from contracts.messages import Receipt, ReceiptStatus, SignedRequest
+from contracts.hexes import HASH_LENGTH, from_hex, to_hex
+from contracts.messages import Receipt, ReceiptStatus, RequestNotice, SignedRequest
 from gateway.requester import state
 from gateway.requester.state import Requester
 from tests.gateway.actors import Person, WireKiosk
@@ -50,10 +50,17 @@ class House:
             "--purpose", "To open an account", "--valid", "1h",
         )  # fmt: skip
         assert answer["state"] == "requested"
-        notice = self.kiosk.notices.get(timeout=PATIENCE)
+        identifier = str(answer["request"])
+        notice = self.heard(from_hex(identifier, HASH_LENGTH))
         notice.signed_request.check(self.gateway.domain)
-        assert to_hex(notice.signed_request.request.hash_struct()) == answer["request"]
-        return answer["request"], notice.signed_request
+        return identifier, notice.signed_request
+
+    def heard(self, request: bytes) -> RequestNotice:
+        """The kiosk's notice of this request; what it hears before is of others, or said once more."""
+        while True:
+            notice = self.kiosk.notices.get(timeout=PATIENCE)
+            if notice.signed_request.request.hash_struct() == request:
+                return notice
 
     def command(self, *arguments: str) -> dict[str, object]:
         """A requester's command that must succeed; its JSON."""

@@ -20,7 +20,7 @@ from gateway.requester.opening import open_record
 from gateway.requester.report import moment
 from gateway.requester.state import Requester, Settings, create
 from tests.gateway.actors import Person
-from tests.gateway.house import PATIENCE, PLAINTEXT, House
+from tests.gateway.house import PLAINTEXT, House
 from tests.gateway.running import run_here
 
 PURPOSE = Purpose.of("To open an account")
@@ -49,7 +49,7 @@ class Case:
         self.id = self.request.hash_struct()
         answer = httpx.post(self.house.gateway.ready["http"] + "/requests", content=self.signed.encode())
         assert answer.status_code == 202
-        self.house.kiosk.notices.get(timeout=PATIENCE)
+        self.house.heard(self.id)
 
     def grant(self, change: Callable[[Grant], Grant] = lambda grant: grant) -> None:
         receipt = self.house.send(self.person, change(self.person.grant(self.request, self.data)))

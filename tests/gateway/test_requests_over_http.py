@@ -39,7 +39,7 @@ class Door:
     def ask(self) -> None:
         answer = self.post(self.requester.signed_request(self.request, PURPOSE, self.domain))
         assert answer.status_code == 202, answer.text
-        self.house.kiosk.notices.get(timeout=PATIENCE)
+        self.house.heard(self.request.hash_struct())
 
     def grant(self) -> None:
         self.ask()
@@ -181,9 +181,7 @@ def test_the_same_request_twice_is_one_request(door: Door) -> None:
 def test_an_open_request_is_announced_again_when_the_kiosk_comes_up(door: Door) -> None:
     door.ask()
     door.house.kiosk.say_online()
-    heard = set()
-    while door.request.hash_struct() not in heard:
-        heard.add(door.house.kiosk.notices.get(timeout=PATIENCE).signed_request.request.hash_struct())
+    assert door.house.heard(door.request.hash_struct())
     receipt = door.house.send(door.person, door.person.deny(door.request))
     assert receipt.status is ReceiptStatus.FINAL
 

@@ -204,7 +204,8 @@ def test_state_survives_a_stop(tmp_path: Path) -> None:
         assert client.block_number() == 1
         assert client.code(contract)
         transact(client, node.relayer(), contract, b"\x01" * 32)
-    other = ridgekey("ledger", "run", "--state", str(tmp_path / "state"), "--listen", "127.0.0.1:0")
+    state = ("--state", str(tmp_path / "state"), "--chain-id", "98")
+    other = ridgekey("ledger", "run", *state, "--listen", "127.0.0.1:0")
     assert other.returncode == 78
     assert "chain id 99" in other.stderr
 
