@@ -157,7 +157,7 @@ def test_what_a_deployment_costs_counts_as_spent(ground: Ground, journal: Journa
 
 @pytest.mark.parametrize(
     ("policy", "words"),
-    [(Policy(fee_cap=1), "above fee_cap_gwei"), (replace(Policy(), spending=1), "daily_gwei is 1")],
+    [(Policy(fee_cap=1), "above fee_cap_gwei"), (replace(Policy(), spending=0), "daily_gwei is 0")],
 )
 def test_a_deployment_keeps_to_the_fee_cap_and_the_daily_limit(
     ground: Ground, journal: Journal, network: Tampered, policy: Policy, words: str
