@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from contracts.hexes import checksum_address, from_hex, to_hex
@@ -68,7 +68,7 @@ def list_(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps([_summary(entry) for entry in entries]))
         return 0
-    table = Table("digest", "act", "state", "since", "waits for")
+    table = Table(Column("digest", overflow="fold"), "act", "state", "since", "waits for")
     for entry in entries:
         age = f"{int(time.time()) - entry.received_at} s"
         table.add_row(to_hex(entry.digest), entry.kind.name.lower(), entry.state, age, Text(_why(entry)))

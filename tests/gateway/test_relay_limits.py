@@ -274,7 +274,10 @@ def test_the_journal_says_what_is_stuck_and_why(tmp_path: Path, ground: Ground) 
     (listed,) = json.loads(run_here("gateway", "journal", "list", "--config", config, "--json").stdout)
     assert (listed["digest"], listed["state"], listed["act"]) == (to_hex(entry.digest), "signed", "enrol")
     assert words in listed["trouble"]
-    assert "no room" in run_here("gateway", "journal", "list", "--config", config).stdout
+    shown = run_here("gateway", "journal", "list", "--config", config).stdout
+    assert "no room" in shown
+    rows = [line.split("│") for line in shown.splitlines() if line.startswith("│")]
+    assert "".join(row[1].strip() for row in rows) == listed["digest"], "it is there to be copied"
     shown = json.loads(
         run_here("gateway", "journal", "show", to_hex(entry.digest), "--config", config, "--json").stdout
     )
