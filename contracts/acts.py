@@ -300,6 +300,9 @@ class Deactivate(Struct):
 
 IdentityAct = Rotate | Entrust | Recover | Contest | Deactivate
 Act = Enrol | Register | Request | Grant | Deny | Withdraw | Renew | IdentityAct
+UsesNonce = Enrol | Register | Grant | Renew | Rotate | Entrust
+"""Acts that use up one of the person's nonces. The others can be taken once only by themselves: their id is
+taken then, or what they change can't be changed back."""
 ACTS: tuple[type[Act], ...] = (
     Enrol,
     Register,

@@ -10,3 +10,9 @@ class GatewayError(Exception):
     """
 
     exit_code: int = 1
+
+
+class WrongUseError(GatewayError):
+    """The arguments cannot be followed."""
+
+    exit_code = 2

@@ -19,6 +19,7 @@ from contracts.acts import (
     Renew,
     Request,
     Rotate,
+    UsesNonce,
     Withdraw,
 )
 from contracts.keccak import keccak256
@@ -134,8 +135,8 @@ class Replay:
         return self.keys.get(act.subject)
 
     def _nonce(self, act: Act) -> Findings:
-        if isinstance(act, Request | Deny | Withdraw | Recover | Contest | Deactivate):
-            return []  # an id that is taken, or a change that can't be changed back, stops a repetition
+        if not isinstance(act, UsesNonce):
+            return []
         used = (act.subject, act.nonce)
         if used in self._nonces:
             return ["its nonce was used before"]

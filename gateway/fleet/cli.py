@@ -12,7 +12,7 @@ from rich.console import Console
 from contracts.messages import BOUNDS, Action, Setting
 from contracts.messages.configuration import refusal_of
 from gateway.config import load_config
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, WrongUseError
 from gateway.fleet.book import Kiosk, KioskBook, Order
 from gateway.fleet.views import describe, describe_order, table_of
 
@@ -44,12 +44,6 @@ class NoSuchKioskError(GatewayError):
     """The named kiosk is not in the directory."""
 
     exit_code = 66
-
-
-class WrongUseError(GatewayError):
-    """The arguments cannot be followed."""
-
-    exit_code = 2
 
 
 class NoAnswerError(GatewayError):

@@ -10,6 +10,7 @@ from contracts.errors import ContractError
 from contracts.hexes import ADDRESS_LENGTH, checksum_address, from_hex, to_hex
 from contracts.messages import MAX_KIOSK_MESSAGE
 from gateway.config import DEFAULT_LEDGER_LISTEN, parse_listen
+from gateway.errors import WrongUseError
 from gateway.ledger.client import LedgerClient
 from gateway.ledger.errors import NoSuchInputError, RevertedError
 from gateway.ledger.node import DEFAULT_CHAIN_ID
@@ -84,7 +85,6 @@ def parser() -> ArgumentParser:
         "--contract", type=_address, metavar="ADDRESS", help="check that our contract is there"
     )
     _add_environment(info_, required=False)
-    info_.set_defaults(misused=info_.error)
 
     submit_ = _command(
         commands,
@@ -129,7 +129,7 @@ def deploy(arguments: Namespace) -> int:
 def info(arguments: Namespace) -> int:
     """`ridgekey ledger info`."""
     if arguments.environment is not None and arguments.contract is None:
-        arguments.misused("--environment is that of a contract: give --contract, too")
+        raise WrongUseError("--environment is that of a contract: give --contract, too")
     with LedgerClient(access_of(arguments)) as client:
         facts: dict[str, object] = {
             "ledger": client.version(),

@@ -5,17 +5,7 @@ reason it refuses depends on what came after the act: a register act that stands
 person has another key. So the reason decides only where it can be but one.
 """
 
-from contracts.acts import (
-    ACT_LIFETIME,
-    Act,
-    ActKind,
-    Contest,
-    Deactivate,
-    Deny,
-    Recover,
-    Request,
-    Withdraw,
-)
+from contracts.acts import ACT_LIFETIME, Act, ActKind, Request, UsesNonce
 from contracts.registry import EVENT_OF, REASONS, event_topic
 from gateway.ledger.answers import Log
 from gateway.ledger.errors import QuestionError
@@ -69,9 +59,9 @@ def find(registry: Registry, act: Act, reason: str, now: float) -> Log | None:
 
 
 def _may_stand(registry: Registry, act: Act, reason: str, head: int) -> bool:
-    if isinstance(act, Request | Deny | Withdraw | Recover | Contest | Deactivate):
-        return reason == REPEATED[act.KIND] or reason not in REASONS  # the node's own words, or none
-    return registry.is_nonce_used(act.subject, act.nonce, head)
+    if isinstance(act, UsesNonce):
+        return registry.is_nonce_used(act.subject, act.nonce, head)
+    return reason == REPEATED[act.KIND] or reason not in REASONS  # the node's own words, or none
 
 
 def _if_of(log: Log, act: Act) -> Log | None:

@@ -101,8 +101,7 @@ def raised(directory: Path, cast: Cast) -> Iterator[Stage]:
         gateway = start("gateway", ["gateway", "run", "--config", str(gateway_config)])
         facts = gateway.wait_ready()
 
-        where = ["--gateway", facts["http"], "--ledger", facts["ledger"], "--contract", facts["contract"]]
-        requester = commands.run(["requester", "init", "--state", str(requester_state), *where]).result
+        requester = commands.run(["requester", "init", "--state", str(requester_state), *where(facts)]).result
         kiosk_config = directory / "edge.toml"
         kiosk_config.write_text(
             edge_toml(
@@ -131,6 +130,11 @@ def raised(directory: Path, cast: Cast) -> Iterator[Stage]:
             cast=cast,
             parts=(sensor, gateway, agent),
         )
+
+
+def where(facts: dict[str, Any]) -> list[str]:
+    """The options by which a requester finds the gateway and its ledger."""
+    return ["--gateway", facts["http"], "--ledger", facts["ledger"], "--contract", facts["contract"]]
 
 
 def sensor_arguments(cast: Cast, control: Path, log: Path) -> list[str]:

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from contracts.acts import ACT_LIFETIME, Act
+from contracts.acts import ACT_LIFETIME, ACTS, Act, UsesNonce
 from contracts.hexes import to_hex
 from contracts.messages import ReceiptStatus
 from contracts.purpose import Purpose
@@ -181,6 +181,12 @@ def repeated(other: Other, act: Act) -> Entry:
     signer = other.guardian if act.KIND.name == "RECOVER" else other.person
     data = other.data if act == other.act else None
     return other.bench.receive(signer, act, data)
+
+
+def test_a_repetition_is_known_by_the_nonce_or_by_the_reason() -> None:
+    by_nonce = {each.KIND for each in get_args(UsesNonce)}
+    assert by_nonce | elsewhere.REPEATED.keys() == {each.KIND for each in ACTS}
+    assert not by_nonce & elsewhere.REPEATED.keys()
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)

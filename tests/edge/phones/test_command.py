@@ -223,16 +223,19 @@ def test_from_the_pairing_to_its_end(stage: Stage, tmp_path: Path) -> None:
         assert acts == {"enrol", "register", "grant", "withdraw"}
         gateway.stop()
 
-    # One phone is revoked at the kiosk, the other ends the pairing itself.
+    revoked_here_and_forgotten_there(stage, paired["phone"], first, second)
+    offline = command("phone", "show", request, "--state", str(first))
+    assert offline.returncode == 0
+    assert "City hospital" in offline.stdout
+
+
+def revoked_here_and_forgotten_there(stage: Stage, phone: str, first: Path, second: Path) -> None:
+    """One phone is revoked at the kiosk, the other ends the pairing itself."""
     listed = command("edge", "phones", "list", "--config", str(stage.config), "--json")
-    phones = json.loads(listed.stdout)["phones"]
-    assert len(phones) == 2
-    assert command("edge", "phones", "revoke", paired["phone"], "--config", str(stage.config)).returncode == 0
+    assert len(json.loads(listed.stdout)["phones"]) == 2
+    assert command("edge", "phones", "revoke", phone, "--config", str(stage.config)).returncode == 0
     refused = command("phone", "requests", "--state", str(first), "--adapter", "hci1")
     assert refused.returncode == 1
     assert "does not know this phone any more" in refused.stderr
     stage.phone("forget", state=second, adapter="hci2")
     assert stage.at_kiosk("phones")["phones"] == []
-    offline = command("phone", "show", request, "--state", str(first))
-    assert offline.returncode == 0
-    assert "City hospital" in offline.stdout
